@@ -1,0 +1,41 @@
+# Two test programs, so that the engine's tests neither wait for the window's build nor need it.
+
+if(POLARSCOPE_WINDOW OR NOT POLARSCOPE_FUZZ)
+  find_package(Catch2 REQUIRED)
+  set(catch2_version 2)
+  if(Catch2_VERSION VERSION_GREATER_EQUAL 3)
+    set(catch2_version 3)
+  endif()
+
+  file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.cpp)
+  add_library(polarscope_test_support OBJECT ${support_sources})
+  target_compile_definitions(polarscope_test_support PUBLIC POLARSCOPE_CATCH2=${catch2_version}
+                             POLARSCOPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" POLARSCOPE_PROGRAM="$<TARGET_FILE:polarscope>"
+                             PRIVATE POLARSCOPE_VERSION="${PROJECT_VERSION}")
+  target_compile_options(polarscope_test_support PUBLIC ${POLARSCOPE_WARNINGS} ${POLARSCOPE_PREFIX_MAP})
+  target_link_libraries(polarscope_test_support PUBLIC polarscope_engine Catch2::Catch2 Eigen3::Eigen fmt::fmt
+                        nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
+
+  file(GLOB engine_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*.cpp)
+  file(GLOB_RECURSE engine_tests_below CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kernels/*.cpp ${CMAKE_SOURCE_DIR}/tests/engine/*.cpp)
+  add_executable(polarscope_tests ${engine_tests} ${engine_tests_below})
+  target_link_libraries(polarscope_tests PRIVATE polarscope_test_support)
+  add_dependencies(polarscope_tests polarscope) # tests of the command line run it
+
+  file(GLOB_RECURSE app_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/app/*.cpp)
+  if(POLARSCOPE_WINDOW AND POLARSCOPE_TEST_ENGINE AND app_tests)
+    add_executable(polarscope_window_tests ${app_tests})
+    target_link_libraries(polarscope_window_tests PRIVATE polarscope_test_support imgui_test_engine polarscope_app stb)
+  endif()
+endif()
+
+if(POLARSCOPE_FUZZ)
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*.cpp)
+  foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(fuzz_${name} ${source})
+    target_compile_options(fuzz_${name} PRIVATE ${POLARSCOPE_WARNINGS} -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(fuzz_${name} PRIVATE polarscope_engine)
+  endforeach()
+endif()
