@@ -1,0 +1,70 @@
+// A device that can step members: upload, run K steps, read back. It knows programs, not optimizers.
+#pragma once
+
+#include "engine/program.hpp"
+#include "engine/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+// Where a member stands. `diverged_at` is valid when `diverged`.
+struct MemberState {
+  std::uint64_t step = 0; // completed steps
+  bool diverged = false;
+  std::uint64_t diverged_at = 0;
+};
+
+// The members of one program on one device. Blocks are addressed by member number 0 … count−1.
+class MemberGroup {
+public:
+  virtual ~MemberGroup() = default;
+  virtual int count() const = 0;
+  // Adds a member with a zeroed block; returns its number.
+  virtual int add(std::uint64_t seed) = 0;
+  virtual MemberState state(int member) const = 0;
+  virtual void set_state(int member, const MemberState& state) = 0;
+  // Base hyperparameters, in column order; read at the next burst.
+  virtual void set_hparams(int member, std::span<const double> row) = 0;
+  // One slot's logical elements, row-major, without padding.
+  virtual void write_slot(int member, SlotId slot, std::span<const double> values) = 0;
+  virtual void read_slot(int member, SlotId slot, std::span<double> values) const = 0;
+  // The persistent head of the block, bytes as the device lays them out; for keyframes and hashing.
+  virtual void save(int member, std::span<std::byte> out) const = 0;
+  virtual void restore(int member, std::span<const std::byte> in) = 0;
+  // Runs the start list of the given members (at step 0) and writes one record each.
+  virtual void start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) = 0;
+  // Runs up to `steps` steps of each given member; records[i] receives one record of program.record_size()
+  // scalars per step made (fewer when the member diverges: its last record is that step's).
+  virtual void advance(std::span<const int> members, std::uint64_t steps,
+                       std::vector<std::vector<std::byte>>& records) = 0;
+  // Loss of the member's data at other weights: runs the program's loss ops on a scratch copy of the block with
+  // parameter `parameter` replaced by each of the given weights (rows·cols each); thread-safe against advance of
+  // other groups only.
+  virtual std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) = 0;
+};
+
+class Backend {
+public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;        // "cpu", "cuda"
+  virtual std::string description() const = 0; // "CPU, AVX-512, 2 threads"
+  virtual Result<std::unique_ptr<MemberGroup>> open(std::shared_ptr<const StepProgram> program) = 0;
+};
+
+struct DeviceInfo {
+  std::string name;        // as --device takes it
+  std::string description; // one line
+  bool available;
+  std::string why_not;     // one line when not available
+};
+std::vector<DeviceInfo> devices();
+
+// `device`: cpu | cuda | auto. `threads` 0 = one per core. `isa`: "" = by rule, else v2 | v3 | v4 (tests).
+Result<std::unique_ptr<Backend>> open_backend(const std::string& device, int threads, const std::string& isa = {});
+
+} // namespace polarscope

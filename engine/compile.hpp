@@ -1,0 +1,33 @@
+// Scene → step program: resolves every stage and metric of one run and lets them write their operations.
+#pragma once
+
+#include "engine/program.hpp"
+#include "engine/result.hpp"
+#include "engine/scene.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace polarscope {
+
+struct CompileOptions {
+  RecordOptions record;
+};
+
+// The program of one run. Runs that differ only in numbers (hyperparameters, seed, start) get equal programs.
+Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run,
+                                                   const CompileOptions& options = {});
+
+// Base hyperparameter row of a run for its program, in column order.
+std::vector<double> hparam_row(const StepProgram& program, const RunSpec& run);
+
+// Contents of every data and weight slot at step 0, by slot, row-major without padding.
+struct InitialContents {
+  std::vector<std::pair<SlotId, std::vector<double>>> slots;
+};
+Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run, const StepProgram& program);
+
+// Bytes that `members` runs of this program need, for refusing before allocating.
+double memory_estimate(const StepProgram& program, double members);
+
+} // namespace polarscope

@@ -1,0 +1,102 @@
+// An immutable picture of a session at one moment: all that the window may know. Published by the engine thread,
+// read by any other; everything large is behind a shared handle to constant data.
+#pragma once
+
+#include "engine/command.hpp"
+#include "engine/program.hpp"
+#include "engine/scene.hpp"
+#include "engine/series.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+enum class EventKind { edit, diverged, norm_doubled, target_reached, warmup_ended, lesson_stop };
+
+struct Event {
+  EventKind kind;
+  long step;
+  RunId run;
+  std::string text; // two to four words: "lr ×2.5", "norm doubled"
+};
+
+struct InvariantStatus {
+  std::string name, meaning;
+  double tolerance = 0;
+  double worst = 0;
+  long worst_step = 0;
+  long broken_at = -1; // first step beyond the tolerance; −1 while kept
+  bool held() const { return broken_at < 0; }
+};
+
+// Values of every small slot of one run at one step, for inspector and arrows. `gradient` slots hold the gradient
+// that made this step, `previous` the weight before it.
+struct SlotValues {
+  SlotId slot;
+  std::string name, meaning;
+  Role role;
+  std::uint32_t rows, cols;
+  std::vector<double> values; // row-major; empty when the slot is too large to show
+};
+struct StateView {
+  RunId run;
+  long step;
+  std::vector<SlotValues> slots;
+  const SlotValues* find(std::string_view name) const;
+};
+
+// One expected curve: dotted, labelled "expected".
+struct ExpectedLine {
+  std::string metric;    // column name
+  std::string condition; // when it holds, in words
+  std::string formula;
+  std::vector<Sample> points; // over the recorded steps, thinned to at most 2,000
+};
+
+struct RunFrame {
+  RunId id = 0;
+  std::string label, optimizer_name;
+  int order = 0;      // position in the list
+  int style = 0;      // colour, marker and dash; stays with the run
+  std::shared_ptr<const OptimizerSpec> optimizer;
+  std::shared_ptr<const StepProgram> program;
+  std::vector<double> hparams;   // base values now, in program order
+  std::vector<double> start_hparams; // at step 0
+  std::uint64_t seed = 0;
+  bool diverged = false;
+  long diverged_at = 0;
+  SeriesView series;
+  SeriesView ghost; // the path before the last from-step-0 edit, may be empty
+  std::vector<std::vector<double>> start; // start weight per parameter
+  std::vector<std::vector<double>> reference; // direction angles are measured to, per parameter; empty: the start
+  std::vector<InvariantStatus> invariants;
+  std::vector<ExpectedLine> expected;
+  std::uint64_t state_hash = 0; // at the head
+};
+
+struct Frame {
+  std::uint64_t number = 0;
+  std::shared_ptr<const Scene> scene;
+  std::uint64_t scene_generation = 0; // changes when another scene is opened
+  long head = 0, cursor = 0, steps = 0;
+  bool playing = false, computing = false; // computing: a catch-up or redraw is under way
+  double speed = 50;       // asked for, steps per second; 0 = as fast as possible
+  double achieved_speed = 0;
+  std::vector<RunFrame> runs;
+  std::vector<Event> events;
+  RunId selected = 0;
+  std::shared_ptr<const StateView> state; // of the selected run at the cursor
+  std::string notice;      // what was done last, for the status bar
+  bool notice_is_error = false;
+  std::string device, device_note; // "CPU"; "no GPU: driver absent"
+  std::uint64_t state_hash = 0;    // of all runs, at the head
+  std::size_t memory_bytes = 0;
+
+  const RunFrame* find(RunId run) const;
+};
+
+} // namespace polarscope

@@ -1,0 +1,51 @@
+// An optimizer as data: five parts, each a registered stage with options, plus hyperparameters. Made from TOML
+// (scenes/optimizers/*.toml, or inline in a scene); nothing in the program asks for an optimizer's name.
+#pragma once
+
+#include "engine/result.hpp"
+#include "engine/setting.hpp"
+
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+enum class Part { direction, geometry, magnitude, decay, schedule };
+inline constexpr std::array<Part, 5> kParts = {Part::direction, Part::geometry, Part::magnitude, Part::decay,
+                                               Part::schedule};
+const char* part_name(Part part);
+
+// One chosen stage: its registry kind and the options given for it (others are at their defaults).
+struct PartSpec {
+  std::string kind;
+  std::map<std::string, SettingValue> options;
+  std::map<std::string, Place> places; // where each option was written, for errors
+};
+
+// How one hyperparameter changes over the steps (interface.md, "Scene keys": schedule.<name>).
+struct ScheduleSpec {
+  std::string kind = "constant"; // constant | linear | cosine | wsd | inverse_power
+  double warmup = 0;             // ≥ 1: steps; < 1: fraction of scene.steps
+  double cooldown = 0.2;
+  std::string shape = "sqrt";
+  double final_value = 0; // fraction of the base value at the end
+};
+
+struct OptimizerSpec {
+  std::string name;  // preset's file name without .toml, or the run's own
+  std::string title; // "Muon on a hyperball"
+  std::string description;
+  std::string source; // which code or paper it copies
+  std::string not_promised; // one sentence
+  std::array<PartSpec, 4> parts; // direction, geometry, magnitude, decay
+  std::map<std::string, double> hparams; // values that differ from the stages' defaults
+  std::map<std::string, ScheduleSpec> schedules; // by hyperparameter
+  Place place;
+
+  PartSpec& part(Part p) { return parts[static_cast<std::size_t>(p)]; }
+  const PartSpec& part(Part p) const { return parts[static_cast<std::size_t>(p)]; }
+};
+
+} // namespace polarscope

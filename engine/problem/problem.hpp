@@ -1,0 +1,58 @@
+// A problem: parameters, data, and the operations that compute loss and gradient; and the registry of all of them.
+//
+// To add a problem: write engine/problem/<name>.cpp with one function that returns its Problem, and add one line to the
+// list in engine/problem/problems.def.
+#pragma once
+
+#include "engine/program.hpp"
+#include "engine/setting.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace polarscope {
+
+// Values of a problem's keys, resolved against its schema.
+struct ProblemValues {
+  std::map<std::string, SettingValue> values;
+  double number(std::string_view key) const;
+  long integer(std::string_view key) const;
+  std::string word(std::string_view key) const;
+};
+
+// Host-side contents of one data or weight slot at step 0, row-major without padding, in double; the backend rounds
+// it to the program's precision.
+using SlotContents = std::vector<double>;
+
+// A closed-form description of the loss that the polar view can draw without running the program: the loss as a
+// function of a unit direction. Null when the problem has none (the loss ops are run instead).
+using DirectionLoss = std::function<double(const std::vector<double>& direction)>;
+
+struct Problem {
+  std::string kind;
+  std::string title;
+  std::string meaning; // one or two sentences
+  std::string formula;
+  std::string source;
+  std::vector<Setting> keys;
+  // Elements that the largest parameter or data slot would have, for refusing absurd sizes before allocating.
+  double (*elements)(const ProblemValues&) = nullptr;
+  // Declares parameters and data, emits gradient ops (loss ops between begin_loss and end_loss, noise after).
+  void (*emit)(const ProblemValues&, ProgramBuilder&) = nullptr;
+  // Contents of every data slot, by slot name, from the run's seed.
+  std::map<std::string, SlotContents> (*data)(const ProblemValues&, std::uint64_t seed) = nullptr;
+  // The start weight of every parameter from the run's seed, by parameter name, before `start` of the scene.
+  std::map<std::string, SlotContents> (*start)(const ProblemValues&, std::uint64_t seed) = nullptr;
+  // Start keys that only this problem understands (circle: radius and angle), or null.
+  std::map<std::string, SlotContents> (*start_from_keys)(const ProblemValues&,
+                                                         const std::map<std::string, double>&) = nullptr;
+  std::vector<Setting> start_keys = {};
+};
+
+const std::vector<Problem>& problems();
+const Problem* find_problem(std::string_view kind);
+
+} // namespace polarscope

@@ -1,0 +1,231 @@
+#include "engine/program.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace polarscope {
+
+namespace {
+
+constexpr std::size_t kLineBytes = 64;
+
+// FNV-1a over bytes: equal programs get equal fingerprints on every machine of one byte order.
+class Fingerprint {
+public:
+  void add(const void* data, std::size_t size) {
+    const auto* p = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < size; ++i) value_ = (value_ ^ p[i]) * 0x100000001B3ull;
+  }
+  void add(const std::string& text) {
+    const std::size_t size = text.size();
+    add(&size, sizeof size);
+    add(text.data(), size);
+  }
+  template <class T> void add_items(const std::vector<T>& items) {
+    const std::size_t size = items.size();
+    add(&size, sizeof size);
+    if (size) add(items.data(), size * sizeof(T));
+  }
+  std::uint64_t value() const { return value_; }
+
+private:
+  std::uint64_t value_ = 0xCBF29CE484222325ull;
+};
+
+template <class List> auto find_named(const List& list, std::string_view name) {
+  return std::find_if(list.begin(), list.end(), [&](const auto& item) { return item.name == name; });
+}
+
+} // namespace
+
+SlotId StepProgram::find_slot(std::string_view name) const {
+  const auto it = find_named(slots_, name);
+  return it == slots_.end() ? kNone : static_cast<SlotId>(it - slots_.begin());
+}
+
+int StepProgram::find_metric(std::string_view name) const {
+  const auto it = find_named(metrics_, name);
+  return it == metrics_.end() ? -1 : static_cast<int>(it - metrics_.begin());
+}
+
+int StepProgram::find_hparam(std::string_view name) const {
+  for (std::size_t i = 0; i < hparams_.size(); ++i)
+    if (hparams_[i].setting.name == name) return static_cast<int>(i);
+  return -1;
+}
+
+ProgramBuilder::ProgramBuilder(Precision precision) : precision_(precision) {
+  slot("hparams", Role::hparam, 1, 1, "current hyperparameters, after schedules");
+  metric_slot_ = slot("metrics", Role::metric, 1, 1, "what is recorded after each step");
+}
+
+SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning,
+                            int parameter) {
+  assert(find_named(slots_, name) == slots_.end() && "slot names are unique");
+  assert(slots_.size() < kNone);
+  slots_.push_back({std::move(name), role, rows, cols, std::move(meaning), parameter});
+  return static_cast<SlotId>(slots_.size() - 1);
+}
+
+int ProgramBuilder::parameter(std::string name, std::uint32_t rows, std::uint32_t cols, Invariance invariance,
+                              bool vector) {
+  const int index = static_cast<int>(parameters_.size());
+  ParamInfo p;
+  p.name = name;
+  p.rows = rows;
+  p.cols = cols;
+  p.vector = vector;
+  p.invariance = invariance;
+  p.weight = slot(name, Role::param, rows, cols, "weight", index);
+  p.previous = slot(name + ".previous", Role::scratch, rows, cols, "weight before the step", index);
+  p.gradient = slot(name + ".gradient", Role::grad, rows, cols, "loss gradient, noise included", index);
+  parameters_.push_back(std::move(p));
+  return index;
+}
+
+HparamId ProgramBuilder::hparam(const Setting& setting, double value, std::string part) {
+  for (std::size_t i = 0; i < hparams_.size(); ++i)
+    if (hparams_[i].setting.name == setting.name) return static_cast<HparamId>(i);
+  hparams_.push_back({setting, value, std::move(part)});
+  return static_cast<HparamId>(hparams_.size() - 1);
+}
+
+std::uint32_t ProgramBuilder::constants(const std::vector<double>& values) {
+  const auto first = static_cast<std::uint32_t>(constants_.size());
+  constants_.insert(constants_.end(), values.begin(), values.end());
+  return first;
+}
+
+void ProgramBuilder::emit(Op op, std::string text) {
+  (starting_ ? start_ : step_).push_back(op);
+  (starting_ ? start_text_ : step_text_).push_back({phase_, current_, std::move(text)});
+}
+
+void ProgramBuilder::begin_loss() {
+  assert(!starting_);
+  loss_begin_ = step_.size();
+}
+
+void ProgramBuilder::end_loss() { loss_end_ = step_.size(); }
+
+int ProgramBuilder::metric(std::string metric, int parameter, int count, int every, bool hidden) {
+  const int first = static_cast<int>(metrics_.size());
+  const std::string prefix =
+      parameter < 0 ? metric : parameters_[static_cast<std::size_t>(parameter)].name + "." + metric;
+  for (int i = 0; i < count; ++i) {
+    const bool indexed = count > 1 || metric == "row_norm" || metric == "column_norm";
+    MetricColumn c;
+    c.name = indexed ? prefix + "[" + std::to_string(i) + "]" : prefix;
+    c.metric = metric;
+    c.parameter = parameter;
+    c.index = indexed ? i : -1;
+    c.every = every;
+    c.hidden = hidden;
+    metrics_.push_back(std::move(c));
+  }
+  return first;
+}
+
+std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) {
+  auto program = std::make_shared<StepProgram>();
+  StepProgram& p = *program;
+  p.precision_ = precision_;
+  slots_[0].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, hparams_.size()));
+  slots_[metric_slot_].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, metrics_.size()));
+
+  // Layout: by role in the order of the enumeration, declaration order inside a role; every row starts a cache line.
+  const std::size_t line = kLineBytes / p.scalar_bytes();
+  const auto padded = [&](std::uint32_t cols) { return (cols + line - 1) / line * line; };
+  p.layout_.resize(slots_.size());
+  std::size_t end = 0, widest = 0;
+  for (int role = 0; role <= static_cast<int>(Role::metric); ++role) {
+    for (std::size_t s = 0; s < slots_.size(); ++s) {
+      const SlotInfo& info = slots_[s];
+      if (static_cast<int>(info.role) != role || info.alias_of != kNone) continue;
+      const std::size_t ld = padded(info.cols);
+      p.layout_[s] = {static_cast<std::uint32_t>(end), info.rows, info.cols, static_cast<std::uint32_t>(ld)};
+      const std::size_t size = ld * info.rows;
+      end += size;
+      const std::size_t longest = std::max<std::size_t>(padded(info.rows), ld);
+      const std::size_t side = std::max<std::size_t>(info.rows, info.cols);
+      widest = std::max({widest, size, longest * side});
+    }
+    if (role == static_cast<int>(Role::state)) p.persistent_bytes_ = end * p.scalar_bytes();
+  }
+  for (std::size_t s = 0; s < slots_.size(); ++s)
+    if (slots_[s].alias_of != kNone) p.layout_[s] = p.layout_[slots_[s].alias_of];
+  p.block_bytes_ = end * p.scalar_bytes();
+
+  const std::size_t metric_count = slots_[metric_slot_].cols;
+  std::size_t record_size = metric_count;
+  const auto record_slots = [&](SlotId ParamInfo::*which, bool wanted, std::vector<long>& offsets) {
+    for (const ParamInfo& q : parameters_) {
+      const std::size_t elements = std::size_t{q.rows} * q.cols;
+      const bool keep = wanted && elements <= record.weight_limit;
+      offsets.push_back(keep ? static_cast<long>(record_size) : -1);
+      if (!keep) continue;
+      p.recorded_.push_back(q.*which);
+      record_size += elements;
+    }
+  };
+  record_slots(&ParamInfo::weight, true, p.weight_offset_);
+  record_slots(&ParamInfo::gradient, record.gradients, p.gradient_offset_);
+
+  p.start_ = std::move(start_);
+  p.step_ = std::move(step_);
+  p.start_text_ = std::move(start_text_);
+  p.step_text_ = std::move(step_text_);
+  p.slots_ = std::move(slots_);
+  p.constants_ = std::move(constants_);
+  p.parameters_ = std::move(parameters_);
+  p.hparams_ = std::move(hparams_);
+  p.metrics_ = std::move(metrics_);
+  p.invariants_ = std::move(invariants_);
+  p.theory_ = std::move(theory_);
+  p.loss_begin_ = loss_begin_;
+  p.loss_end_ = loss_end_;
+
+  kernels::Program& v = p.view_;
+  v.start = p.start_.data();
+  v.start_count = static_cast<std::uint32_t>(p.start_.size());
+  v.step = p.step_.data();
+  v.step_count = static_cast<std::uint32_t>(p.step_.size());
+  v.slots = p.layout_.data();
+  v.slot_count = static_cast<std::uint32_t>(p.layout_.size());
+  v.constants = p.constants_.data();
+  v.constant_count = static_cast<std::uint32_t>(p.constants_.size());
+  v.hparam_count = static_cast<std::uint32_t>(p.hparams_.size());
+  v.metric_slot = metric_slot_;
+  v.recorded = p.recorded_.data();
+  v.recorded_count = static_cast<std::uint32_t>(p.recorded_.size());
+  v.record_size = static_cast<std::uint32_t>(record_size);
+  v.scratch_size = static_cast<std::uint32_t>(8 * widest + 4096);
+
+  Fingerprint f;
+  f.add(&p.precision_, sizeof p.precision_);
+  f.add_items(p.start_);
+  f.add_items(p.step_);
+  f.add_items(p.layout_);
+  f.add_items(p.constants_);
+  f.add_items(p.recorded_);
+  for (const SlotInfo& s : p.slots_) f.add(s.name);
+  for (const MetricColumn& m : p.metrics_) f.add(m.name);
+  for (const HparamInfo& h : p.hparams_) f.add(h.setting.name);
+  p.fingerprint_ = f.value();
+  return program;
+}
+
+Op make_op(OpCode code, std::initializer_list<SlotId> slots, std::initializer_list<HparamId> hparams,
+           std::uint32_t constant, std::uint32_t word) {
+  assert(slots.size() <= 6 && hparams.size() <= 4);
+  Op op;
+  op.code = code;
+  std::copy(slots.begin(), slots.end(), op.slot);
+  std::copy(hparams.begin(), hparams.end(), op.hparam);
+  op.constant = constant;
+  op.word = word;
+  return op;
+}
+
+} // namespace polarscope

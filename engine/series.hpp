@@ -1,0 +1,77 @@
+// Recorded series: columns over steps, appended by the engine thread, read by any thread through immutable views.
+//
+// A RunSeries holds every metric column of one run, and for small parameters its weight, at full precision. Rows are
+// kept in chunks that never move. A view (SeriesView) is a count plus shared handles; rows below the count never
+// change, so reading needs no lock. Old rows of very long runs are thinned by a rule on the step number alone.
+#pragma once
+
+#include "engine/program.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace polarscope {
+
+struct Sample {
+  long step;
+  double value; // NaN: not recorded at this step
+};
+
+struct MinMax {
+  long first_step, last_step; // steps covered
+  double min, max;            // over finite values
+  double first, last;         // values at the ends, for joining columns
+  int not_finite = 0;
+};
+
+struct SeriesData; // internal storage, shared
+
+class SeriesView {
+public:
+  SeriesView() = default;
+  explicit SeriesView(std::shared_ptr<const SeriesData> data, long rows);
+  bool empty() const { return rows_ == 0; }
+  long rows() const { return rows_; }        // stored rows
+  long first_step() const;
+  long last_step() const;                    // last recorded step
+  long stride_at(long step) const;           // distance between kept steps around `step`
+  int columns() const;
+  // The exact stored value at a step; nullopt when the row was thinned away, NaN when the metric was not recorded then.
+  std::optional<double> at(int column, long step) const;
+  Sample nearest(int column, double step) const;     // nearest stored step with a value
+  // One MinMax per bucket over the steps [from, to], at most `buckets` of them; empty buckets are left out.
+  void query(int column, double from, double to, int buckets, std::vector<MinMax>& out) const;
+  // Every stored sample in [from, to].
+  void samples(int column, long from, long to, std::vector<Sample>& out) const;
+  // Smallest and largest finite value in [from, to]; nullopt when there is none. positive_only skips values ≤ 0.
+  std::optional<MinMax> extent(int column, long from, long to, bool positive_only = false) const;
+  long count_not_positive(int column, long from, long to) const;
+  // Weight of a recorded parameter at a step: rows·cols numbers; false when that step's weight is not stored.
+  bool weight(int parameter, long step, std::vector<double>& out) const;
+  // Steps in [from, to] whose weight is stored, thinned to at most `most` by a fixed stride.
+  void weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const;
+  std::size_t bytes() const;
+
+private:
+  std::shared_ptr<const SeriesData> data_;
+  long rows_ = 0;
+};
+
+class RunSeries {
+public:
+  // byte_budget bounds metric rows and weight rows together; thinning starts when it is reached.
+  RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byte_budget);
+  // Appends consecutive records (program.record_size() scalars each), the first of them at last_step() + 1 (or 0).
+  void append(std::span<const std::byte> records);
+  SeriesView view() const;
+  long last_step() const; // −1 when empty
+
+private:
+  std::shared_ptr<SeriesData> data_;
+};
+
+} // namespace polarscope

@@ -1,0 +1,66 @@
+// The façade over a running experiment: runs grouped into ensembles, series, keyframes, edits. Single-threaded and
+// deterministic: the same commands at the same steps give the same state, whatever the bursts between them.
+#pragma once
+
+#include "engine/command.hpp"
+#include "engine/frame.hpp"
+#include "engine/result.hpp"
+#include "engine/scene.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+struct SessionOptions {
+  std::string device = "auto"; // cpu | cuda | auto
+  int threads = 0;             // 0 = one per core
+  std::string isa = {};        // "" = by rule
+  std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes, bytes
+  RecordOptions record = {};
+};
+
+class Session {
+public:
+  static Result<std::unique_ptr<Session>> open(Scene scene, SessionOptions options = {});
+  ~Session();
+
+  const Scene& scene() const;
+  long head() const;
+  long cursor() const;
+  bool at_end() const; // head = scene.steps
+
+  // Computes up to `steps` more steps of every run that has not diverged, in bursts; the cursor follows when it was at
+  // the head. Returns the steps made.
+  long advance(long steps);
+  // Applies everything but playing: transport commands move cursor and head at once. The result is the sentence for
+  // the status bar.
+  Result<std::string> apply(const Command& command);
+  // Work left by the last command (a run catching up): does a slice of at most `milliseconds`; false when none is left.
+  bool continue_work(double milliseconds);
+
+  // The state of one run at any recorded step: restores the nearest keyframe and replays.
+  Result<std::shared_ptr<const StateView>> state_at(RunId run, long step);
+  // Hash of one run's persistent state at any step, by restore and replay; `state_hash` is at the head.
+  std::uint64_t state_hash_at(RunId run, long step);
+  std::uint64_t state_hash() const;
+  std::uint64_t state_hash(RunId run) const;
+
+  // Loss as a function of the angle in a plane through the origin of one parameter's space, other parameters as at the
+  // cursor: value k at angle 2πk/samples from e1 towards e2 (unit, orthogonal, rows·cols numbers each).
+  std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1,
+                                 const std::vector<double>& e2, int samples);
+
+  // Fills everything of a frame that the session knows (not playing, speed, number).
+  void fill(Frame& frame);
+
+private:
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace polarscope

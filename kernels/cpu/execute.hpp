@@ -1,0 +1,34 @@
+// Steps members on the CPU: one entry per instruction set and precision, chosen at run time.
+#pragma once
+
+#include "kernels/op.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace polarscope::kernels {
+
+// `scratch`: program.scratch_size scalars, 64-byte aligned, private to the calling thread.
+struct CpuExecutor {
+  const char* isa;
+  // Runs the start list (member.step must be 0) and writes one record to member.records when it is not null.
+  void (*start)(const Program&, Member&, void* scratch);
+  // Makes up to `steps` steps, fewer when the member diverges; one record per step made. Returns the steps made.
+  std::uint64_t (*advance)(const Program&, Member&, std::uint64_t steps, void* scratch);
+  // Runs ops [first, last) of the step list once, at the member's present step, updating nothing else.
+  void (*run_range)(const Program&, Member&, std::uint32_t first, std::uint32_t last, void* scratch);
+};
+
+struct CpuExecutors {
+  CpuExecutor f32, f64;
+};
+
+// The executors of one instruction set, "v2", "v3", "v4" (x86-64 levels) or "base"; null when this build or this
+// machine lacks it.
+const CpuExecutors* cpu_executors(const char* isa);
+
+// The instruction set for a program: a fixed rule on the machine and the widest row, never on timing or on how many
+// members there are, because results differ in the last bits between instruction sets.
+const char* choose_isa(std::uint32_t widest_row);
+
+} // namespace polarscope::kernels

@@ -1,0 +1,62 @@
+// The one loop that every executor runs: for each step, for each op, the body. A template over the team.
+#pragma once
+
+#include "kernels/ops/all.hpp"
+
+POLARSCOPE_KERNELS_BEGIN
+
+template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
+  switch (op.code) {
+#define POLARSCOPE_OP(name, slots, doc)                                                                            \
+  case OpCode::name: ops::name(c, op); break;
+#include "kernels/ops.def"
+#undef POLARSCOPE_OP
+  case OpCode::count_: break;
+  }
+}
+
+// Runs a list of ops for the step that finishes as number t = c.step + 1 (0 for the start list).
+template <class T> inline void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
+  const std::uint64_t t = c.starting ? 0 : c.step + 1;
+  for (std::uint32_t k = 0; k < count; ++k) {
+    const Op& op = ops[k];
+    if (op.every > 1 && t % op.every != 0) continue;
+    run_op(c, op);
+    c.t.sync();
+    c.t.release_scratch();
+  }
+}
+
+// Fills the current hyperparameters and clears the metric slab to "not recorded".
+template <class T> POLARSCOPE_FN void begin_step(Context<T>& c) {
+  using R = typename T::Real;
+  R* now = c.block + c.program.slots[0].offset;
+  R* slab = c.block + c.program.slots[c.program.metric_slot].offset;
+  const double* base = c.base;
+  c.t.for_each(static_cast<int>(c.program.hparam_count), [=](int i) { now[i] = static_cast<R>(base[i]); });
+  const R nan = static_cast<R>(__builtin_nan(""));
+  c.t.for_each(static_cast<int>(c.program.slots[c.program.metric_slot].cols), [=](int i) { slab[i] = nan; });
+  c.t.sync();
+}
+
+// Copies metrics and recorded slots, without padding, to `out` (record_size scalars).
+template <class T> POLARSCOPE_FN void write_record(Context<T>& c, typename T::Real* out) {
+  using R = typename T::Real;
+  const Slot& m = c.program.slots[c.program.metric_slot];
+  const R* slab = c.block + m.offset;
+  c.t.for_each(static_cast<int>(m.cols), [=](int i) { out[i] = slab[i]; });
+  out += m.cols;
+  for (std::uint32_t k = 0; k < c.program.recorded_count; ++k) {
+    const auto w = c.mat(c.program.recorded[k]);
+    const int cols = w.cols;
+    R* to = out;
+    c.t.rows(w.rows, [=](auto& sub, int i) {
+      R* row = to + static_cast<long>(i) * cols;
+      const R* from = w.row(i);
+      sub.for_each(cols, [=](int j) { row[j] = from[j]; });
+    });
+    out += static_cast<long>(w.rows) * cols;
+  }
+}
+
+POLARSCOPE_KERNELS_END

@@ -1,0 +1,6 @@
+// Every op body.
+#pragma once
+
+#include "kernels/ops/elementwise.hpp"
+#include "kernels/ops/metric.hpp"
+#include "kernels/ops/problem.hpp"
