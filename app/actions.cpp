@@ -95,6 +95,27 @@ void open_neighbour(Context& c, int direction) {
   c.send(command::OpenScene{names[next]});
 }
 
+// Moves the start of the selected run along its ray; the path is computed again from step 0.
+void scale_start(Context& c, double factor) {
+  const RunFrame* run = c.frame.find(c.frame.selected);
+  const auto index = static_cast<std::size_t>(c.view.polar.parameter);
+  if (!run || index >= run->start->size()) return;
+  std::vector<double> point = (*run->start)[index];
+  double square = 0;
+  for (double& x : point) x *= factor, square += x * x;
+  c.send(command::MoveStart{run->id, run->program->parameters()[index].name, point, false});
+  c.view.say(fmt::format("start of {} at norm {:.3g}", run->label, std::sqrt(square)), c.frame);
+}
+
+void select_neighbour(Context& c, int direction) {
+  const auto& runs = c.frame.runs;
+  const auto count = static_cast<int>(runs.size());
+  int here = 0;
+  for (int i = 0; i < count; ++i)
+    if (runs[static_cast<std::size_t>(i)].id == c.frame.selected) here = i;
+  c.send(command::SelectRun{runs[static_cast<std::size_t>((here + direction + count) % count)].id});
+}
+
 AxisScales& focused_scales(ViewState& view) { return view.scales[view.focused_plot]; }
 
 bool close_top(Context& c) {
@@ -216,6 +237,14 @@ void Actions::add_runs() {
   actions_.push_back({"runs.remove", "Runs", "Remove", "Takes the selected run away.", false, false,
                       [](Context& c) { c.send(command::RemoveRun{c.frame.selected}); },
                       [](const Context& c) { return has_selection(c) && c.frame.runs.size() > 1; }});
+  actions_.push_back({"runs.next", "Runs", "Select next run", "Recipe and inspector show the run below.", true, true,
+                      [](Context& c) { select_neighbour(c, +1); }, has_runs});
+  actions_.push_back({"runs.previous", "Runs", "Select previous run", "Recipe and inspector show the run above.", false,
+                      true, [](Context& c) { select_neighbour(c, -1); }, has_runs});
+  actions_.push_back({"runs.start_inwards", "Runs", "Start inwards", "Moves the selected run's start to a smaller norm.",
+                      false, true, [](Context& c) { scale_start(c, 1 / 1.1); }, has_selection});
+  actions_.push_back({"runs.start_outwards", "Runs", "Start outwards", "Moves the selected run's start to a larger norm.",
+                      false, true, [](Context& c) { scale_start(c, 1.1); }, has_selection});
   actions_.push_back({"runs.show_all", "Runs", "Show all", "Ends hiding and solo.", true, false,
                       [](Context& c) { c.view.hidden.clear(), c.view.solo.reset(); },
                       [](const Context& c) { return !c.view.hidden.empty() || c.view.solo; }});

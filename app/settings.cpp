@@ -1,6 +1,7 @@
 #include "app/settings.hpp"
 
 #include "app/panel.hpp"
+#include "engine/write_file.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>
@@ -8,11 +9,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 namespace polarscope {
-
-namespace fs = std::filesystem;
 
 std::string config_folder() {
   if (const char* own = std::getenv("POLARSCOPE_CONFIG"); own && *own) return own;
@@ -21,26 +19,12 @@ std::string config_folder() {
   return {};
 }
 
-Result<void> write_file_safely(const std::string& path, std::string_view text) {
+Result<void> write_to_config_folder(const std::string& name, std::string_view text) {
+  const std::string folder = config_folder();
+  if (folder.empty()) return bad_input("no configuration folder is known");
   std::error_code error;
-  const fs::path target = path;
-  if (target.has_parent_path()) fs::create_directories(target.parent_path(), error);
-  const fs::path temporary = path + ".part";
-  {
-    std::ofstream out(temporary, std::ios::binary);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    out.close();
-    if (!out) {
-      fs::remove(temporary, error);
-      return bad_input("cannot be written", {path});
-    }
-  }
-  fs::rename(temporary, target, error);
-  if (error) {
-    fs::remove(temporary, error);
-    return bad_input("cannot be written", {path});
-  }
-  return {};
+  std::filesystem::create_directories(folder, error); // write_file reports what is wrong with it
+  return write_file(folder + "/" + name, text);
 }
 
 std::string settings_text(const ViewState& view) {

@@ -13,8 +13,8 @@ namespace polarscope {
 // $POLARSCOPE_CONFIG, else $XDG_CONFIG_HOME/polarscope, else ~/.config/polarscope; "" when none is known.
 std::string config_folder();
 
-// Writes to a temporary name in the same folder and renames; makes the folder.
-Result<void> write_file_safely(const std::string& path, std::string_view text);
+// Makes the folder and writes the file whole or not at all.
+Result<void> write_to_config_folder(const std::string& name, std::string_view text);
 
 // Theme, size, layout and hidden panels as TOML text, and back. Reading ignores what it does not know.
 std::string settings_text(const ViewState& view);
