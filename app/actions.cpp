@@ -1,5 +1,6 @@
 #include "app/actions.hpp"
 
+#include "app/lesson.hpp"
 #include "app/panel.hpp"
 #include "app/settings.hpp"
 #include "engine/embedded.hpp"
@@ -45,7 +46,7 @@ void change_speed(Context& c, int direction) {
         if (s < now * 0.999) next = s;
   }
   c.send(command::SetSpeed{next});
-  c.view.say(next > 0 ? fmt::format("speed {} steps per second", next) : "as fast as possible", c.frame);
+  c.view.say(next > 0 ? fmt::format("speed {} steps per second", next) : "as fast as possible");
 }
 
 void jump_to_event(Context& c, int direction) {
@@ -57,24 +58,16 @@ void jump_to_event(Context& c, int direction) {
     if (!best || (direction > 0 ? e.step < best->step : e.step > best->step)) best = &e;
   }
   if (!best) {
-    c.view.say(direction > 0 ? "no later event" : "no earlier event", c.frame);
+    c.view.say(direction > 0 ? "no later event" : "no earlier event");
     return;
   }
   c.send(command::MoveCursor{best->step});
-  c.view.say(fmt::format("{} at step {}", best->text, best->step), c.frame);
+  c.view.say(fmt::format("{} at step {}", best->text, best->step));
 }
 
 std::string folder_of(const std::string& name) {
   const auto slash = name.find_last_of('/');
   return slash == std::string::npos ? std::string() : name.substr(0, slash);
-}
-
-// The name under scenes/ of the scene on screen, "" when it is not one of the installed.
-std::string installed_name(const Scene& scene) {
-  std::string path = scene.path;
-  if (const auto at = path.rfind("scenes/"); at != std::string::npos) path = path.substr(at + 7);
-  if (path.size() > 5 && path.compare(path.size() - 5, 5, ".toml") == 0) path.resize(path.size() - 5);
-  return path;
 }
 
 void open_neighbour(Context& c, int direction) {
@@ -84,7 +77,7 @@ void open_neighbour(Context& c, int direction) {
     if (folder_of(entry.name) == folder_of(now)) names.push_back(entry.name);
   const auto here = std::find(names.begin(), names.end(), now);
   if (names.empty() || (here != names.end() && names.size() == 1)) {
-    c.view.say("no other scene in this folder", c.frame);
+    c.view.say("no other scene in this folder");
     return;
   }
   std::size_t next = 0;
@@ -104,7 +97,7 @@ void scale_start(Context& c, double factor) {
   double square = 0;
   for (double& x : point) x *= factor, square += x * x;
   c.send(command::MoveStart{run->id, run->program->parameters()[index].name, point, false});
-  c.view.say(fmt::format("start of {} at norm {:.3g}", run->label, std::sqrt(square)), c.frame);
+  c.view.say(fmt::format("start of {} at norm {:.3g}", run->label, std::sqrt(square)));
 }
 
 void select_neighbour(Context& c, int direction) {
@@ -252,11 +245,11 @@ void Actions::add_runs() {
     for (int i = 0; i < 9; ++i) {
       Action action;
       action.id = fmt::format("runs.{}.{}", solo ? "solo" : "toggle", i + 1);
-      action.menu = "Runs";
+      action.menu = solo ? "Runs/Only" : "Runs/Show or hide";
       action.label = fmt::format("{} run {}", solo ? "Only" : "Show", i + 1);
       action.help = solo ? fmt::format("Shows run {} alone; again shows all.", i + 1)
                          : fmt::format("Shows or hides run {}.", i + 1);
-      action.separator = i == 0;
+      
       action.enabled = [i](const Context& c) { return run_at(c.frame, i) != nullptr; };
       if (solo) {
         action.run = [i](Context& c) {
@@ -317,8 +310,8 @@ void Actions::add_view() {
 
   for (const char* name : {"dark", "light", "projector"}) {
     const std::string word = name;
-    actions_.push_back({"view.theme." + word, "View", "Theme " + word, "Colours and type of this layout.",
-                        word == "dark", false,
+    actions_.push_back({"view.theme." + word, "View/Theme", "Theme " + word, "Colours and type of this layout.", false,
+                        false,
                         [word](Context& c) { (c.view.layout == LayoutKind::show ? c.view.show_theme : c.view.theme) = word; },
                         {}, [word](const Context& c) { return c.view.current_theme() == word; }});
   }
@@ -326,7 +319,7 @@ void Actions::add_view() {
     actions_.push_back({id, "View", label, help, false, true, [factor](Context& c) {
                           c.view.zoom = factor == 0 ? 1.0f : std::clamp(c.view.zoom * factor, 0.75f, 3.0f);
                           if (std::abs(c.view.zoom - 1.0f) < 0.04f) c.view.zoom = 1.0f;
-                          c.view.say(fmt::format("size {:.0f} %", c.view.zoom * 100.0f), c.frame);
+                          c.view.say(fmt::format("size {:.0f} %", c.view.zoom * 100.0f));
                         }});
   };
   zoom("view.larger", "Larger", "Larger type and controls, up to 300 %.", 1.1f);
@@ -337,17 +330,15 @@ void Actions::add_view() {
                       [](const Context& c) { return c.view.plots_only; }});
   actions_.push_back({"view.full_screen", "View", "Full screen", "Fills the screen.", false, false,
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
-  bool first = true;
   for (const Panel& panel : panels()) {
     const std::string name = panel.name;
-    actions_.push_back({"view.panel." + name, "View", std::string("Panel ") + panel.title,
-                        "Shows or hides this panel.", first, false,
+    actions_.push_back({"view.panel." + name, "View/Panels", std::string("Panel ") + panel.title,
+                        "Shows or hides this panel.", false, false,
                         [name](Context& c) {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;
                         },
                         {}, [name](const Context& c) { return panel_shown(c.view, name); }});
-    first = false;
   }
 }
 

@@ -25,7 +25,7 @@ struct ActionContext {
 
 struct Action {
   std::string id;    // "time.play"
-  std::string menu;  // "Time"; "" = not in a menu
+  std::string menu;  // "Time", or "Runs/Only" for a menu inside it
   std::string label; // "Play or pause"
   std::string help;  // one sentence of at most 20 words
   bool separator = false; // a line above it in the menu

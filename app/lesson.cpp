@@ -99,6 +99,13 @@ double start_norm(const RunFrame& run) {
 
 } // namespace
 
+std::string installed_name(const Scene& scene) {
+  std::string path = scene.path;
+  if (const auto at = path.rfind("scenes/"); at != std::string::npos) path = path.substr(at + 7);
+  if (path.size() > 5 && path.compare(path.size() - 5, 5, ".toml") == 0) path.resize(path.size() - 5);
+  return path;
+}
+
 Result<Lesson> parse_lesson(std::string_view text, const std::string& file) {
   toml::table root;
   try {
@@ -151,7 +158,7 @@ bool reached(const LessonGoal& goal, const Frame& frame, const ViewState& view) 
 }
 
 const LessonPart* LessonGuide::part(const ViewState& view) const {
-  if (!view.lesson.open || view.lesson.step >= lesson_.parts.size()) return nullptr;
+  if (!concerned_ || !view.lesson.open || view.lesson.step >= lesson_.parts.size()) return nullptr;
   return &lesson_.parts[view.lesson.step];
 }
 
@@ -167,7 +174,10 @@ void LessonGuide::begin(const LessonPart& part, ActionContext& context) {
 void LessonGuide::update(ActionContext& context) {
   LessonProgress& progress = context.view.lesson;
   waiting_ = false;
-  if (!progress.open) return;
+  const std::string now = installed_name(*context.frame.scene);
+  concerned_ = now == lesson_.scene || std::any_of(lesson_.parts.begin(), lesson_.parts.end(),
+                                                   [&](const LessonPart& part) { return part.scene == now; });
+  if (!progress.open || !concerned_) return;
   progress.finished = progress.step >= lesson_.parts.size();
   if (progress.finished) {
     begun_ = progress.step;

@@ -53,7 +53,7 @@ public:
 
   void update(ActionContext& context);
   const Lesson& lesson() const { return lesson_; }
-  // The part shown, or null when the lesson is closed or over.
+  // The part shown, or null when the lesson is closed, over, or about another scene than the one on screen.
   const LessonPart* part(const ViewState& view) const;
   bool waiting() const { return waiting_; } // done, and the part waits for "next part"
 
@@ -63,6 +63,10 @@ private:
   Lesson lesson_;
   std::size_t begun_ = 0; // part that was prepared last
   bool waiting_ = false;
+  bool concerned_ = true; // the scene on screen is one of the lesson's
 };
+
+// The name under scenes/ of an installed scene, "" for others.
+std::string installed_name(const Scene& scene);
 
 } // namespace polarscope

@@ -66,6 +66,7 @@ private:
   CommandSink send_;
   PlaneSource plane_;
   std::uint64_t scene_generation_ = 0;
+  std::string engine_notice_; // its last one
   LayoutKind drawn_layout_ = LayoutKind::study;
   float transport_height_ = 0; // of the last frame: its controls wrap
   int unsettled_ = 0;

@@ -54,6 +54,13 @@ struct WindowRequests {
   std::string copied_text; // for the clipboard
 };
 
+// The value a slider shows while it is dragged: the engine's answer to the last preview may be a frame behind.
+struct PendingEdit {
+  RunId run;
+  std::string name;
+  double value;
+};
+
 struct LessonProgress {
   bool open = true;
   std::size_t step = 0;
@@ -73,6 +80,8 @@ struct ViewState {
   std::optional<RunId> renaming; // its label is an input field now
   EditMode edit_mode = EditMode::from_here;
 
+  std::optional<PendingEdit> pending; // a slider under the user's hand
+
   std::optional<StepRange> range; // shared by all plots over steps; empty: 0 … the scene's end
   std::map<std::string, AxisScales> scales; // by plot's panel name
   std::string focused_plot = "loss";        // where L and Shift L act: the plot last under the pointer
@@ -87,18 +96,16 @@ struct ViewState {
 
   bool help_open = false, scenes_open = false, add_open = false;
   std::string scene_filter;
-  std::string notice; // the window's own, shown when newer than the engine's
+  std::string notice; // the window's own; cleared when the engine has something newer to say
   bool notice_is_error = false;
-  std::uint64_t notice_frame = 0; // frame number it was made at
 
   LessonProgress lesson;
   WindowRequests requests;
 
   bool visible(RunId run) const { return solo ? *solo == run : hidden.count(run) == 0; }
-  void say(std::string text, const Frame& frame, bool error = false) {
+  void say(std::string text, bool error = false) {
     notice = std::move(text);
     notice_is_error = error;
-    notice_frame = frame.number;
   }
   // Steps that plots over steps show.
   StepRange steps_shown(const Frame& frame) const {

@@ -1,0 +1,27 @@
+// What drawing functions keep between frames so as not to compute it again: always a function of what it is keyed by,
+// never a second source of truth.
+#pragma once
+
+#include "app/lesson.hpp"
+
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+struct PresetEntry {
+  std::string name, title, description;
+};
+
+struct Caches {
+  // Lists for the overlays, read once when first shown.
+  std::vector<PresetEntry> presets;
+  std::vector<SceneEntry> scenes;
+
+  // The lesson as the guide left it for this frame.
+  const LessonPart* lesson_part = nullptr;
+  std::size_t lesson_parts = 0;
+  bool lesson_waiting = false;
+};
+
+} // namespace polarscope
