@@ -206,6 +206,7 @@ void Theme::begin_frame() const {
 }
 
 ImVec2 measure(const Theme& theme, TextStyle style, std::string_view words) {
+  if (words.empty()) words = ""; // ImGui measures up to the terminator when the pointer is null
   return theme.font(style.face)
       ->CalcTextSizeA(theme.font_size(style), FLT_MAX, 0.0f, words.data(), words.data() + words.size());
 }

@@ -100,7 +100,8 @@ bool button(const Theme& theme, const char* label, const ButtonOptions& options)
   const float middle = (hit.min.y + hit.max.y) * 0.5f;
   if (icon_width > 0) draw_icon(list, theme, options.icon, {std::round(x + icon_width * 0.5f), std::round(middle)}, ink);
   x += icon_width + gap;
-  draw_text_aligned(list, theme, text::kButton, {x, middle}, ink, words, 0, 0.5f);
+  const TextStyle style = options.primary ? TextStyle{Face::semibold, text::kButton.size} : text::kButton;
+  draw_text_aligned(list, theme, style, {x, middle}, ink, words, 0, 0.5f);
   if (key_width > 0) draw_key_cap(list, theme, {x + text_size.x + key_width, middle}, options.key);
   item_help(theme, options.help);
   return hit.pressed && options.enabled;
@@ -124,7 +125,7 @@ bool toggle(const Theme& theme, const char* label, bool* on, const char* help) {
   const Hit hit = hit_area(theme, label, size, true);
   const Palette& c = theme.colour();
   ImDrawList* list = ImGui::GetWindowDrawList();
-  const ImU32 fill = *on ? (c.dark ? c.hover : c.hover) : hit.hovered ? c.input : with_alpha(c.input, 0);
+  const ImU32 fill = *on ? c.hover : hit.hovered ? c.input : with_alpha(c.input, 0);
   list->AddRectFilled(hit.min, hit.max, fill, theme.px(4));
   list->AddRect(hit.min, hit.max, *on ? c.frame : c.line, theme.px(4), theme.hairline());
   draw_text_aligned(list, theme, text::kButton, {(hit.min.x + hit.max.x) * 0.5f, (hit.min.y + hit.max.y) * 0.5f},

@@ -134,7 +134,7 @@ void show_hover_card(const Theme& theme, const HoverCard& card) {
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0, 0});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, theme.px(8));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, theme.hairline());
-  ImGui::PushStyleColor(ImGuiCol_PopupBg, c.dark ? mix(c.input, c.panel, 0.2f) : c.panel);
+  ImGui::PushStyleColor(ImGuiCol_PopupBg, c.dark ? c.input : c.panel);
   ImGui::PushStyleColor(ImGuiCol_Border, c.frame);
   if (ImGui::BeginTooltip()) {
     ImDrawList* list = ImGui::GetWindowDrawList();
