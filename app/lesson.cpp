@@ -66,6 +66,7 @@ Result<LessonPart> read_part(const toml::table& table, const std::string& file) 
   reader.key("text", part.text);
   reader.key("highlight", part.highlight);
   reader.key("scene", part.scene);
+  reader.key("compute", part.compute);
   reader.key("metric", part.metric);
   reader.words("log_x", part.log_x);
   reader.key("focus", part.focus);
@@ -165,6 +166,7 @@ const LessonPart* LessonGuide::part(const ViewState& view) const {
 void LessonGuide::begin(const LessonPart& part, ActionContext& context) {
   ViewState& view = context.view;
   if (!part.scene.empty()) context.send(command::OpenScene{part.scene});
+  if (part.compute > 0) context.send(command::ComputeTo{part.compute});
   if (!part.metric.empty()) view.metric = part.metric, view.against_norm = true;
   for (const std::string& panel : part.log_x) view.scales[panel].log_x = true;
   if (!part.goal.log_y.empty()) view.scales[part.goal.log_y].log_y = false;

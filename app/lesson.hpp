@@ -27,6 +27,7 @@ struct LessonPart {
   std::string text;      // at most 20 words
   std::string highlight; // an action's id or a panel's mark
   std::string scene;     // opened when the part begins; "" keeps the scene
+  long compute = 0;      // steps computed at once when the part begins
   std::string metric;    // of magnitude & direction, when the part begins
   std::vector<std::string> log_x; // panels whose x axis is made logarithmic when the part begins
   std::string focus;     // plot that L acts on

@@ -184,6 +184,12 @@ void Shell::draw() {
   take_requests();
 }
 
+double Shell::seconds_until_draw() const {
+  if (unsettled_ > 0) return 0;
+  const ImGuiContext& context = *ImGui::GetCurrentContext();
+  return context.HoverItemDelayId != 0 && context.HoverItemDelayTimer < 1.0f ? 0.1 : kIdleSeconds;
+}
+
 // ---- menu ---------------------------------------------------------------------------------------------------------
 
 namespace {

@@ -32,8 +32,10 @@ public:
   void draw();
 
   bool quit_requested() const { return view_.requests.quit; }
-  // The next picture would differ although no input came: a popup settles, a hover spreads.
-  bool unsettled() const { return unsettled_ > 0; }
+  // How long the picture stays right without input or a new Frame: 0 while docks or a hover settle, short while help
+  // is about to appear under a resting pointer, kIdleSeconds otherwise.
+  double seconds_until_draw() const;
+  static constexpr double kIdleSeconds = 60;
 
   ViewState& view() { return view_; }
   const Actions& actions() const { return actions_; }
