@@ -1,6 +1,6 @@
 #include "app/layout.hpp"
 
-#include "engine/write_file.hpp"
+#include "engine/files.hpp"
 
 #include "imgui_internal.h"
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #include "app/settings.hpp"
 
 #include "app/panel.hpp"
-#include "engine/write_file.hpp"
+#include "engine/files.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>

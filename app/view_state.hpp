@@ -19,7 +19,7 @@ enum class PolarDrawing { polar, unrolled, sphere };
 // The plane of a parameter's space (or of one row of it) that the polar view looks at.
 enum class PlaneKind { start_current, weight_update, start_reference, rows };
 
-struct PolarView {
+struct PolarChoice {
   PolarDrawing drawing = PolarDrawing::polar;
   PlaneKind plane = PlaneKind::start_current;
   int parameter = 0;
@@ -86,7 +86,7 @@ struct ViewState {
   std::map<std::string, AxisScales> scales; // by plot's panel name
   std::string focused_plot = "loss";        // where L and Shift L act: the plot last under the pointer
 
-  PolarView polar;
+  PolarChoice polar;
   std::string metric = "angular_update"; // of the panel magnitude & direction
   bool against_norm = true;
   int inspector_slot = 0;
