@@ -91,7 +91,7 @@ void open_neighbour(Context& c, int direction) {
 // Moves the start of the selected run along its ray; the path is computed again from step 0.
 void scale_start(Context& c, double factor) {
   const RunFrame* run = c.frame.find(c.frame.selected);
-  const auto index = static_cast<std::size_t>(c.view.polar.parameter);
+  const auto index = static_cast<std::size_t>(c.view.polar.plane.parameter);
   if (!run || index >= run->start->size()) return;
   std::vector<double> point = (*run->start)[index];
   double square = 0;

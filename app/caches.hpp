@@ -3,7 +3,13 @@
 #pragma once
 
 #include "app/lesson.hpp"
+#include "app/plot.hpp"
+#include "app/polar_plot.hpp"
+#include "app/projection_view.hpp"
+#include "app/sphere_plot.hpp"
+#include "app/unrolled_plot.hpp"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +20,12 @@ struct PresetEntry {
 };
 
 struct Caches {
+  std::map<std::string, PlotCache> plots; // by panel
+  std::map<std::string, ProjectionCache> projections; // by panel: each may look at another plane
+  PolarView polar;
+  std::map<std::string, UnrolledView> unrolled; // by panel
+  SphereView sphere;
+  SphereLoss sphere_loss;
   // Lists for the overlays, read once when first shown.
   std::vector<PresetEntry> presets;
   std::vector<SceneEntry> scenes;

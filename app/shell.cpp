@@ -102,22 +102,22 @@ void Shell::follow_scene() {
   view_.renaming.reset();
   view_.range.reset();
   view_.inspector_cell.reset();
-  view_.polar.parameter = 0;
-  view_.polar.row = -1;
+  view_.polar.plane = {};
   const ViewSpec& wished = frame_->scene->view;
   const auto& runs = frame_->runs;
   if (!runs.empty()) {
     const auto& parameters = runs.front().program->parameters();
     for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].name == wished.parameter) view_.polar.parameter = static_cast<int>(i);
+      if (parameters[i].name == wished.parameter) view_.polar.plane.parameter = static_cast<int>(i);
   }
-  if (wished.plane == "start-reference") view_.polar.plane = PlaneKind::start_reference;
-  else if (wished.plane == "weight-update") view_.polar.plane = PlaneKind::weight_update;
+  PlaneChoice& plane = view_.polar.plane;
+  if (wished.plane == "start-reference") plane.kind = PlaneChoice::Kind::start_reference;
+  else if (wished.plane == "weight-update") plane.kind = PlaneChoice::Kind::weight_update;
   else if (wished.plane == "rows") {
-    view_.polar.plane = PlaneKind::rows;
-    view_.polar.row_i = wished.row_i;
-    view_.polar.row_j = wished.row_j;
-  } else view_.polar.plane = PlaneKind::start_current;
+    plane.kind = PlaneChoice::Kind::rows;
+    plane.row_i = wished.row_i;
+    plane.row_j = wished.row_j;
+  }
   view_.polar.drawing = has_sphere(*frame_) ? PolarDrawing::sphere : PolarDrawing::polar;
 }
 

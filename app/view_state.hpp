@@ -2,6 +2,7 @@
 // it reaches the engine; panels read and write it, and a command to the engine is the only other thing they produce.
 #pragma once
 
+#include "app/projection_view.hpp"
 #include "engine/command.hpp"
 #include "engine/frame.hpp"
 
@@ -16,17 +17,10 @@ namespace polarscope {
 enum class LayoutKind { study, show };
 enum class PolarDrawing { polar, unrolled, sphere };
 
-// The plane of a parameter's space (or of one row of it) that the polar view looks at.
-enum class PlaneKind { start_current, weight_update, start_reference, rows };
-
 struct PolarChoice {
   PolarDrawing drawing = PolarDrawing::polar;
-  PlaneKind plane = PlaneKind::start_current;
-  int parameter = 0;
-  int row = -1;             // −1: the whole parameter as one vector
-  int row_i = 0, row_j = 1; // plane "two rows"
+  PlaneChoice plane; // what is shown, and in which plane
   bool log_radius = false;
-  float yaw = 0.6f, pitch = 0.45f; // sphere, radians
 };
 
 struct AxisScales {

@@ -20,7 +20,7 @@ void draw_loss(const PanelContext& c) {
   for (const RunFrame* run : visible_runs(c)) {
     const int column = column_of(*run, "loss");
     if (column < 0) continue;
-    plot.curves.push_back({run, column});
+    plot.curves.push_back({run, {column}});
     for (const auto& line : run->expected)
       if (line->metric == "loss") plot.expected.emplace_back(run, line.get());
   }

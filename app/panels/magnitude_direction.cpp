@@ -2,6 +2,7 @@
 #include "app/format.hpp"
 #include "app/panels/curves.hpp"
 #include "app/panels/tools.hpp"
+#include "app/plot.hpp"
 #include "app/stroke.hpp"
 #include "engine/metric/metric.hpp"
 
@@ -47,7 +48,7 @@ double smoothed(const RunFrame& run, int column, long step) {
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
   for (const RunFrame* run : visible_runs(c)) {
-    const int norm = column_of(*run, "frobenius_norm", c.view.polar.parameter), column = column_of(*run, metric, c.view.polar.parameter);
+    const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
     Trail trail{run, {}, {}, {}};
     const long end = std::min(c.frame.cursor, run->series.last_step());
@@ -73,6 +74,21 @@ struct Scatter {
   ImVec2 at(double px, double py) const { return {x.pixel(px), y.pixel(py)}; }
 };
 
+// Widens a range so that trails do not touch the frame; handles empty and single-valued ones.
+void pad_range(double& low, double& high, bool log) {
+  if (!(high >= low)) low = log ? 0.1 : 0, high = 1;
+  if (log) {
+    const double middle = std::sqrt(low * high), half = std::pow(std::max(high / low, 1.25), 0.55);
+    low = middle / half;
+    high = middle * half;
+    return;
+  }
+  const double least = std::max(1e-12, 0.02 * std::max(std::abs(low), std::abs(high)));
+  const double span = std::max(high - low, least), middle = 0.5 * (low + high);
+  low = middle - 0.56 * span;
+  high = middle + 0.56 * span;
+}
+
 bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
   double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
   for (const Trail& trail : trails)
@@ -86,10 +102,10 @@ bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
   const bool any = x1 >= x0;
   pad_range(x0, x1, s.x.log);
   pad_range(y0, y1, s.y.log);
-  s.x.low = x0;
-  s.x.high = x1;
-  s.y.low = y0;
-  s.y.high = y1;
+  s.x.least = x0;
+  s.x.most = x1;
+  s.y.least = y0;
+  s.y.most = y1;
   return any;
 }
 
@@ -124,9 +140,9 @@ void draw_slopes(const Scatter& s, const std::vector<Trail>& trails) {
 void draw_guides(const Scatter& s) {
   const Theme& t = s.c.theme;
   const std::array<float, 2> dots{t.px(1.5f), t.px(5)};
-  for (double k = std::floor(std::log2(s.y.low * s.x.low)); k <= std::log2(s.y.high * s.x.high); k += 2) {
+  for (double k = std::floor(std::log2(s.y.least * s.x.least)); k <= std::log2(s.y.most * s.x.most); k += 2) {
     const double size = std::pow(2.0, k);
-    stroke_dashed(s.list, std::vector<ImVec2>{s.at(s.x.low, size / s.x.low), s.at(s.x.high, size / s.x.high)}, with_alpha(t.colour().grid, 0.22f), t.stroke(1.0f), dots);
+    stroke_dashed(s.list, std::vector<ImVec2>{s.at(s.x.least, size / s.x.least), s.at(s.x.most, size / s.x.most)}, with_alpha(t.colour().grid, 0.22f), t.stroke(1.0f), dots);
   }
   draw_text_aligned(s.list, t, text::kLabel, {s.max.x, s.min.y + t.px(8)}, t.colour().text3, "dotted: fixed step, angle = 1/norm", 1, 0.5f);
 }
@@ -171,7 +187,7 @@ void take_input(const Scatter& s, const std::vector<Trail>& trails, const std::s
   if (!best) return;
   s.c.view.next_hover.run = best->run->id;
   s.c.view.next_hover.step = best->step[index];
-  HoverCard card = card_for(s.c, *best->run, column_of(*best->run, metric, s.c.view.polar.parameter), best->step[index]);
+  HoverCard card = card_for(s.c, *best->run, column_of(*best->run, metric, s.c.view.polar.plane.parameter), best->step[index]);
   card.place += fmt::format(", norm {}", format_digits(best->x[index], 4));
   show_hover_card(s.c.theme, card);
 }
@@ -190,11 +206,11 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
     draw_text_aligned(s.list, t, text::kLabel, {(s.min.x + s.max.x) * 0.5f, (s.min.y + s.max.y) * 0.5f}, t.colour().text3, "no step yet: press play", 0.5f, 0.5f);
     return;
   }
-  s.x.from = s.min.x;
-  s.x.to = s.max.x;
-  s.y.from = s.max.y;
-  s.y.to = s.min.y;
-  draw_grid(c, s.x, s.y, false, s.min, s.max);
+  s.x.first = s.min.x;
+  s.x.last = s.max.x;
+  s.y.first = s.max.y;
+  s.y.last = s.min.y;
+  draw_axes(s.list, t, s.x, s.y, false);
   s.list->PushClipRect({s.min.x - t.px(6), s.min.y - t.px(6)}, {s.max.x + t.px(6), s.max.y + t.px(6)}, true);
   const bool log_log = s.x.log && s.y.log;
   if (log_log && metric == "angular_update") draw_guides(s);
@@ -212,12 +228,11 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
 void draw_over_steps(const PanelContext& c, const std::string& metric) {
   StepPlot plot;
   plot.panel = "magnitude_direction";
-  plot.factor = factor_of(metric);
   plot.empty_words = "not recorded for this parameter";
   for (const RunFrame* run : visible_runs(c)) {
-    const int column = column_of(*run, metric, c.view.polar.parameter);
+    const int column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (column < 0) continue;
-    plot.curves.push_back({run, column});
+    plot.curves.push_back({run, {column}});
     for (const auto& line : run->expected)
       if (line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name) plot.expected.emplace_back(run, line.get());
   }
@@ -264,7 +279,7 @@ std::string text_of_magnitude_direction(const PanelContext& c) {
     text += fmt::format("Run {}, step {}:", run->label, c.frame.cursor);
     for (const char* name : kMetrics) {
       const Metric* metric = find_metric(name);
-      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name, value_at(*run, column_of(*run, name, c.view.polar.parameter), c.frame.cursor),
+      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name, value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
                           metric && !metric->unit.empty() ? " " + metric->unit : "");
       text += std::string(name) == kMetrics.back() ? ".\n" : ",";
     }

@@ -23,7 +23,7 @@ std::vector<int> row_columns(const RunFrame& run, int parameter) {
 } // namespace
 
 void draw_row_norms(const PanelContext& c) {
-  const int parameter = c.view.polar.parameter;
+  const int parameter = c.view.polar.plane.parameter;
   std::vector<std::pair<const RunFrame*, std::vector<int>>> sources;
   std::size_t curves = 0, rows = 0;
   for (const RunFrame* run : visible_runs(c)) {
@@ -44,9 +44,9 @@ void draw_row_norms(const PanelContext& c) {
     if (columns.empty()) continue;
     for (const auto& line : run->expected)
       if (line->metric.find("row_norm") != std::string::npos) plot.expected.emplace_back(run, line.get());
-    if (band) plot.bands.push_back({run, std::move(columns)});
+    if (band) plot.curves.push_back({run, std::move(columns)});
     else
-      for (int column : columns) plot.curves.push_back({run, column});
+      for (int column : columns) plot.curves.push_back({run, {column}});
   }
   draw_step_plot(c, plot);
 }
@@ -55,7 +55,7 @@ std::string text_of_row_norms(const PanelContext& c) {
   std::string text;
   for (const RunFrame* run : visible_runs(c)) {
     text += fmt::format("Run {}, step {}: row norms", run->label, c.frame.cursor);
-    for (int column : row_columns(*run, c.view.polar.parameter)) text += fmt::format(" {:.6g}", value_at(*run, column, c.frame.cursor));
+    for (int column : row_columns(*run, c.view.polar.plane.parameter)) text += fmt::format(" {:.6g}", value_at(*run, column, c.frame.cursor));
     text += ".\n";
   }
   return text;

@@ -18,7 +18,7 @@ struct Values {
 };
 
 Values values_of(const PanelContext& c, const RunFrame& run) {
-  const int parameter = c.view.polar.parameter;
+  const int parameter = c.view.polar.plane.parameter;
   const long step = run.diverged ? std::min(c.frame.cursor, run.diverged_at) : c.frame.cursor;
   return {value_at(run, column_of(run, "loss"), step), value_at(run, column_of(run, "frobenius_norm", parameter), step),
           value_at(run, column_of(run, "angular_update", parameter), step) * kDegrees};
