@@ -3,4 +3,5 @@
 
 #include "kernels/ops/elementwise.hpp"
 #include "kernels/ops/metric.hpp"
+#include "kernels/ops/optimizer.hpp"
 #include "kernels/ops/problem.hpp"
