@@ -1,5 +1,5 @@
-// The window's fonts, compiled into the program: "Inter-Regular", "Inter-Medium", "Inter-SemiBold" (OpenType, cubic
-// outlines), "JetBrainsMono-Regular" and "DejaVuSans" (TrueType; the few signs that the others lack).
+// The window's fonts, compiled into the program: "Inter-Regular", "Inter-Medium", "Inter-SemiBold" (OpenType,
+// cubic outlines), "JetBrainsMono-Regular" and "DejaVuSans" (TrueType; the few signs that the others lack).
 #pragma once
 
 #include "engine/embedded.hpp"

@@ -1,4 +1,5 @@
-// Files compiled into the program: scenes/**/*.toml and assets/**/*.toml, named by their path in the repository
+// Files compiled into the program: scenes/**/*.toml and assets/**/*.toml, named by their path in the
+// repository
 // ("scenes/first_look.toml"), so that the program works from any folder.
 #pragma once
 

@@ -57,6 +57,9 @@ struct ExpectedLine {
   std::vector<Sample> points; // over the recorded steps, thinned to at most 2,000
 };
 
+// One array per parameter, row-major; shared, because a frame is published 60 times a second.
+using Weights = std::vector<std::vector<double>>;
+
 struct RunFrame {
   RunId id = 0;
   std::string label, optimizer_name;
@@ -71,11 +74,11 @@ struct RunFrame {
   long diverged_at = 0;
   SeriesView series;
   SeriesView ghost; // the path before the last from-step-0 edit, may be empty
-  std::vector<std::vector<double>> start; // start weight per parameter
-  std::vector<std::vector<double>> reference; // direction angles are measured to, per parameter; empty: the start
+  std::shared_ptr<const Weights> start;     // weight per parameter at step 0; never null
+  std::shared_ptr<const Weights> reference; // direction angles are measured to; an empty one: the start; never null
   std::vector<InvariantStatus> invariants;
-  std::vector<ExpectedLine> expected;
-  std::uint64_t state_hash = 0; // at the head
+  std::vector<std::shared_ptr<const ExpectedLine>> expected;
+  std::uint64_t state_hash = 0; // at the head; 0: a large state is not hashed while it plays
 };
 
 struct Frame {
@@ -93,7 +96,7 @@ struct Frame {
   std::string notice;      // what was done last, for the status bar
   bool notice_is_error = false;
   std::string device, device_note; // "CPU"; "no GPU: driver absent"
-  std::uint64_t state_hash = 0;    // of all runs, at the head
+  std::uint64_t state_hash = 0;    // of all runs, at the head; 0 when one of theirs is
   std::size_t memory_bytes = 0;
 
   const RunFrame* find(RunId run) const;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,11 @@ struct SessionOptions {
   std::string isa = {};        // "" = by rule
   std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes, bytes
   RecordOptions record = {};
+  // Receives every record as it is made (run --record): `records` holds whole records of program.record_size()
+  // scalars, the first of them of step `first_step`. Called between bursts, runs in scene order. A recomputed
+  // path begins again at step 0.
+  std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)>
+      sink = {};
 };
 
 class Session {

@@ -20,7 +20,9 @@ struct Include {
   bool quoted = false; // "target" rather than <target>
 };
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
@@ -48,7 +50,8 @@ std::string layer_of(std::string_view path) {
   return "";
 }
 
-// C++ standard headers have neither a dot nor a slash: <vector>. Everything else is the system's or third-party.
+// C++ standard headers have neither a dot nor a slash: <vector>. Everything else is the system's or
+// third-party.
 bool is_standard(std::string_view header) { return header.find_first_of("./") == std::string_view::npos; }
 
 bool any_prefix(std::string_view text, std::initializer_list<const char*> prefixes) {
@@ -58,13 +61,16 @@ bool any_prefix(std::string_view text, std::initializer_list<const char*> prefix
 std::string kernels_breach(std::string_view file, const Include& include) {
   const std::string_view target = include.target;
   if (include.quoted) return layer_of(target) == "kernels" ? "" : "kernels include only themselves";
-  static constexpr std::array kUnwanted = {"string",     "string_view", "fstream",   "iostream", "sstream", "ostream",
-                                           "filesystem", "chrono",      "exception", "stdexcept", "random", "regex"};
+  static constexpr std::array kUnwanted = {"string",    "string_view", "fstream",    "iostream",
+                                           "sstream",   "ostream",     "filesystem", "chrono",
+                                           "exception", "stdexcept",   "random",     "regex"};
   if (is_standard(target)) {
     const bool unwanted = std::find(kUnwanted.begin(), kUnwanted.end(), target) != kUnwanted.end();
     return unwanted ? "kernels know no files, clocks, strings, exceptions or library randomness" : "";
   }
-  if (starts_with(file, "kernels/cuda/") && any_prefix(target, {"cuda", "cublas", "cooperative_groups", "mma.h"})) return "";
+  if (starts_with(file, "kernels/cuda/") &&
+      any_prefix(target, {"cuda", "cublas", "cooperative_groups", "mma.h"}))
+    return "";
   if (any_prefix(target, {"immintrin.h", "cpuid.h"})) return "";
   return "kernels include no third-party header";
 }
@@ -75,8 +81,10 @@ std::string engine_breach(std::string_view file, const Include& include) {
     const std::string layer = layer_of(target);
     return layer == "engine" || layer == "kernels" ? "" : "the engine includes only itself and kernels";
   }
-  if (any_prefix(target, {"imgui", "implot", "GLFW/", "GL/", "EGL/", "CLI/", "stb"})) return "the engine draws nothing";
-  if (!is_standard(target) && !ends_with(file, ".cpp")) return "public headers of the engine include no third-party header";
+  if (any_prefix(target, {"imgui", "implot", "GLFW/", "GL/", "EGL/", "CLI/", "stb"}))
+    return "the engine draws nothing";
+  if (!is_standard(target) && !ends_with(file, ".cpp"))
+    return "public headers of the engine include no third-party header";
   return "";
 }
 
@@ -84,7 +92,8 @@ std::string app_breach(std::string_view file, const Include& include) {
   const std::string layer = layer_of(include.target);
   if (layer == "kernels") return "the app does not see kernels";
   if (layer == "tests") return "the app does not see tests";
-  if (starts_with(file, "app/panels/") && include.target == "engine/session.hpp") return "panels do not see the session";
+  if (starts_with(file, "app/panels/") && include.target == "engine/session.hpp")
+    return "panels do not see the session";
   return "";
 }
 

@@ -7,8 +7,8 @@
 #define ImDrawIdx unsigned int // plots with more than 65,536 vertices
 
 #ifdef POLARSCOPE_TEST_ENGINE
-#define IMGUI_TEST_ENGINE_ENABLE_COROUTINE_STDTHREAD_IMPL 1
-#define IMGUI_TEST_ENGINE_ENABLE_STD_FUNCTION 1
-#define IMGUI_TEST_ENGINE_ENABLE_CAPTURE 1
-#include "imgui_te_imconfig.h"
+#  define IMGUI_TEST_ENGINE_ENABLE_COROUTINE_STDTHREAD_IMPL 1
+#  define IMGUI_TEST_ENGINE_ENABLE_STD_FUNCTION 1
+#  define IMGUI_TEST_ENGINE_ENABLE_CAPTURE 1
+#  include "imgui_te_imconfig.h"
 #endif

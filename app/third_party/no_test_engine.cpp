@@ -1,5 +1,6 @@
-// Linked into the program, never into the tests: imgui is compiled once with the test engine's hooks, and here they
-// lead nowhere. imgui calls them only while ImGuiContext::TestEngineHookItems is set, which the program never does.
+// Linked into the program, never into the tests: imgui is compiled once with the test engine's hooks, and
+// here they lead nowhere. imgui calls them only while ImGuiContext::TestEngineHookItems is set, which the
+// program never does.
 #include "imgui.h"
 #include "imgui_internal.h"
 

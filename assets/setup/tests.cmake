@@ -1,4 +1,4 @@
-# Two test programs, so that the engine's tests neither wait for the window's build nor need it.
+# Three test programs, so that the engine's tests neither wait for the window's build nor need it.
 
 if(POLARSCOPE_WINDOW OR NOT POLARSCOPE_FUZZ)
   find_package(Catch2 REQUIRED)
@@ -16,16 +16,35 @@ if(POLARSCOPE_WINDOW OR NOT POLARSCOPE_FUZZ)
   target_link_libraries(polarscope_test_support PUBLIC polarscope_engine Catch2::Catch2 Eigen3::Eigen fmt::fmt
                         nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
 
+  function(polarscope_test_program name)
+    if(ARGN)
+      add_executable(${name} ${ARGN})
+      target_link_libraries(${name} PRIVATE polarscope_test_support)
+    endif()
+  endfunction()
+
+  # kernels, engine and the tree itself
   file(GLOB engine_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*.cpp)
   file(GLOB_RECURSE engine_tests_below CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/kernels/*.cpp ${CMAKE_SOURCE_DIR}/tests/engine/*.cpp)
-  add_executable(polarscope_tests ${engine_tests} ${engine_tests_below})
-  target_link_libraries(polarscope_tests PRIVATE polarscope_test_support)
-  add_dependencies(polarscope_tests polarscope) # tests of the command line run it
+  polarscope_test_program(polarscope_tests ${engine_tests} ${engine_tests_below})
 
-  file(GLOB_RECURSE app_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/app/*.cpp)
-  if(POLARSCOPE_WINDOW AND POLARSCOPE_TEST_ENGINE AND app_tests)
-    add_executable(polarscope_window_tests ${app_tests})
-    target_link_libraries(polarscope_window_tests PRIVATE polarscope_test_support imgui_test_engine polarscope_app stb)
+  # the command line, with or without the window: these run the built program, POLARSCOPE_PROGRAM
+  file(GLOB cli_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/app/cli*.cpp)
+  polarscope_test_program(polarscope_cli_tests ${cli_tests})
+  if(cli_tests)
+    target_link_libraries(polarscope_cli_tests PRIVATE polarscope_app)
+    add_dependencies(polarscope_cli_tests polarscope)
+    if(POLARSCOPE_WINDOW AND POLARSCOPE_TEST_ENGINE)
+      target_sources(polarscope_cli_tests PRIVATE ${CMAKE_SOURCE_DIR}/app/third_party/no_test_engine.cpp)
+    endif()
+  endif()
+
+  # the window
+  file(GLOB_RECURSE window_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/app/*.cpp)
+  list(REMOVE_ITEM window_tests ${cli_tests} "")
+  if(POLARSCOPE_WINDOW AND POLARSCOPE_TEST_ENGINE AND window_tests)
+    polarscope_test_program(polarscope_window_tests ${window_tests})
+    target_link_libraries(polarscope_window_tests PRIVATE imgui_test_engine polarscope_app stb)
   endif()
 endif()
 

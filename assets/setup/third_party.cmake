@@ -26,6 +26,8 @@ if(POLARSCOPE_WINDOW)
   set(GLFW_BUILD_EXAMPLES OFF CACHE BOOL "" FORCE)
   set(GLFW_INSTALL OFF CACHE BOOL "" FORCE)
   add_subdirectory(${POLARSCOPE_IMGUI_DIR}/glfw/glfw ${CMAKE_BINARY_DIR}/third_party/glfw EXCLUDE_FROM_ALL)
+  get_target_property(glfw_include glfw INTERFACE_INCLUDE_DIRECTORIES)
+  set_target_properties(glfw PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${glfw_include}")
 
   find_package(Freetype REQUIRED)
   add_library(imgui STATIC EXCLUDE_FROM_ALL

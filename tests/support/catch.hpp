@@ -2,8 +2,8 @@
 #pragma once
 
 #if POLARSCOPE_CATCH2 >= 3
-#include <catch2/catch_all.hpp>
+#  include <catch2/catch_all.hpp>
 using Catch::Approx;
 #else
-#include <catch2/catch.hpp>
+#  include <catch2/catch.hpp>
 #endif

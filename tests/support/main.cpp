@@ -1,6 +1,6 @@
 // The test runner: Catch2's own, plus one plain count of the test cases that ./dev test adds up.
 #if POLARSCOPE_CATCH2 < 3
-#define CATCH_CONFIG_RUNNER
+#  define CATCH_CONFIG_RUNNER
 #endif
 #include "tests/support/catch.hpp"
 

@@ -1,0 +1,253 @@
+#include "engine/backend_cpu.hpp"
+
+#include "engine/thread_pool.hpp"
+#include "kernels/cpu/execute.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <new>
+
+namespace polarscope {
+
+namespace {
+
+constexpr std::align_val_t kLine{64};
+
+// Zeroed memory that starts a cache line.
+class AlignedBytes {
+public:
+  AlignedBytes() = default;
+  explicit AlignedBytes(std::size_t size)
+      : data_(static_cast<std::byte*>(::operator new(std::max<std::size_t>(size, 64), kLine))) {
+    std::memset(data_.get(), 0, std::max<std::size_t>(size, 64));
+  }
+  std::byte* get() const { return data_.get(); }
+  explicit operator bool() const { return data_ != nullptr; }
+
+private:
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete(p, kLine); }
+  };
+  std::unique_ptr<std::byte, Free> data_;
+};
+
+struct CpuMember {
+  AlignedBytes block;
+  std::vector<double> hparams;
+  kernels::Member view;
+};
+
+class CpuGroup final : public MemberGroup {
+public:
+  CpuGroup(std::shared_ptr<const StepProgram> program, const kernels::CpuExecutor& executor,
+           std::shared_ptr<ThreadPool> pool)
+      : program_(std::move(program)), executor_(executor), pool_(std::move(pool)),
+        scratch_(static_cast<std::size_t>(pool_->threads())) {}
+
+  int count() const override { return static_cast<int>(members_.size()); }
+
+  int add(std::uint64_t seed) override {
+    auto m = std::make_unique<CpuMember>();
+    m->block = AlignedBytes(program_->block_bytes());
+    for (const HparamInfo& h : program_->hparams()) m->hparams.push_back(h.value);
+    m->view.block = m->block.get();
+    m->view.hparams = m->hparams.data();
+    m->view.seed = seed;
+    members_.push_back(std::move(m));
+    return count() - 1;
+  }
+
+  MemberState state(int member) const override {
+    const kernels::Member& v = at(member).view;
+    return {v.step, v.status == kernels::MemberStatus::diverged, v.diverged_at};
+  }
+
+  void set_state(int member, const MemberState& state) override {
+    kernels::Member& v = at(member).view;
+    v.step = state.step;
+    v.status = state.diverged ? kernels::MemberStatus::diverged : kernels::MemberStatus::ok;
+    v.diverged_at = state.diverged_at;
+  }
+
+  void set_hparams(int member, std::span<const double> row) override {
+    assert(row.size() == at(member).hparams.size());
+    std::copy(row.begin(), row.end(), at(member).hparams.begin());
+  }
+
+  void write_slot(int member, SlotId slot, std::span<const double> values) override {
+    each_element(at(member).block.get(), slot, values.size(), [&](auto& x, std::size_t i) {
+      x = static_cast<std::remove_reference_t<decltype(x)>>(values[i]);
+    });
+  }
+
+  void read_slot(int member, SlotId slot, std::span<double> values) const override {
+    each_element(at(member).block.get(), slot, values.size(),
+                 [&](auto& x, std::size_t i) { values[i] = static_cast<double>(x); });
+  }
+
+  void save(int member, std::span<std::byte> out) const override {
+    assert(out.size() == program_->persistent_bytes());
+    if (!out.empty()) std::memcpy(out.data(), at(member).block.get(), out.size());
+  }
+
+  void restore(int member, std::span<const std::byte> in) override {
+    assert(in.size() == program_->persistent_bytes());
+    if (!in.empty()) std::memcpy(at(member).block.get(), in.data(), in.size());
+  }
+
+  void start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) override {
+    each_member(members, 1, records, [&](kernels::Member& m, void* scratch) -> std::uint64_t {
+      assert(m.step == 0);
+      executor_.start(program_->view(), m, scratch);
+      return 1;
+    });
+  }
+
+  void advance(std::span<const int> members, std::uint64_t steps,
+               std::vector<std::vector<std::byte>>& records) override {
+    each_member(members, steps, records, [&](kernels::Member& m, void* scratch) {
+      return executor_.advance(program_->view(), m, steps, scratch);
+    });
+  }
+
+  std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) override {
+    const ParamInfo& p = program_->parameters()[static_cast<std::size_t>(parameter)];
+    const std::size_t elements = std::size_t{p.rows} * p.cols;
+    assert(elements > 0 && weights.size() % elements == 0);
+    const std::size_t count = weights.size() / elements;
+    std::vector<double> losses(count);
+    const CpuMember& source = at(member);
+    // Few large pieces: each copies the block once.
+    const std::size_t pieces = std::min<std::size_t>(count, static_cast<std::size_t>(pool_->threads()) * 4);
+    pool_->run(static_cast<int>(pieces), [&](int piece, int thread) {
+      AlignedBytes block(program_->block_bytes());
+      std::memcpy(block.get(), source.block.get(), program_->block_bytes());
+      kernels::Member m = source.view;
+      m.block = block.get();
+      m.records = nullptr;
+      const std::size_t first = count * static_cast<std::size_t>(piece) / pieces;
+      const std::size_t last = count * (static_cast<std::size_t>(piece) + 1) / pieces;
+      for (std::size_t i = first; i < last; ++i)
+        losses[i] = loss_at(m, p, weights.subspan(i * elements, elements), scratch(thread));
+    });
+    return losses;
+  }
+
+private:
+  CpuMember& at(int member) const { return *members_[static_cast<std::size_t>(member)]; }
+
+  // Scratch of one thread, private to it, made at first use.
+  void* scratch(int thread) {
+    AlignedBytes& s = scratch_[static_cast<std::size_t>(thread)];
+    if (!s) s = AlignedBytes(program_->view().scratch_size * program_->scalar_bytes());
+    return s.get();
+  }
+
+  // f(element, index) over a slot's logical elements, row-major.
+  template <class F> void each_element(std::byte* block, SlotId slot, std::size_t size, F f) const {
+    const kernels::Slot& s = program_->layout()[slot];
+    assert(size == std::size_t{s.rows} * s.cols);
+    (void)size;
+    const auto walk = [&](auto* base) {
+      for (std::size_t i = 0; i < s.rows; ++i)
+        for (std::size_t j = 0; j < s.cols; ++j) f(base[s.offset + i * s.ld + j], i * s.cols + j);
+    };
+    if (program_->precision() == Precision::f32)
+      walk(reinterpret_cast<float*>(block));
+    else
+      walk(reinterpret_cast<double*>(block));
+  }
+
+  template <class F>
+  void each_member(std::span<const int> members, std::uint64_t room, std::vector<std::vector<std::byte>>& records,
+                   F f) {
+    const std::size_t record_bytes = program_->record_size() * program_->scalar_bytes();
+    records.resize(members.size());
+    pool_->run(static_cast<int>(members.size()), [&](int i, int thread) {
+      kernels::Member& m = at(members[static_cast<std::size_t>(i)]).view;
+      std::vector<std::byte>& out = records[static_cast<std::size_t>(i)];
+      out.resize(room * record_bytes);
+      m.records = out.data();
+      const std::uint64_t made = f(m, scratch(thread));
+      m.records = nullptr;
+      out.resize(made * record_bytes);
+    });
+  }
+
+  double loss_at(kernels::Member& m, const ParamInfo& p, std::span<const double> weight, void* thread_scratch) const {
+    auto* block = static_cast<std::byte*>(m.block);
+    each_element(block, p.weight, weight.size(), [&](auto& x, std::size_t i) {
+      x = static_cast<std::remove_reference_t<decltype(x)>>(weight[i]);
+    });
+    const auto [first, last] = program_->loss_ops();
+    executor_.run_range(program_->view(), m, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last),
+                        thread_scratch);
+    double loss = 0;
+    const kernels::Slot& s = program_->layout()[program_->view().metric_slot];
+    const int column = program_->find_metric("loss");
+    assert(column >= 0);
+    const std::size_t at_element = s.offset + static_cast<std::size_t>(column);
+    if (program_->precision() == Precision::f32)
+      loss = reinterpret_cast<float*>(block)[at_element];
+    else
+      loss = reinterpret_cast<double*>(block)[at_element];
+    return loss;
+  }
+
+  std::shared_ptr<const StepProgram> program_;
+  const kernels::CpuExecutor& executor_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::vector<AlignedBytes> scratch_;
+  std::vector<std::unique_ptr<CpuMember>> members_;
+};
+
+// The longest row of any slot: what the fixed rule for the instruction set looks at.
+std::uint32_t widest_row(const StepProgram& program) {
+  std::uint32_t widest = 0;
+  for (const SlotInfo& s : program.slots())
+    if (s.role == Role::param || s.role == Role::data) widest = std::max(widest, s.cols);
+  return widest;
+}
+
+class CpuBackend final : public Backend {
+public:
+  CpuBackend(int threads, std::string isa) : pool_(std::make_shared<ThreadPool>(threads)), isa_(std::move(isa)) {}
+
+  std::string name() const override { return "cpu"; }
+
+  std::string description() const override {
+    const int n = pool_->threads();
+    return fmt::format("{}, {} thread{}", cpu_description(), n, n == 1 ? "" : "s");
+  }
+
+  Result<std::unique_ptr<MemberGroup>> open(std::shared_ptr<const StepProgram> program) override {
+    const char* isa = isa_.empty() ? kernels::choose_isa(widest_row(*program)) : isa_.c_str();
+    const kernels::CpuExecutors* executors = kernels::cpu_executors(isa);
+    if (!executors) return machine_lacks(fmt::format("this machine lacks the instruction set {}", isa));
+    const kernels::CpuExecutor& e = program->precision() == Precision::f32 ? executors->f32 : executors->f64;
+    return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, pool_));
+  }
+
+private:
+  std::shared_ptr<ThreadPool> pool_;
+  std::string isa_;
+};
+
+} // namespace
+
+std::string cpu_description() {
+  if (kernels::cpu_executors("v4")) return "CPU, AVX-512";
+  if (kernels::cpu_executors("v3")) return "CPU, AVX2";
+  return kernels::cpu_executors("v2") ? "CPU, SSE4" : "CPU";
+}
+
+Result<std::unique_ptr<Backend>> open_cpu_backend(int threads, const std::string& isa) {
+  if (!isa.empty() && !kernels::cpu_executors(isa.c_str()))
+    return machine_lacks(fmt::format("this machine lacks the instruction set {}", isa));
+  return std::unique_ptr<Backend>(std::make_unique<CpuBackend>(threads, isa));
+}
+
+} // namespace polarscope

@@ -1,0 +1,58 @@
+#include "engine/thread_pool.hpp"
+
+#include <algorithm>
+
+namespace polarscope {
+
+ThreadPool::ThreadPool(int threads) {
+  if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  begin_.notify_all();
+  for (std::thread& t : workers_) t.join();
+}
+
+void ThreadPool::run(int items, const std::function<void(int, int)>& work) {
+  if (items <= 1 || workers_.empty()) {
+    for (int i = 0; i < items; ++i) work(i, 0);
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    work_ = &work;
+    items_ = items;
+    next_.store(0, std::memory_order_relaxed);
+    busy_ = static_cast<int>(workers_.size());
+    ++round_;
+  }
+  begin_.notify_all();
+  work_on(0);
+  std::unique_lock lock(mutex_);
+  end_.wait(lock, [this] { return busy_ == 0; });
+}
+
+void ThreadPool::work_on(int thread) {
+  for (int i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < items_;) (*work_)(i, thread);
+}
+
+void ThreadPool::worker(int thread) {
+  std::uint64_t done = 0;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    begin_.wait(lock, [&] { return stopping_ || round_ != done; });
+    if (stopping_) return;
+    done = round_;
+    lock.unlock();
+    work_on(thread);
+    lock.lock();
+    if (--busy_ == 0) end_.notify_one();
+  }
+}
+
+} // namespace polarscope

@@ -1,0 +1,41 @@
+// A fixed set of threads that share out numbered pieces of work. Which thread does a piece never matters to results.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace polarscope {
+
+class ThreadPool {
+public:
+  // `threads` includes the caller of run(); 0 = one per core.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  // Calls work(item, thread) for every item in [0, items), thread in [0, threads()); returns when all are done.
+  void run(int items, const std::function<void(int item, int thread)>& work);
+
+private:
+  void work_on(int thread);
+  void worker(int thread);
+
+  std::mutex mutex_;
+  std::condition_variable begin_, end_;
+  const std::function<void(int, int)>* work_ = nullptr;
+  std::atomic<int> next_{0};
+  int items_ = 0;
+  std::uint64_t round_ = 0; // counts calls of run(), so that a late thread does not miss or repeat one
+  int busy_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+} // namespace polarscope
