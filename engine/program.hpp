@@ -181,6 +181,7 @@ public:
   void set_phase(Phase phase) { phase_ = phase; }
   void set_parameter(int parameter) { current_ = parameter; }
   void emit(Op op, std::string text);
+  std::size_t step_size() const { return step_.size(); } // step ops so far
   // The gradient ops emitted between these two compute the noise-free loss of the current weight.
   void begin_loss();
   void end_loss();

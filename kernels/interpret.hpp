@@ -16,7 +16,7 @@ template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
 }
 
 // Runs a list of ops for the step that finishes as number t = c.step + 1 (0 for the start list).
-template <class T> inline void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
+template <class T> POLARSCOPE_FN void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
   const std::uint64_t t = c.starting ? 0 : c.step + 1;
   for (std::uint32_t k = 0; k < count; ++k) {
     const Op& op = ops[k];
@@ -34,7 +34,7 @@ template <class T> POLARSCOPE_FN void begin_step(Context<T>& c) {
   R* slab = c.block + c.program.slots[c.program.metric_slot].offset;
   const double* base = c.base;
   c.t.for_each(static_cast<int>(c.program.hparam_count), [=](int i) { now[i] = static_cast<R>(base[i]); });
-  const R nan = static_cast<R>(__builtin_nan(""));
+  const R nan = static_cast<R>(NAN);
   c.t.for_each(static_cast<int>(c.program.slots[c.program.metric_slot].cols), [=](int i) { slab[i] = nan; });
   c.t.sync();
 }

@@ -12,7 +12,7 @@ if(POLARSCOPE_WINDOW OR NOT POLARSCOPE_FUZZ)
   target_compile_definitions(polarscope_test_support PUBLIC POLARSCOPE_CATCH2=${catch2_version}
                              POLARSCOPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" POLARSCOPE_PROGRAM="$<TARGET_FILE:polarscope>"
                              PRIVATE POLARSCOPE_VERSION="${PROJECT_VERSION}")
-  target_compile_options(polarscope_test_support PUBLIC ${POLARSCOPE_WARNINGS} ${POLARSCOPE_PREFIX_MAP})
+  target_compile_options(polarscope_test_support PUBLIC -fopenmp-simd ${POLARSCOPE_WARNINGS} ${POLARSCOPE_PREFIX_MAP})
   target_link_libraries(polarscope_test_support PUBLIC polarscope_engine Catch2::Catch2 Eigen3::Eigen fmt::fmt
                         nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
 

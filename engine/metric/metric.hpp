@@ -7,6 +7,8 @@
 
 #include "engine/program.hpp"
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,13 +17,27 @@ namespace polarscope {
 
 enum class MetricShape { scalar, per_row, per_column };
 
-struct MetricContext {
+// What metrics need to know about the recipe that trains one parameter.
+struct UpdateInfo {
+  HparamId lr = kNone;     // η, after schedules
+  SlotId update = kNone;   // U of W ← W − η U, as it stands when the weight has moved
+  SlotId trained = kNone;  // what U moves when it is not the weight itself: the direction part; kNone: the weight
+  bool own_size = false;   // the geometry gives the update a size of its own: see effective_lr
+};
+
+// Metrics of one parameter (or of the whole run) that share an emit function and a cadence: one operation may fill all
+// of their columns.
+struct MetricBatch {
   ProgramBuilder& build;
   int parameter; // −1 for metrics of the whole run
-  int column;    // first metric column
   int every;
-  HparamId lr;
-  bool own_size; // the recipe's geometry gives the update a size of its own: see effective_lr
+  UpdateInfo info;
+  std::map<std::string, int, std::less<>> columns; // metric name → its first column
+
+  int column(std::string_view metric) const; // −1 when it is not wanted here
+  const ParamInfo& param() const { return build.parameters()[static_cast<std::size_t>(parameter)]; }
+  void emit(Op op, std::string text);       // to the step list, at this batch's cadence
+  void emit_start(Op op, std::string text); // to the start list, for row 0: no update has been made yet
 };
 
 struct Metric {
@@ -33,13 +49,19 @@ struct Metric {
   std::string source;
   MetricShape shape = MetricShape::scalar;
   bool per_parameter = true;
-  int every = 1;             // default cadence
+  int every = 1;             // default cadence; 0: only when a scene asks for it
   bool of_update = false;    // needs W_{t−1}: has no value in row 0
   bool log_by_default = false;
-  void (*emit)(MetricContext&) = nullptr;
+  void (*emit)(MetricBatch&) = nullptr; // null: written by the problem's own operations (loss)
 };
 
 const std::vector<Metric>& metrics();
 const Metric* find_metric(std::string_view name);
+
+// Declares the columns of every wanted metric and emits what fills them, to the start list and to the step list. Call
+// it once, after everything else has been emitted: metrics measure what a step has left behind. `every` overrides
+// default cadences by metric name (0 = leave out); `updates` has one entry per parameter of the builder.
+void emit_metrics(ProgramBuilder& build, const std::map<std::string, int>& every,
+                  const std::vector<UpdateInfo>& updates);
 
 } // namespace polarscope

@@ -7,7 +7,6 @@
 #include "engine/program.hpp"
 #include "engine/setting.hpp"
 
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -27,10 +26,6 @@ struct ProblemValues {
 // it to the program's precision.
 using SlotContents = std::vector<double>;
 
-// A closed-form description of the loss that the polar view can draw without running the program: the loss as a
-// function of a unit direction. Null when the problem has none (the loss ops are run instead).
-using DirectionLoss = std::function<double(const std::vector<double>& direction)>;
-
 struct Problem {
   std::string kind;
   std::string title;
@@ -40,7 +35,8 @@ struct Problem {
   std::vector<Setting> keys;
   // Elements that the largest parameter or data slot would have, for refusing absurd sizes before allocating.
   double (*elements)(const ProblemValues&) = nullptr;
-  // Declares parameters and data, emits gradient ops (loss ops between begin_loss and end_loss, noise after).
+  // Declares the metric "loss" before anything else, so that it is column 0, then parameters and data, and emits the
+  // gradient ops (loss ops between begin_loss and end_loss, then noise, then what the invariants measure).
   void (*emit)(const ProblemValues&, ProgramBuilder&) = nullptr;
   // Contents of every data slot, by slot name, from the run's seed.
   std::map<std::string, SlotContents> (*data)(const ProblemValues&, std::uint64_t seed) = nullptr;

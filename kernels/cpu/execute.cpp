@@ -1,6 +1,8 @@
 // Compiled once per instruction set (POLARSCOPE_ISA).
 #include "kernels/cpu/execute.hpp"
 
+#include "kernels/cpu/flush.hpp"
+#include "kernels/cpu/probe.hpp"
 #include "kernels/cpu/team.hpp"
 #include "kernels/interpret.hpp"
 
@@ -11,6 +13,7 @@ template <class R> Context<CpuTeam<R>> context(CpuTeam<R>& team, const Program& 
 }
 
 template <class R> void start_member(const Program& p, Member& m, void* scratch) {
+  const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
   auto c = context<R>(team, p, m, true);
   begin_step(c);
@@ -19,6 +22,7 @@ template <class R> void start_member(const Program& p, Member& m, void* scratch)
 }
 
 template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, void* scratch) {
+  const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
   R* record = static_cast<R*>(m.records);
   for (std::uint64_t k = 0; k < steps; ++k) {
@@ -41,6 +45,7 @@ template <class R> std::uint64_t advance_member(const Program& p, Member& m, std
 
 template <class R>
 void run_member_range(const Program& p, Member& m, std::uint32_t first, std::uint32_t last, void* scratch) {
+  const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
   auto c = context<R>(team, p, m, false);
   begin_step(c);
@@ -52,6 +57,7 @@ extern const CpuExecutors kExecutors;
 #define POLARSCOPE_TEXT(x) POLARSCOPE_TEXT_(x)
 const CpuExecutors kExecutors = {
     {POLARSCOPE_TEXT(POLARSCOPE_ISA), start_member<float>, advance_member<float>, run_member_range<float>},
-    {POLARSCOPE_TEXT(POLARSCOPE_ISA), start_member<double>, advance_member<double>, run_member_range<double>}};
+    {POLARSCOPE_TEXT(POLARSCOPE_ISA), start_member<double>, advance_member<double>, run_member_range<double>},
+    probe::kProbes};
 
 POLARSCOPE_KERNELS_END

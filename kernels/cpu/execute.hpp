@@ -19,8 +19,31 @@ struct CpuExecutor {
   void (*run_range)(const Program&, Member&, std::uint32_t first, std::uint32_t last, void* scratch);
 };
 
+// C = act(alpha op(A) op(B) + beta D), row-major: op(A) rows × inner, op(B) inner × cols, C and D rows × cols with ld_c.
+struct RawMatmul {
+  void* c;
+  const void* a;
+  const void* b;
+  const void* d = nullptr;
+  int rows, cols, inner;
+  int ld_c, ld_a, ld_b;
+  bool transpose_a = false, transpose_b = false, relu = false, symmetric = false;
+  double alpha = 1, beta = 0;
+};
+
+// For benchmarks and tests: pieces of the executor and of the machine by themselves.
+struct CpuProbes {
+  long flops_f32, flops_f64; // floating-point operations of one round of multiply_add
+  double (*multiply_add_f32)(long rounds);
+  double (*multiply_add_f64)(long rounds);
+  double (*read)(const float* p, long n); // sums n floats, n a multiple of 128
+  void (*matmul_f32)(const RawMatmul&);
+  void (*matmul_f64)(const RawMatmul&);
+};
+
 struct CpuExecutors {
   CpuExecutor f32, f64;
+  CpuProbes probes;
 };
 
 // The executors of one instruction set, "v2", "v3", "v4" (x86-64 levels) or "base"; null when this build or this

@@ -1,8 +1,13 @@
-// The CPU's team: one thread and its vector lanes. barriers cost nothing; a sub-team is the team itself.
+// The CPU's team: one thread and its vector lanes. Barriers cost nothing; a sub-team is the team itself.
+//
+// Which numbers it gives is fixed by the instruction set and the shape: loops are vectorised without peeling for
+// alignment, so no result depends on an address, and sums run in blocks that are added in double.
 #pragma once
 
 #include "kernels/context.hpp"
+#include "kernels/cpu/matmul.hpp"
 
+#include <cassert>
 #include <cstddef>
 
 POLARSCOPE_KERNELS_BEGIN
@@ -12,57 +17,79 @@ public:
   using Real = Scalar;
   using Acc = double;
 
+  // `scratch`: `size` scalars, 64-byte aligned.
   CpuTeam(Real* scratch, std::size_t size) : arena_(scratch), size_(size) {}
 
-  int lanes() const { return 1; }
-  POLARSCOPE_FN int pad(int n) const { return n; }
+  POLARSCOPE_FN int lanes() const { return 1; }
+
+  // Slots' rows are padded to whole cache lines, so that size() is a multiple of a line.
+  POLARSCOPE_FN int pad(int n) const {
+    assert(n > 0 && n % kLine == 0);
+    if (n <= 0 || n % kLine != 0) __builtin_unreachable();
+    return n;
+  }
+
   template <class F> POLARSCOPE_FN void for_each(int n, F f) {
 #pragma GCC ivdep
     for (int i = 0; i < n; ++i) f(i);
   }
+
   template <class F> POLARSCOPE_FN void rows(int m, F f) {
     for (int i = 0; i < m; ++i) f(*this, i);
   }
+
+  // A few terms: in double. More: lanes in R over a block, at most 64 terms deep on 16 lanes, blocks in double.
   template <class F> POLARSCOPE_FN Acc sum(int n, F f) {
     Acc total = 0;
-    for (int i = 0; i < n; ++i) total += static_cast<Acc>(f(i));
+    if (n < kFew) {
+      for (int i = 0; i < n; ++i) total += static_cast<Acc>(f(i));
+      return total;
+    }
+    for (int first = 0; first < n; first += kSumBlock) {
+      const int last = n - first < kSumBlock ? n : first + kSumBlock;
+      Real part = 0;
+#pragma omp simd reduction(+ : part)
+      for (int i = first; i < last; ++i) part += f(i);
+      total += static_cast<Acc>(part);
+    }
     return total;
   }
+
+  // NaN counts as nothing: whoever must see it tests with finite_.
   template <class F> POLARSCOPE_FN Real max(int n, F f) {
     Real top = 0;
+#pragma omp simd reduction(max : top)
     for (int i = 0; i < n; ++i) {
       const Real x = f(i);
       top = x > top ? x : top;
     }
     return top;
   }
+
   template <class F> POLARSCOPE_FN void single(F f) { f(); }
   POLARSCOPE_FN void sync() {}
 
-  Mat<Real> scratch(int rows, int cols) {
-    constexpr int kLine = 64 / static_cast<int>(sizeof(Real));
+  // Padding is zero; the rest holds whatever was there.
+  POLARSCOPE_FN Mat<Real> scratch(int rows, int cols) {
     const int ld = (cols + kLine - 1) / kLine * kLine;
     Mat<Real> m{arena_ + used_, rows, cols, ld};
-    used_ += static_cast<std::size_t>(rows) * ld;
-    for (int i = 0; i < m.size(); ++i) m.p[i] = 0;
+    used_ += static_cast<std::size_t>(rows) * static_cast<std::size_t>(ld);
+    assert(used_ <= size_ && "program.scratch_size is too small for this op");
+    for (int i = 0; i < rows; ++i)
+      for (int j = cols; j < ld; ++j) m(i, j) = 0;
     return m;
   }
-  void release_scratch() { used_ = 0; } // by the executor, after each op
+  POLARSCOPE_FN void release_scratch() { used_ = 0; } // by the executor, after each op
 
   void matmul(Mat<Real> c, Mat<Real> a, Mat<Real> b, const MatmulArgs<Real>& args = {}) {
-    const int inner = args.transpose_a ? a.rows : a.cols;
-    for (int i = 0; i < c.rows; ++i)
-      for (int j = 0; j < c.cols; ++j) {
-        Real s = 0;
-        for (int k = 0; k < inner; ++k)
-          s += (args.transpose_a ? a(k, i) : a(i, k)) * (args.transpose_b ? b(j, k) : b(k, j));
-        s *= args.alpha;
-        if (args.beta != 0) s += args.beta * args.d[static_cast<long>(i) * c.ld + j];
-        c(i, j) = args.relu && s < 0 ? Real(0) : s;
-      }
+    gemm::multiply(c, a, b, args);
   }
 
 private:
+  static constexpr int kLine = 64 / static_cast<int>(sizeof(Real));
+  static constexpr int kFew = 8;
+  static constexpr int kSumBlock = 1024;
+
   Real* arena_;
   std::size_t size_;
   std::size_t used_ = 0;

@@ -1,0 +1,204 @@
+#include "engine/files.hpp"
+
+#include <fmt/format.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace polarscope {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kBuffer = 1 << 16;
+
+// The disk's trouble is the machine's, the name's trouble is the user's.
+ErrorKind kind_of(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EIO || error == EFBIG ? ErrorKind::machine_lacks
+                                                                              : ErrorKind::bad_input;
+}
+
+class Descriptor {
+public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+private:
+  int fd_;
+};
+
+bool write_all(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+} // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
+  const auto fail = [&](int error) { return bad_input(std::strerror(error), {path}); };
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return fail(errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return fail(errno);
+  if (S_ISDIR(status.st_mode)) return bad_input("is a folder, not a file", {path});
+  std::string text;
+  std::vector<char> chunk(kBuffer);
+  for (;;) {
+    const ssize_t n = ::read(file.get(), chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(errno);
+    if (n == 0) return text;
+    text.append(chunk.data(), static_cast<std::size_t>(n));
+    if (text.size() > most) return bad_input(fmt::format("is larger than {} bytes", most), {path});
+  }
+}
+
+// ---- writing ------------------------------------------------------------------------------------------------------
+
+Error OutputFile::failure(const char* what) const {
+  const int error = errno;
+  return {kind_of(error), {path_ == "-" ? "stdout" : path_}, fmt::format("{}: {}", what, std::strerror(error))};
+}
+
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), descriptor_(other.descriptor_),
+      buffer_(std::move(other.buffer_)) {
+  other.descriptor_ = -1;
+  other.temporary_.clear();
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0 && descriptor_ != STDOUT_FILENO) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Result<OutputFile> OutputFile::open(const std::string& path) {
+  OutputFile out;
+  out.path_ = path;
+  if (path == "-") {
+    out.descriptor_ = STDOUT_FILENO;
+    return out;
+  }
+  struct stat status {};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    return out.failure("cannot write");
+  }
+  if (exists && !S_ISREG(status.st_mode)) {
+    out.descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (out.descriptor_ < 0) return out.failure("cannot write");
+    return out;
+  }
+  if (exists && ::access(path.c_str(), W_OK) != 0) return out.failure("cannot write");
+  std::error_code ignored; // a link keeps pointing at what it names
+  const fs::path target = fs::is_symlink(path, ignored) ? fs::canonical(path, ignored) : fs::path(path);
+  if (!target.empty()) out.path_ = target.string();
+  const std::string name = fmt::format("{}.{}.part", out.path_, ::getpid());
+  out.descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (out.descriptor_ < 0) return out.failure("cannot write");
+  out.temporary_ = name;
+  if (exists) ::fchmod(out.descriptor_, status.st_mode & 07777);
+  return out;
+}
+
+Result<void> OutputFile::flush() {
+  const bool ok = write_all(descriptor_, buffer_);
+  buffer_.clear();
+  if (!ok) return failure("cannot write");
+  return {};
+}
+
+Result<void> OutputFile::write(std::span<const std::byte> bytes) {
+  buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  if (buffer_.size() < kBuffer) return {};
+  return flush();
+}
+
+Result<void> OutputFile::overwrite(std::size_t offset, std::span<const std::byte> bytes) {
+  if (auto done = flush(); !done) return done;
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failure("cannot write");
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+Result<void> OutputFile::commit() {
+  if (auto done = flush(); !done) return done;
+  if (temporary_.empty()) {
+    if (descriptor_ == STDOUT_FILENO) return {};
+    const int fd = descriptor_;
+    descriptor_ = -1;
+    if (::close(fd) != 0) return failure("cannot write");
+    return {};
+  }
+  if (::fsync(descriptor_) != 0) return failure("cannot write");
+  const int fd = descriptor_;
+  descriptor_ = -1;
+  if (::close(fd) != 0) return failure("cannot write");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failure("cannot rename");
+  temporary_.clear();
+  return {};
+}
+
+Result<void> write_file(const std::string& path, std::string_view text) {
+  auto file = OutputFile::open(path);
+  if (!file) return file.error();
+  if (auto done = file->write(text); !done) return done;
+  return file->commit();
+}
+
+// ---- looking around -----------------------------------------------------------------------------------------------
+
+std::vector<std::string> installed_folders() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) return {};
+  const fs::path here = program.parent_path();
+  std::vector<std::string> out;
+  for (const fs::path& folder : {here, here.parent_path(), here.parent_path().parent_path(),
+                                 here.parent_path() / "share" / "polarscope"})
+    if (fs::is_directory(folder / "scenes", error)) out.push_back(folder.string());
+  return out;
+}
+
+bool file_exists(const std::string& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+std::vector<std::string> toml_files_below(const std::string& folder) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(folder, fs::directory_options::skip_permission_denied, error), end;
+       !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (it->path().extension() == ".toml" && it->is_regular_file(ignored))
+      out.push_back(it->path().lexically_relative(folder).generic_string());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+} // namespace polarscope

@@ -1,0 +1,373 @@
+#include "engine/preset.hpp"
+
+#include "engine/embedded.hpp"
+#include "engine/files.hpp"
+#include "engine/optimizer/stage.hpp"
+#include "engine/scene.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace polarscope {
+
+namespace {
+
+constexpr std::size_t kLargestPreset = 1 << 20; // bytes
+constexpr std::string_view kFolder = "scenes/optimizers/";
+
+bool is_path(const std::string& name) {
+  return name.find('/') != std::string::npos || (name.size() > 5 && name.ends_with(".toml"));
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+std::string stem_of(const std::string& path) {
+  std::string name = path.substr(folder_of(path).size());
+  if (name.ends_with(".toml")) name.resize(name.size() - 5);
+  return name;
+}
+
+struct Source {
+  std::string path, text;
+};
+
+Result<Source> open_file(const std::string& path) {
+  auto text = read_file(path, kLargestPreset);
+  if (!text) return text.error();
+  return Source{path, *text};
+}
+
+// A preset by name: the working folder's own, then the installed ones, then those built in.
+Result<Source> find_preset(const std::string& name) {
+  const std::string file = std::string(kFolder) + name + ".toml";
+  if (file_exists(file)) return open_file(file);
+  for (const std::string& folder : installed_folders())
+    if (const std::string path = folder + "/" + file; file_exists(path)) return open_file(path);
+  if (const EmbeddedFile embedded = embedded_file(file)) return Source{file, std::string(embedded.text())};
+  return bad_input(fmt::format("unknown optimizer '{}'{}", name, suggestion(name, preset_names())));
+}
+
+Result<Source> find_source(const std::string& name, const std::string& folder) {
+  if (!is_path(name)) return find_preset(name);
+  if (name.front() != '/' && !folder.empty() && file_exists(folder + name)) return open_file(folder + name);
+  return open_file(name);
+}
+
+// The composition that a table without `base` starts from: the first registered stage of every part.
+OptimizerSpec plain() {
+  OptimizerSpec spec;
+  for (const Part part : kOptimizerParts)
+    if (const auto kinds = stage_kinds(part); !kinds.empty()) spec.part(part).kind = kinds.front();
+  return spec;
+}
+
+void read_part(const TomlValue& value, Part part, PartSpec& spec, FirstError& errors) {
+  const std::string name = part_name(part);
+  const TomlValue* kind_at = &value;
+  std::string kind = spec.kind;
+  if (value.is_text()) {
+    kind = value.text;
+  } else if (value.is_table()) {
+    if (const TomlEntry* entry = value.find("kind")) {
+      kind_at = &entry->value;
+      if (!kind_at->is_text()) {
+        errors.add(bad_input(fmt::format("'{}.kind' must be text, not {}", name, kind_name(kind_at->kind)),
+                             kind_at->place));
+        return;
+      }
+      kind = kind_at->text;
+    }
+  } else {
+    errors.add(bad_input(fmt::format("'{}' must be a stage's name or a table, not {}", name, kind_name(value.kind)),
+                         value.place));
+    return;
+  }
+  if (kind != spec.kind) spec = PartSpec{kind, {}, {}}; // another stage has other options
+  const Stage* stage = find_stage(part, kind);
+  if (!stage) {
+    errors.add(bad_input(fmt::format("unknown {} '{}'{}", name, kind, suggestion(kind, stage_kinds(part))),
+                         kind_at->place));
+    return;
+  }
+  if (!value.is_table()) return;
+  TomlTable table(value, fmt::format("{} '{}'", name, kind), errors);
+  table.find("kind");
+  for (const Setting& option : stage->options)
+    if (const auto v = table.setting(option)) {
+      spec.options[option.name] = *v;
+      spec.places[option.name] = table.find(option.name)->place;
+    }
+  table.finish();
+}
+
+using Chain = std::vector<std::string>; // files being read, outermost first
+
+OptimizerSpec read_source(const Source& source, const Chain& chain, FirstError& errors);
+
+// The spec that `base` names, or nothing after an error.
+std::optional<OptimizerSpec> read_base(const std::string& name, const Place& place, const std::string& folder,
+                                       const Chain& chain, FirstError& errors) {
+  auto source = find_source(name, folder);
+  if (!source) {
+    Error error = source.error();
+    if (error.place.file.empty()) error.place = place;
+    errors.add_at(std::move(error), place);
+    return std::nullopt;
+  }
+  if (std::find(chain.begin(), chain.end(), source->path) != chain.end()) {
+    std::string circle;
+    for (const std::string& file : chain) circle += stem_of(file) + " → ";
+    errors.add(bad_input(fmt::format("circular base: {}{}", circle, stem_of(source->path)), place));
+    return std::nullopt;
+  }
+  FirstError inner;
+  OptimizerSpec spec = read_source(*source, chain, inner);
+  if (inner.empty()) return spec;
+  errors.add_at(inner.error(), place);
+  return std::nullopt;
+}
+
+// A whole optimizer table over its base; `inside` a scene it may also carry a name.
+OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, const std::string& folder,
+                         const Chain& chain, FirstError& errors) {
+  const bool inside = file_name.empty();
+  TomlTable table(value, inside ? "optimizer" : "the optimizer", errors);
+  OptimizerSpec spec = plain();
+  bool changed = false;
+  if (const TomlValue* base = table.find("base")) {
+    if (const auto name = table.text("base")) {
+      const auto read = read_base(*name, base->place, folder, chain, errors);
+      if (!read) return spec;
+      spec = *read;
+    }
+  }
+  const std::string base_name = spec.name;
+  for (const Part part : kOptimizerParts)
+    if (const TomlValue* v = table.find(part_name(part))) {
+      read_part(*v, part, spec.part(part), errors);
+      changed = true;
+    }
+  for (auto [key, field] : {std::pair{"title", &spec.title}, std::pair{"description", &spec.description},
+                            std::pair{"source", &spec.source}, std::pair{"not_promised", &spec.not_promised}})
+    if (const auto text = table.text(key)) {
+      *field = *text;
+      changed = true;
+    }
+  if (const TomlValue* v = table.table("hparam")) {
+    if (errors.empty()) read_hparams(*v, spec, spec.hparams, errors);
+    changed = true;
+  }
+  if (const TomlValue* v = table.table("schedule")) {
+    if (errors.empty()) read_schedules(*v, spec, spec.schedules, errors);
+    changed = true;
+  }
+  spec.name = file_name;
+  if (inside) {
+    const auto own = table.text("name", 200);
+    spec.name = own ? *own : base_name.empty() ? "custom" : changed ? base_name + "*" : base_name;
+  }
+  spec.place = value.place;
+  table.finish();
+  return spec;
+}
+
+OptimizerSpec read_source(const Source& source, const Chain& chain, FirstError& errors) {
+  const auto tree = parse_toml(source.text, source.path);
+  if (!tree) {
+    errors.add(tree.error());
+    return plain();
+  }
+  Chain longer = chain;
+  longer.push_back(source.path);
+  OptimizerSpec spec = read_table(*tree, stem_of(source.path), folder_of(source.path), longer, errors);
+  spec.place.file = source.path;
+  return spec;
+}
+
+// The preset that a spec was made from, when it still has the name.
+std::optional<OptimizerSpec> origin(const OptimizerSpec& spec) {
+  std::string name = spec.name;
+  if (name.ends_with('*')) name.pop_back();
+  if (name.empty() || is_path(name)) return std::nullopt;
+  auto base = load_optimizer(name);
+  return base ? std::optional(*base) : std::nullopt;
+}
+
+bool same_schedule(const ScheduleSpec& a, const ScheduleSpec& b) {
+  return a.kind == b.kind && a.warmup == b.warmup && a.cooldown == b.cooldown && a.shape == b.shape &&
+         a.final_value == b.final_value;
+}
+
+// The field of a schedule that an option of a schedule stage means.
+double* number_field(ScheduleSpec& schedule, const std::string& option) {
+  if (option == "warmup") return &schedule.warmup;
+  if (option == "cooldown") return &schedule.cooldown;
+  if (option == "final") return &schedule.final_value;
+  return nullptr;
+}
+
+void read_schedule(const TomlValue& value, const std::string& hparam, ScheduleSpec& schedule, FirstError& errors) {
+  TomlTable table(value, fmt::format("schedule.{}", hparam), errors);
+  const std::vector<std::string> kinds = stage_kinds(Part::schedule);
+  if (const auto kind = table.word("kind", kinds)) schedule.kind = *kind;
+  else if (table.has("kind")) return;
+  const Stage* stage = find_stage(Part::schedule, schedule.kind);
+  if (!stage) return;
+  for (const Setting& option : stage->options) {
+    const auto v = table.setting(option);
+    if (!v) continue;
+    if (double* field = number_field(schedule, option.name)) *field = std::get<double>(*v);
+    else if (option.name == "shape") schedule.shape = std::get<std::string>(*v);
+  }
+  table.finish();
+}
+
+std::vector<Setting> make_optimizer_keys() {
+  const auto text = [](const char* name, const char* meaning) { return word(name, "", {}, meaning); };
+  return {text("title", "Name as lists and headings show it."),
+          text("description", "One or two sentences."),
+          text("source", "The code or paper whose choices it follows."),
+          text("not_promised", "What it does not promise, in one sentence."),
+          text("base", "A preset's name or a file to inherit from."),
+          text("direction", "What to follow: a stage's name, or a table with kind and options."),
+          text("geometry", "In which norm and granularity: a stage's name, or a table."),
+          text("magnitude", "What may happen to the size of the weight: a stage's name, or a table."),
+          text("decay", "Weight decay: a stage's name, or a table."),
+          text("hparam", "Numbers: hparam.<name> = value."),
+          text("schedule", "How a number changes over the steps: schedule.<name> = { kind, … }.")};
+}
+
+} // namespace
+
+const std::vector<Setting>& optimizer_keys() {
+  static const std::vector<Setting> keys = make_optimizer_keys();
+  return keys;
+}
+
+std::vector<std::string> stage_kinds(Part part) {
+  std::vector<std::string> out;
+  for (const Stage& stage : stages())
+    if (stage.part == part) out.push_back(stage.kind);
+  return out;
+}
+
+std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec) {
+  std::vector<Setting> out;
+  for (const Part part : kOptimizerParts) {
+    const Stage* stage = find_stage(part, spec.part(part).kind);
+    if (!stage) continue;
+    for (const Setting& setting : stage->hparams) {
+      const bool known = std::any_of(out.begin(), out.end(), [&](const Setting& s) { return s.name == setting.name; });
+      if (!known) out.push_back(setting);
+    }
+  }
+  std::stable_partition(out.begin(), out.end(), [](const Setting& s) { return s.name == "lr"; });
+  for (Setting& setting : out)
+    if (const auto it = spec.hparams.find(setting.name); it != spec.hparams.end()) setting.value = it->second;
+  return out;
+}
+
+void read_hparams(const TomlValue& value, const OptimizerSpec& spec, std::map<std::string, double>& out,
+                  FirstError& errors) {
+  TomlTable table(value, fmt::format("the hyperparameters of {}", spec.name.empty() ? "this optimizer" : spec.name),
+                  errors);
+  for (const Setting& setting : optimizer_hparams(spec))
+    if (const auto v = table.number(setting.name, setting.min, setting.max)) out[setting.name] = *v;
+  table.finish();
+}
+
+void read_schedules(const TomlValue& value, const OptimizerSpec& spec, std::map<std::string, ScheduleSpec>& out,
+                    FirstError& errors) {
+  TomlTable table(value, "schedule", errors);
+  for (const Setting& setting : optimizer_hparams(spec)) {
+    const TomlValue* one = table.table(setting.name);
+    if (!one) continue;
+    ScheduleSpec schedule;
+    read_schedule(*one, setting.name, schedule, errors);
+    out[setting.name] = schedule;
+  }
+  table.finish();
+}
+
+OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& folder, FirstError& errors) {
+  if (value.is_text()) {
+    auto spec = read_base(value.text, value.place, folder, {}, errors);
+    if (!spec) return plain();
+    spec->place = value.place;
+    return *spec;
+  }
+  if (value.is_table()) return read_table(value, "", folder, {}, errors);
+  errors.add(bad_input(fmt::format("'optimizer' must be a name or a table, not {}", kind_name(value.kind)), value.place));
+  return plain();
+}
+
+Result<OptimizerSpec> load_optimizer(const std::string& name_or_file) {
+  if (name_or_file.empty()) return bad_input("the optimizer's name is empty");
+  const auto source = find_source(name_or_file, "");
+  if (!source) return source.error();
+  FirstError errors;
+  OptimizerSpec spec = read_source(*source, {}, errors);
+  if (!errors.empty()) return errors.error();
+  return spec;
+}
+
+std::vector<std::string> preset_names() {
+  std::set<std::string> names;
+  for (const std::string_view file : embedded_file_names())
+    if (file.starts_with(kFolder) && file.ends_with(".toml")) names.insert(stem_of(std::string(file)));
+  std::vector<std::string> folders = installed_folders();
+  folders.push_back(".");
+  for (const std::string& folder : folders)
+    for (const std::string& file : toml_files_below(folder + "/" + std::string(kFolder)))
+      if (file.find('/') == std::string::npos) names.insert(stem_of(file));
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> schedule_toml(const OptimizerSpec& spec) {
+  const auto base = origin(spec);
+  std::vector<std::string> lines;
+  for (const auto& [name, s] : spec.schedules) {
+    if (base && base->schedules.contains(name) && same_schedule(base->schedules.at(name), s)) continue;
+    std::string inner = fmt::format("kind = {}", quoted_toml(s.kind));
+    const Stage* stage = find_stage(Part::schedule, s.kind);
+    ScheduleSpec copy = s;
+    for (const Setting& option : stage ? stage->options : std::vector<Setting>{})
+      if (const double* field = number_field(copy, option.name)) inner += fmt::format(", {} = {}", option.name, number_toml(*field));
+      else if (option.name == "shape") inner += fmt::format(", shape = {}", quoted_toml(s.shape));
+    lines.push_back(fmt::format("schedule.{} = {{ {} }}", key_toml(name), inner));
+  }
+  return lines;
+}
+
+std::vector<std::string> optimizer_toml(const OptimizerSpec& spec) {
+  const auto found = origin(spec);
+  const OptimizerSpec base = found ? *found : plain();
+  std::vector<std::string> lines;
+  for (const Part part : kOptimizerParts) {
+    const PartSpec& own = spec.part(part);
+    const PartSpec& from = base.part(part);
+    if (own.kind == from.kind && own.options == from.options) continue;
+    std::string inner = fmt::format("kind = {}", quoted_toml(own.kind));
+    for (const auto& [name, value] : own.options) inner += fmt::format(", {} = {}", key_toml(name), value_toml(value));
+    lines.push_back(fmt::format("optimizer.{} = {{ {} }}", part_name(part), inner));
+  }
+  for (const auto& [name, value] : spec.hparams)
+    if (const auto it = base.hparams.find(name); it == base.hparams.end() || it->second != value)
+      lines.push_back(fmt::format("optimizer.hparam.{} = {}", key_toml(name), number_toml(value)));
+  for (const auto& [key, text, old] :
+       {std::tuple{"title", &spec.title, &base.title}, std::tuple{"description", &spec.description, &base.description},
+        std::tuple{"source", &spec.source, &base.source},
+        std::tuple{"not_promised", &spec.not_promised, &base.not_promised}})
+    if (*text != *old) lines.push_back(fmt::format("optimizer.{} = {}", key, quoted_toml(*text)));
+  if (found && lines.empty() && spec.name == base.name) return {fmt::format("optimizer = {}", quoted_toml(spec.name))};
+  if (found) lines.insert(lines.begin(), fmt::format("optimizer.base = {}", quoted_toml(base.name)));
+  lines.push_back(fmt::format("optimizer.name = {}", quoted_toml(spec.name)));
+  return lines;
+}
+
+} // namespace polarscope

@@ -1,0 +1,44 @@
+// Optimizers as TOML tables: presets (scenes/optimizers/*.toml), files of the user, and tables inside a scene share
+// this reader. `base` inherits from another preset or file.
+#pragma once
+
+#include "engine/optimizer/spec.hpp"
+#include "engine/setting.hpp"
+#include "engine/toml_reader.hpp"
+
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+// The parts that an optimizer's table has; schedules belong to hyperparameters.
+inline constexpr std::array<Part, 4> kOptimizerParts = {Part::direction, Part::geometry, Part::magnitude, Part::decay};
+
+// Every hyperparameter that the spec's stages declare, each once, the learning rate first; values are the spec's.
+std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec);
+
+// The keys of an optimizer's table.
+const std::vector<Setting>& optimizer_keys();
+
+// Names of a part's registered stages.
+std::vector<std::string> stage_kinds(Part part);
+
+// An optimizer as the value of a scene's `optimizer` key: a preset's name, a file, or a table. `folder` is that of
+// the file that holds the value, for relative paths. Errors go to `errors`; the result is then unusable.
+OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& folder, FirstError& errors);
+
+// hparam.<name> and schedule.<name> tables, checked against the spec's stages.
+void read_hparams(const TomlValue& table, const OptimizerSpec& spec, std::map<std::string, double>& out,
+                  FirstError& errors);
+void read_schedules(const TomlValue& table, const OptimizerSpec& spec, std::map<std::string, ScheduleSpec>& out,
+                    FirstError& errors);
+
+// The spec as the value of `optimizer`: lines of TOML, each starting with "optimizer". Inherits where it can.
+std::vector<std::string> optimizer_toml(const OptimizerSpec& spec);
+
+// schedule lines that differ from those of the preset the spec comes from.
+std::vector<std::string> schedule_toml(const OptimizerSpec& spec);
+
+} // namespace polarscope

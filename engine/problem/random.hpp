@@ -1,0 +1,16 @@
+// Random numbers for a problem's data and start: made on the host, in double, from the run's seed by counter, so that
+// every device starts from the same numbers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace polarscope {
+
+// One stream per use; never reuse a number. The device's gradient noise has its own (kernels/ops/problem.hpp).
+enum class Stream : std::uint32_t { start = 16, reference = 17, inputs = 18, teacher = 19, scales = 20, planes = 21 };
+
+std::vector<double> normal_numbers(std::uint64_t seed, Stream stream, std::size_t count);
+
+} // namespace polarscope

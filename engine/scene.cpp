@@ -1,0 +1,279 @@
+#include "engine/scene.hpp"
+
+#include "engine/embedded.hpp"
+#include "engine/files.hpp"
+#include "engine/optimizer/stage.hpp"
+#include "engine/preset.hpp"
+#include "engine/scene_read.hpp"
+#include "engine/toml_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+namespace polarscope {
+
+namespace {
+
+std::vector<std::string> split(const std::string& key) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (std::size_t dot; (dot = key.find('.', from)) != std::string::npos; from = dot + 1)
+    parts.push_back(key.substr(from, dot - from));
+  parts.push_back(key.substr(from));
+  return parts;
+}
+
+bool is_part(const std::string& name) {
+  return std::any_of(kOptimizerParts.begin(), kOptimizerParts.end(), [&](Part p) { return name == part_name(p); });
+}
+
+// Puts a value at a path of nested tables. `optimizer = "muon"` on the way becomes { base = "muon" }, and a part's
+// name { kind = … }, so that something can be added to them.
+void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_t at, const TomlValue& value) {
+  TomlEntry* entry = table.find(path[at]);
+  if (!entry) {
+    TomlValue inner;
+    inner.place = value.place;
+    table.entries.push_back({path[at], value.place, std::move(inner)});
+    entry = &table.entries.back();
+  }
+  if (at + 1 == path.size()) {
+    entry->place = value.place;
+    entry->value = value;
+    return;
+  }
+  if (!entry->value.is_table()) {
+    TomlValue promoted;
+    promoted.place = entry->value.place;
+    if (entry->value.is_text() && (path[at] == "optimizer" || is_part(path[at])))
+      promoted.entries.push_back({path[at] == "optimizer" ? "base" : "kind", entry->value.place, entry->value});
+    entry->value = std::move(promoted);
+  }
+  set_path(entry->value, path, at + 1, value);
+}
+
+bool names_scene_key(const SetArgument& set) {
+  const std::string first = split(set.key).front();
+  return first != set.key && (first == "scene" || first == "problem" || first == "metrics" || first == "view" ||
+                              first == "expect");
+}
+
+// Where in a run's table the key of a --set belongs; empty when the run has no such key. `ambiguous` receives the
+// full names when a short one means several.
+std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, std::vector<std::string>& ambiguous) {
+  std::vector<std::string> path = split(set.key);
+  const std::string& first = path.front();
+  if (path.size() > 1 && (first == "hparam" || first == "optimizer" || first == "schedule" || first == "start")) {
+    if (first != "hparam") return path;
+    const auto hparams = optimizer_hparams(run.optimizer);
+    const bool known = std::any_of(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == path[1]; });
+    return known ? path : std::vector<std::string>{};
+  }
+  if (set.key == "optimizer" || (!set.label.empty() && (set.key == "seed" || set.key == "label"))) return path;
+  if (path.size() == 1)
+    for (const Setting& hparam : optimizer_hparams(run.optimizer))
+      if (hparam.name == set.key) return {"hparam", set.key};
+  std::vector<std::vector<std::string>> found;
+  for (const Part part : kOptimizerParts) {
+    const std::string name = part_name(part);
+    const Stage* stage = find_stage(part, run.optimizer.part(part).kind);
+    if (first == name && (path.size() == 1 || (path.size() == 2 && path[1] == "kind"))) return {"optimizer", name, "kind"};
+    if (!stage || path.size() > 2 || (path.size() == 2 && first != name)) continue;
+    for (const Setting& option : stage->options)
+      if (option.name == path.back()) found.push_back({"optimizer", name, option.name});
+  }
+  if (found.size() == 1) return found.front();
+  for (const auto& one : found) ambiguous.push_back(one[1] + "." + one[2]);
+  return {};
+}
+
+std::vector<std::string> settable_keys(const Scene& scene) {
+  std::set<std::string> keys = {"optimizer"};
+  for (const RunSpec& run : scene.runs) {
+    for (const Setting& hparam : optimizer_hparams(run.optimizer)) keys.insert(hparam.name);
+    for (const Part part : kOptimizerParts) {
+      keys.insert(part_name(part) + std::string(".kind"));
+      if (const Stage* stage = find_stage(part, run.optimizer.part(part).kind))
+        for (const Setting& option : stage->options) {
+          keys.insert(option.name);
+          keys.insert(part_name(part) + ("." + option.name));
+        }
+    }
+  }
+  for (const Setting& key : scene_keys()) keys.insert("scene." + key.name);
+  for (const auto& [key, value] : scene.problem_values.values) keys.insert("problem." + key);
+  return {keys.begin(), keys.end()};
+}
+
+// One --set that concerns runs, applied to the tables of every run that has the key.
+Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgument& set, const TomlValue& value) {
+  TomlEntry* runs = tree.find("run");
+  bool label_found = set.label.empty(), applied = false;
+  std::vector<std::string> ambiguous;
+  for (std::size_t i = 0; i < scene.runs.size(); ++i) {
+    if (!set.label.empty() && scene.runs[i].label != set.label) continue;
+    label_found = true;
+    const std::vector<std::string> path = run_path(scene.runs[i], set, ambiguous);
+    if (path.empty()) continue;
+    set_path(runs->value.items[i], path, 0, value);
+    applied = true;
+  }
+  if (applied) return {};
+  if (!label_found) {
+    std::vector<std::string> labels;
+    for (const RunSpec& run : scene.runs) labels.push_back(run.label);
+    return bad_input(fmt::format("no run is labelled '{}'{}", set.label, suggestion(set.label, labels)), value.place);
+  }
+  if (!ambiguous.empty())
+    return bad_input(fmt::format("'{}' is ambiguous: {}", set.key, fmt::join(ambiguous, " or ")), value.place);
+  const std::vector<std::string> keys = settable_keys(scene);
+  const auto longer = std::find_if(keys.begin(), keys.end(), [&](const std::string& k) { return k.ends_with("." + set.key); });
+  const std::string near = longer == keys.end() ? nearest_word(set.key, keys) : *longer;
+  return bad_input(fmt::format("no run has the key '{}'{}", set.key,
+                               near.empty() ? "" : fmt::format("; did you mean '{}'?", near)),
+                   value.place);
+}
+
+// Writes the default labels down: a run keeps its name when a --set changes its optimizer.
+void pin_labels(TomlValue& tree, const Scene& scene) {
+  TomlEntry* runs = tree.find("run");
+  for (std::size_t i = 0; i < scene.runs.size(); ++i)
+    if (TomlValue& run = runs->value.items[i]; !run.find("label"))
+      run.entries.push_back({"label", run.place, toml_text(scene.runs[i].label, run.place)});
+}
+
+struct Found {
+  std::string path, text;
+};
+
+// The names under which a scene may be stored, most literal first.
+std::vector<std::string> spellings(const std::string& name) {
+  if (name.ends_with(".toml")) return {name};
+  return {name, name + ".toml"};
+}
+
+Result<Found> find_scene(const std::string& name) {
+  std::vector<std::string> paths = spellings(name);
+  std::vector<std::string> folders = installed_folders();
+  folders.insert(folders.begin(), ".");
+  if (name.empty() || name.front() != '/')
+    for (const std::string& folder : folders)
+      for (const std::string& spelling : spellings(name)) {
+        paths.push_back(folder == "." ? "scenes/" + spelling : folder + "/scenes/" + spelling);
+        if (name.starts_with("scenes/")) paths.push_back(folder + "/" + spelling);
+      }
+  bool folder_met = false;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) continue;
+    if (std::filesystem::is_directory(path, error)) {
+      folder_met = true;
+      continue;
+    }
+    auto text = read_file(path, kLargestScene);
+    if (!text) return text.error();
+    return Found{path, *text};
+  }
+  for (const std::string& spelling : spellings(name))
+    for (const std::string& path : {"scenes/" + spelling, spelling})
+      if (const EmbeddedFile file = embedded_file(path); file && path.starts_with("scenes/"))
+        return Found{path, std::string(file.text())};
+  if (folder_met) return bad_input("is a folder, not a scene", {name});
+  std::vector<std::string> names;
+  for (const SceneEntry& entry : installed_scenes()) names.push_back(entry.name);
+  const std::string near = nearest_word(name, names);
+  return bad_input(fmt::format("no scene '{}'{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+}
+
+std::string text_of(const TomlValue& tree, const char* key) {
+  const TomlEntry* table = tree.find("scene");
+  const TomlEntry* entry = table && table->value.is_table() ? table->value.find(key) : nullptr;
+  return entry && entry->value.is_text() ? entry->value.text : "";
+}
+
+} // namespace
+
+Result<SetArgument> parse_set(const std::string& text) {
+  const Place place{"--set " + text};
+  const auto equals = text.find('=');
+  if (equals == std::string::npos) return bad_input("must be [LABEL:]key=value", place);
+  SetArgument set;
+  set.key = text.substr(0, equals);
+  set.value = text.substr(equals + 1);
+  if (const auto colon = set.key.rfind(':'); colon != std::string::npos) {
+    set.label = set.key.substr(0, colon);
+    set.key.erase(0, colon + 1);
+    if (set.label.empty()) return bad_input("the label before ':' is empty", place);
+  }
+  const std::vector<std::string> parts = split(set.key);
+  if (std::any_of(parts.begin(), parts.end(), [](const std::string& p) { return p.empty(); }) || parts.size() > 8)
+    return bad_input("must be [LABEL:]key=value", place);
+  if (set.value.empty()) return bad_input("the value is empty", place);
+  return set;
+}
+
+Result<Scene> parse_scene(const std::string& text, const std::string& file, const std::vector<SetArgument>& sets) {
+  if (text.size() > kLargestScene) return bad_input(fmt::format("is larger than {} bytes", kLargestScene), {file});
+  auto tree = parse_toml(text, file);
+  if (!tree) return tree.error();
+  const auto value_of = [](const SetArgument& set) {
+    const std::string label = set.label.empty() ? "" : set.label + ":";
+    return parse_toml_value(set.value, {fmt::format("--set {}{}={}", label, set.key, set.value)});
+  };
+  for (const SetArgument& set : sets) {
+    if (!names_scene_key(set)) continue;
+    const TomlValue value = value_of(set);
+    if (!set.label.empty()) return bad_input("a label goes with a run's key, not with the scene's", value.place);
+    set_path(*tree, split(set.key), 0, value);
+  }
+  for (const SetArgument& set : sets) {
+    if (names_scene_key(set)) continue;
+    const auto scene = read_scene(*tree, file);
+    if (!scene) return scene.error();
+    pin_labels(*tree, *scene);
+    if (auto done = apply_run_set(*tree, *scene, set, value_of(set)); !done) return done.error();
+  }
+  return read_scene(*tree, file);
+}
+
+Result<Scene> load_scene(const std::string& name, const std::vector<SetArgument>& sets) {
+  const auto found = find_scene(name);
+  if (!found) return found.error();
+  return parse_scene(found->text, found->path, sets);
+}
+
+std::vector<SceneEntry> installed_scenes() {
+  std::set<std::string> names;
+  const auto add = [&](const std::string& file) { // path under scenes/
+    if (!file.starts_with("optimizers/") && !file.starts_with("lessons/")) names.insert(file.substr(0, file.size() - 5));
+  };
+  for (const std::string_view file : embedded_file_names())
+    if (file.starts_with("scenes/") && file.ends_with(".toml")) add(std::string(file.substr(7)));
+  std::vector<std::string> folders = installed_folders();
+  folders.push_back(".");
+  for (const std::string& folder : folders)
+    for (const std::string& file : toml_files_below(folder + "/scenes")) add(file);
+  std::vector<SceneEntry> out;
+  for (const std::string& name : names) {
+    SceneEntry entry{name, "", ""};
+    if (const auto found = find_scene("scenes/" + name))
+      if (const auto tree = parse_toml(found->text, found->path)) {
+        entry.title = text_of(*tree, "title");
+        entry.description = text_of(*tree, "description");
+      }
+    out.push_back(std::move(entry));
+  }
+  const auto folder = [](const std::string& name) {
+    const auto slash = name.rfind('/');
+    return slash == std::string::npos ? std::string() : name.substr(0, slash);
+  };
+  std::stable_sort(out.begin(), out.end(), [&](const SceneEntry& a, const SceneEntry& b) {
+    return std::pair(folder(a.name), a.name) < std::pair(folder(b.name), b.name);
+  });
+  return out;
+}
+
+} // namespace polarscope
