@@ -18,6 +18,9 @@
 
 #if defined(__CUDACC__)
 #  define POLARSCOPE_FN __device__ __forceinline__
+#  define POLARSCOPE_UNROLL(n) _Pragma("unroll")
 #else
 #  define POLARSCOPE_FN inline __attribute__((always_inline))
+#  define POLARSCOPE_PRAGMA_(x) _Pragma(#x)
+#  define POLARSCOPE_UNROLL(n) POLARSCOPE_PRAGMA_(GCC unroll n)
 #endif
