@@ -21,11 +21,12 @@ struct PresetEntry {
 
 struct Caches {
   std::map<std::string, PlotCache> plots; // by panel
-  std::map<std::string, ProjectionCache> projections; // by panel: each may look at another plane
+  ProjectionCache projection;
   PolarView polar;
   std::map<std::string, UnrolledView> unrolled; // by panel
   SphereView sphere;
   SphereLoss sphere_loss;
+  bool sphere_asks = false; // its field is not complete: the engine answers one request at a time
   // Lists for the overlays, read once when first shown.
   std::vector<PresetEntry> presets;
   std::vector<SceneEntry> scenes;

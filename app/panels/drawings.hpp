@@ -9,14 +9,14 @@
 
 namespace polarscope {
 
-// The picture of the chosen plane; also asks the engine for the loss on it. `panel` keys its cache.
-PlaneDrawing plane_drawing(const PanelContext& c, const std::string& panel);
+// The picture of the chosen plane; also asks the engine for the loss on it.
+PlaneDrawing plane_drawing(const PanelContext& c);
 
 void draw_polar_in(const PanelContext& c, const Box& area);
 void draw_unrolled_in(const PanelContext& c, const std::string& panel, const Box& area);
 void draw_sphere_in(const PanelContext& c, const Box& area);
 
 // Plain sentences about every trail.
-std::string text_of_drawing(const PanelContext& c, const std::string& panel);
+std::string text_of_drawing(const PanelContext& c);
 
 } // namespace polarscope

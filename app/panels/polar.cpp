@@ -1,4 +1,5 @@
 // The signature view: direction as angle, norm as radius; also unrolled, and on the sphere for weights of three numbers.
+#include "app/caches.hpp"
 #include "app/panels/drawings.hpp"
 #include "app/panels/tools.hpp"
 
@@ -78,6 +79,7 @@ void draw_polar(const PanelContext& c) {
   draw_controls(c, *run);
   const ImVec2 at = ImGui::GetCursorScreenPos(), window = ImGui::GetWindowPos();
   const Box area{at, {window.x + ImGui::GetWindowWidth(), window.y + ImGui::GetWindowHeight()}};
+  c.caches.sphere_asks = false;
   switch (c.view.polar.drawing) {
   case PolarDrawing::polar: draw_polar_in(c, area); break;
   case PolarDrawing::unrolled: draw_unrolled_in(c, "polar", area); break;
@@ -87,6 +89,6 @@ void draw_polar(const PanelContext& c) {
   ring_if_highlighted(c, "polar", {area.min.x + in, area.min.y + in}, {area.max.x - in, area.max.y - in});
 }
 
-std::string text_of_polar(const PanelContext& c) { return text_of_drawing(c, "polar"); }
+std::string text_of_polar(const PanelContext& c) { return text_of_drawing(c); }
 
 } // namespace polarscope

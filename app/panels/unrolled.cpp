@@ -11,6 +11,6 @@ void draw_unrolled(const PanelContext& c) {
   draw_unrolled_in(c, "unrolled", {at, {window.x + ImGui::GetWindowWidth(), window.y + ImGui::GetWindowHeight()}});
 }
 
-std::string text_of_unrolled(const PanelContext& c) { return text_of_drawing(c, "unrolled"); }
+std::string text_of_unrolled(const PanelContext& c) { return text_of_drawing(c); }
 
 } // namespace polarscope
