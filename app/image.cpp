@@ -1,6 +1,6 @@
 #include "app/image.hpp"
 
-#include "engine/write_file.hpp"
+#include "engine/files.hpp"
 
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC

@@ -13,8 +13,8 @@ if(POLARSCOPE_WINDOW OR NOT POLARSCOPE_FUZZ)
                              POLARSCOPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}" POLARSCOPE_PROGRAM="$<TARGET_FILE:polarscope>"
                              PRIVATE POLARSCOPE_VERSION="${PROJECT_VERSION}")
   target_compile_options(polarscope_test_support PUBLIC -fopenmp-simd ${POLARSCOPE_WARNINGS} ${POLARSCOPE_PREFIX_MAP})
-  target_link_libraries(polarscope_test_support PUBLIC polarscope_engine Catch2::Catch2 Eigen3::Eigen fmt::fmt
-                        nlohmann_json::nlohmann_json tomlplusplus::tomlplusplus)
+  target_link_libraries(polarscope_test_support PUBLIC polarscope_engine Catch2::Catch2 Eigen3::Eigen polarscope_text
+                        nlohmann_json::nlohmann_json polarscope_toml)
 
   function(polarscope_test_program name)
     if(ARGN)

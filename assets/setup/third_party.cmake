@@ -6,6 +6,18 @@ find_package(nlohmann_json REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(CLI11 REQUIRED)
 
+# Text and TOML from the system's shared libraries, or compiled in, which takes longer and needs nothing installed.
+add_library(polarscope_text INTERFACE)
+add_library(polarscope_toml INTERFACE)
+if(POLARSCOPE_HEADER_ONLY)
+  target_link_libraries(polarscope_text INTERFACE fmt::fmt-header-only)
+  get_target_property(toml_include tomlplusplus::tomlplusplus INTERFACE_INCLUDE_DIRECTORIES)
+  target_include_directories(polarscope_toml SYSTEM INTERFACE ${toml_include})
+else()
+  target_link_libraries(polarscope_text INTERFACE fmt::fmt)
+  target_link_libraries(polarscope_toml INTERFACE tomlplusplus::tomlplusplus)
+endif()
+
 if(POLARSCOPE_WINDOW)
   if(DEFINED ENV{POLARSCOPE_CACHE})
     set(default_cache $ENV{POLARSCOPE_CACHE})

@@ -2,6 +2,7 @@
 
 #include "app/fonts_data.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/xvfb.hpp"
 
 #include "imgui.h"
 #include "imgui_te_context.h"
@@ -190,6 +191,37 @@ TEST_CASE("the test engine drives a window without OpenGL", "[window]") {
   ImGuiTestEngine_Stop(engine);
   window.reset(); // the engine's context must outlive ImGui's
   ImGuiTestEngine_DestroyContext(engine);
+}
+
+TEST_CASE("on a display, a window draws, waits and wakes", "[window]") {
+  Xvfb server;
+  REQUIRE(server.running());
+  auto window = open(WindowKind::display, {.width = 300, .height = 200, .scale = 2});
+  CHECK(window->width() == 300);
+  CHECK(window->scale() == 2);
+  const auto settle = [&] {
+    for (int frame = 0; frame < 200 && window->wait_events(0.05); ++frame) {
+      window->begin_frame();
+      draw_marks(*window);
+      window->end_frame();
+    }
+  };
+  settle();
+  const auto image = window->read_pixels();
+  REQUIRE(image.ok());
+  REQUIRE(image->height == 200);
+  CHECK(rgb(*image, 10, 10) == Rgb{255, 0, 0});
+  CHECK(rgb(*image, 290, 190) == Rgb{0, 255, 0});
+
+  CHECK_FALSE(window->wait_events(0.01));
+  std::thread other([&] { window->request_redraw(); });
+  CHECK(window->wait_events(30));
+  other.join();
+
+  REQUIRE(window->resize(400, 250).ok());
+  settle();
+  CHECK(window->width() == 400);
+  CHECK_FALSE(window->close_requested());
 }
 
 TEST_CASE("without a display the error says so and is the machine's", "[window]") {

@@ -1,4 +1,4 @@
-#include "engine/write_file.hpp"
+#include "engine/files.hpp"
 
 #include "tests/support/catch.hpp"
 
