@@ -3,11 +3,13 @@
 #include "engine/metric/metric.hpp"
 #include "engine/problem/problem.hpp"
 
+#include <map>
+
 namespace polarscope {
 
 namespace {
 
-// A problem with its defaults and every metric, under plain descent.
+// A problem with noise and every metric, under plain descent.
 std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const ProblemValues& values,
                                                  Precision precision) {
   ProgramBuilder build(precision);
@@ -22,7 +24,9 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
     build.emit(make_op(OpCode::apply_update, {p.weight, p.gradient}, {lr}), "W ← W − η G");
     updates.push_back({lr, p.gradient, kNone, false});
   }
-  emit_metrics(build, {}, updates);
+  std::map<std::string, int> every; // also those that are off by default
+  for (const Metric& m : metrics()) every[m.name] = 1;
+  emit_metrics(build, every, updates);
   for (const ParamInfo& p : build.parameters())
     build.emit(make_op(OpCode::check_finite, {p.weight}), "stop when the loss or W is not finite");
   return build.finish();
@@ -30,7 +34,8 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
 
 ConformCase plain_descent_case(const Problem& problem) {
   ProblemValues values;
-  for (const Setting& key : problem.keys) values.values[key.name] = key.value;
+  for (const Setting& key : problem.keys)
+    values.values[key.name] = key.name == "noise" ? SettingValue(0.05) : key.value;
   ConformCase c;
   c.name = problem.kind + ", plain descent";
   c.f32 = plain_descent(problem, values, Precision::f32);
