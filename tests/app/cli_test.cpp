@@ -82,7 +82,7 @@ TEST_CASE("bad usage is one line on stderr and exit 2", "[cli]") {
     std::ostringstream typed;
     for (const std::string& a : arguments) typed << a << ' ';
     INFO(typed.str());
-    const Outcome outcome = polarscope(arguments);
+    const Outcome outcome = program(arguments);
     INFO(outcome.err);
     CHECK(outcome.exit_code == 2);
     CHECK(outcome.out.empty());
