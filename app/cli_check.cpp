@@ -20,7 +20,7 @@ namespace {
 
 std::string composition(const OptimizerSpec& spec) {
   std::string out;
-  for (const Part part : kOptimizerParts) {
+  for (const Part part : kRecipeParts) {
     out += fmt::format("  {:10}{}", part_name(part), spec.part(part).kind);
     for (const auto& [name, value] : spec.part(part).options) out += fmt::format("  {}={}", name, to_text(value));
     out += "\n";

@@ -50,7 +50,7 @@ std::string settings_line(const std::vector<Setting>& settings, const std::strin
 // Every option of the spec's stages with its present value, by part.
 std::vector<std::pair<Part, std::vector<Setting>>> options_of(const OptimizerSpec& spec) {
   std::vector<std::pair<Part, std::vector<Setting>>> out;
-  for (const Part part : kOptimizerParts) {
+  for (const Part part : kRecipeParts) {
     const Stage* stage = find_stage(part, spec.part(part).kind);
     if (!stage) continue;
     std::vector<Setting> options = stage->options;

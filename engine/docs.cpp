@@ -79,7 +79,7 @@ std::string optimizers_page() {
     out += spec->description + "\n\n" + source_line(spec->source);
     if (!spec->not_promised.empty()) out += fmt::format("Not promised: {}\n\n", spec->not_promised);
     out += "| part | stage and options |\n|---|---|\n";
-    for (const Part part : kOptimizerParts) out += fmt::format("| {} | {} |\n", part_name(part), cell(part_text(*spec, part)));
+    for (const Part part : kRecipeParts) out += fmt::format("| {} | {} |\n", part_name(part), cell(part_text(*spec, part)));
     out += "\n" + settings_table(optimizer_hparams(*spec), "hyperparameter");
   }
   return out;

@@ -73,7 +73,7 @@ void check_same(const Scene& a, const Scene& b) {
     CHECK(x.optimizer.name == y.optimizer.name);
     CHECK(x.optimizer.title == y.optimizer.title);
     CHECK(x.optimizer.hparams == y.optimizer.hparams);
-    for (const Part part : kOptimizerParts) {
+    for (const Part part : kRecipeParts) {
       CHECK(x.optimizer.part(part).kind == y.optimizer.part(part).kind);
       CHECK(x.optimizer.part(part).options == y.optimizer.part(part).options);
     }
