@@ -3,6 +3,7 @@
 #include "app/cli_scene.hpp"
 #include "engine/files.hpp"
 #include "engine/setting.hpp"
+#include "engine/toml_reader.hpp"
 
 #if POLARSCOPE_WINDOW
 #include "app/gui.hpp"
@@ -70,6 +71,10 @@ int parse(CLI::App& app, Commands& commands, int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     const auto typed = app.get_subcommands();
     return print_result(typed.empty() ? app.help() : typed.front()->help());
+  } catch (const CLI::ExtrasError& error) {
+    if (!app.get_subcommands().empty()) return complain(std::string(error.what()));
+    const std::string word = app.get_option("SCENE")->as<std::string>();
+    return complain(fmt::format("no command '{}'{}", word, suggestion(word, command_names(app))));
   } catch (const CLI::ParseError& error) {
     return complain(std::string(error.what()));
   }

@@ -44,12 +44,12 @@ std::string schedule_lines(const OptimizerSpec& spec) {
   return out;
 }
 
-std::string check_optimizer(const OptimizerSpec& spec) {
+std::string describe_optimizer(const OptimizerSpec& spec) {
   return fmt::format("optimizer {}: {}\n{}  {:10}{}\n{}", spec.name, spec.title, composition(spec), "numbers", hparam_line(spec, {}).substr(1),
                      schedule_lines(spec));
 }
 
-Result<std::string> check_scene(const Scene& scene) {
+Result<std::string> describe_scene(const Scene& scene) {
   std::string out = fmt::format("scene: {}\n{} steps, seed {}, {}\nproblem {}", scene.title, scene.steps, scene.seed,
                                 scene.precision == Precision::f64 ? "f64" : "f32", scene.problem);
   for (const auto& [key, value] : scene.problem_values.values) out += fmt::format("  {}={}", key, to_text(value));
@@ -70,7 +70,7 @@ Result<std::string> check_scene(const Scene& scene) {
 }
 
 // A name is a preset's or a scene's; a file is a scene when it has a scene's tables.
-Result<std::string> check(const std::string& name) {
+Result<std::string> describe(const std::string& name) {
   const std::vector<std::string> presets = preset_names();
   bool optimizer = std::find(presets.begin(), presets.end(), name) != presets.end();
   if (!optimizer && file_exists(name)) {
@@ -83,11 +83,11 @@ Result<std::string> check(const std::string& name) {
   if (optimizer) {
     const auto spec = load_optimizer(name);
     if (!spec) return spec.error();
-    return check_optimizer(*spec);
+    return describe_optimizer(*spec);
   }
   const auto scene = load_scene(name);
   if (!scene) return scene.error();
-  return check_scene(*scene);
+  return describe_scene(*scene);
 }
 
 } // namespace
@@ -98,7 +98,7 @@ void check_command(Commands& commands) {
   command->add_option("FILE", *name, "A scene, an optimizer's TOML file, or the name of an installed one")->required();
   command->callback([name, &commands] {
     commands.chosen = [name] {
-      const auto text = check(*name);
+      const auto text = describe(*name);
       return text ? print_result(*text) : complain(text.error());
     };
   });
