@@ -259,6 +259,12 @@ constexpr ImGuiWindowFlags kStripFlags = ImGuiWindowFlags_NoDecoration | ImGuiWi
                                          ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
                                          ImGuiWindowFlags_NoBringToFrontOnFocus;
 
+// Panels place things by SetCursorScreenPos; ImGui wants an item after the last of them.
+void end_of_drawing() {
+  ImGui::SetCursorScreenPos(ImGui::GetWindowPos());
+  ImGui::Dummy({0, 0});
+}
+
 } // namespace
 
 // Returns the height that the strip's contents took.
@@ -276,6 +282,7 @@ float Shell::draw_strip(const Panel& panel, const PanelContext& context, float t
   ImGui::PopStyleVar(4);
   panel.draw(context);
   const float used = ImGui::GetCursorPosY();
+  end_of_drawing();
   const bool below = panel.place == PanelPlace::transport || panel.place == PanelPlace::lesson;
   ImGui::GetWindowDrawList()->AddRectFilled({0, below ? top + height - 1 : top}, {size.x, (below ? top + height : top + 1)}, colour.line);
   ImGui::End();
@@ -300,7 +307,10 @@ void Shell::draw_docked(const PanelContext& outer) {
       const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel);
       const ImVec2 size{std::max(room.x, theme_->snap(least.x)), std::max(room.y, theme_->snap(least.y))};
       ImGui::PushStyleColor(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
-      if (ImGui::BeginChild("content", size)) panel.draw(context);
+      if (ImGui::BeginChild("content", size)) {
+        panel.draw(context);
+        end_of_drawing();
+      }
       ImGui::EndChild();
       ImGui::PopStyleColor();
     }

@@ -137,7 +137,7 @@ void draw_inspector(const PanelContext& c) {
   for (const SlotValues* slot : slots) names.push_back(slot->name);
   c.view.inspector_slot = std::clamp(c.view.inspector_slot, 0, std::max(0, static_cast<int>(slots.size()) - 1));
   const std::string note = fmt::format("of {}, step {}", run->label, format_count(c.frame.state->step));
-  show_header(c, "inspector", {c.theme.run(run->style), note}, {HeaderControl::make_dropdown("slot", names, &c.view.inspector_slot, 130)});
+  show_header(c, "inspector", {c.theme.run(run->style), note}, {HeaderControl::make_dropdown("##slot", names, &c.view.inspector_slot, 130)});
   const SlotValues* slot = chosen_slot(c, slots);
   if (!slot) return;
   const Grid grid = make_grid(c, *slot);

@@ -257,16 +257,18 @@ void draw_magnitude_direction(const PanelContext& c) {
   show_header(c, "magnitude_direction", {});
   const float row = at.y + c.theme.snap(32);
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), row});
-  if (dropdown(c.theme, "metric", titles, &chosen, c.theme.px(140))) view.metric = kMetrics[static_cast<std::size_t>(chosen)];
+  if (dropdown(c.theme, "##metric", titles, &chosen, c.theme.px(140))) view.metric = kMetrics[static_cast<std::size_t>(chosen)];
   if (const Metric* metric = find_metric(view.metric))
     item_help(c.theme, fmt::format("{}\n{}\n{}", metric->title, metric->formula, metric->meaning).c_str());
   ImGui::SameLine(0, c.theme.px(8));
   if (segmented(c.theme, "against", kWords, &against, "Horizontal axis: the norm of the weight, or the steps.")) view.against_norm = against == 0;
   ImGui::SameLine(0, c.theme.px(8));
-  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, row + c.theme.px(3)});
+  const float low = row + c.theme.snap(3);
+  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
   toggle(c.theme, "log y", &scales.log_y, "Logarithmic upward axis (L)");
   ring_if_highlighted(c, "magnitude_direction.log_y");
   ImGui::SameLine(0, c.theme.px(6));
+  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
   toggle(c.theme, "log x", &scales.log_x, "Logarithmic axis to the right (Shift L)");
   ImGui::SetCursorScreenPos({at.x, row + c.theme.snap(34)});
   if (view.against_norm) draw_against_norm(c, view.metric);

@@ -47,12 +47,12 @@ void draw_controls(const PanelContext& c, const RunFrame& run) {
     words.push_back(vectors[i].words);
     if (vectors[i].parameter == choice.plane.parameter && vectors[i].row == choice.plane.row) vector = static_cast<int>(i);
   }
-  if (vectors.size() > 1) controls.push_back(HeaderControl::make_dropdown("shown", words, &vector, 100));
+  if (vectors.size() > 1) controls.push_back(HeaderControl::make_dropdown("##shown", words, &vector, 100));
   int plane = static_cast<int>(choice.plane.kind);
   const bool has_rows = run.program->parameters()[static_cast<std::size_t>(choice.plane.parameter)].rows > 1;
   const std::size_t planes = has_rows ? 4 : 3;
   if (!has_one_plane(run, choice.plane.parameter) && choice.drawing != PolarDrawing::sphere)
-    controls.push_back(HeaderControl::make_dropdown("plane", std::span(plane_words()).first(planes), &plane, 138));
+    controls.push_back(HeaderControl::make_dropdown("##plane", std::span(plane_words()).first(planes), &plane, 138));
   int drawing = static_cast<int>(choice.drawing);
   controls.push_back(HeaderControl::make_switch("drawing", std::span(kDrawings).first(has_sphere(c.frame) ? 3 : 2), &drawing));
   if (choice.drawing == PolarDrawing::polar)

@@ -108,14 +108,19 @@ void draw_slider(const PanelContext& c, const RunFrame& run, std::size_t index) 
   }
 }
 
+void indent(const PanelContext& c) {
+  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
+}
+
 void draw_invariants(const PanelContext& c, const RunFrame& run) {
   if (run.invariants.empty()) return;
   const auto kept = std::count_if(run.invariants.begin(), run.invariants.end(), [](const InvariantStatus& s) { return s.held(); });
   const std::string note = fmt::format("{} of {} kept", kept, run.invariants.size());
+  indent(c);
   section_title(c.theme, "Invariants", {{}, note});
   const float width = ImGui::GetWindowWidth() - 2 * c.theme.snap(12);
   for (const InvariantStatus& status : run.invariants) {
-    ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
+    indent(c);
     const std::string words = status.held() ? "worst " + format_value(status.worst, 2)
                                             : fmt::format("broke at {}, {}", format_count(status.broken_at), format_value(status.worst, 2));
     check_light(c.theme, status.held() ? Light::kept : Light::broken, status.name, words, width);
@@ -139,6 +144,7 @@ const char* phase_word(Phase phase) {
 }
 
 void draw_program(const PanelContext& c, const RunFrame& run) {
+  indent(c);
   section_title(c.theme, "Program", {{}, "one step"});
   const Theme& t = c.theme;
   const float left = ImGui::GetWindowPos().x + t.snap(12), width = ImGui::GetWindowWidth() - 2 * t.snap(12);

@@ -17,6 +17,8 @@ std::vector<int> row_columns(const RunFrame& run, int parameter) {
   const auto& metrics = run.program->metrics();
   for (std::size_t i = 0; i < metrics.size(); ++i)
     if (metrics[i].metric == "row_norm" && metrics[i].parameter == parameter && !metrics[i].hidden) columns.push_back(static_cast<int>(i));
+  // A parameter that is one row has its whole norm only.
+  if (const int norm = column_of(run, "frobenius_norm", parameter); columns.empty() && norm >= 0) columns.push_back(norm);
   return columns;
 }
 
@@ -39,7 +41,7 @@ void draw_row_norms(const PanelContext& c) {
                HeaderControl::make_toggle("log x", &scales.log_x, "Logarithmic steps (Shift L)")});
   StepPlot plot;
   plot.panel = "row_norms";
-  plot.empty_words = "this parameter has no rows to show";
+  plot.empty_words = "no norms are recorded";
   for (auto& [run, columns] : sources) {
     if (columns.empty()) continue;
     for (const auto& line : run->expected)

@@ -75,7 +75,8 @@ void draw_hatch(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   for (float x = from - tall; x < axis.right; x += c.theme.px(5)) stroke_line(list, {x, axis.line}, {x + tall, axis.bars}, ink, 1);
   list->PopClipRect();
   crisp_vertical(list, std::round(from), axis.bars, axis.line, colour.text3);
-  if (axis.right - from > c.theme.px(48) && c.frame.head > 0)
+  const bool covered = std::abs(axis.x(static_cast<double>(c.frame.cursor)) - from) < c.theme.px(60); // by the pill
+  if (axis.right - from > c.theme.px(48) && c.frame.head > 0 && !covered)
     draw_text_aligned(list, c.theme, text::kTick, {from + c.theme.px(6), axis.bars + c.theme.px(6)}, colour.text3, "head", 0, 0.5f);
 }
 
