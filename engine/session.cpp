@@ -166,7 +166,7 @@ Result<void> Session::Impl::open() {
   if (!device) return device.error();
   backend = std::move(*device);
   for (const DeviceInfo& d : devices())
-    if (!d.available) device_note = fmt::format("no {}: {}", d.name == "cuda" ? "GPU" : d.name, d.why_not);
+    if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
   const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
   for (const RunSpec& spec : opened->runs) {
