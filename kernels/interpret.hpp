@@ -16,7 +16,7 @@ template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
 }
 
 // Runs a list of ops for the step that finishes as number t = c.step + 1 (0 for the start list).
-template <class T> POLARSCOPE_FN void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
+template <class T> POLARSCOPE_ONCE void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
   const std::uint64_t t = c.starting ? 0 : c.step + 1;
   for (std::uint32_t k = 0; k < count; ++k) {
     const Op& op = ops[k];
@@ -57,6 +57,50 @@ template <class T> POLARSCOPE_FN void write_record(Context<T>& c, typename T::Re
     });
     out += static_cast<long>(w.rows) * cols;
   }
+}
+
+// What came of a burst, the same in every lane.
+struct Burst {
+  std::uint64_t made; // steps
+  bool stopped;       // the last of them was not finite
+};
+
+// The start list, and one record when `record` is not null.
+template <class T>
+POLARSCOPE_FN void run_start(T& t, const Program& p, typename T::Real* block, const double* hparams,
+                             std::uint64_t seed, typename T::Real* record) {
+  Context<T> c{t, p, block, hparams, seed, 0, true};
+  begin_step(c);
+  run_list(c, p.start, p.start_count);
+  if (record) write_record(c, record);
+}
+
+// Up to `steps` steps after step number `step`, one record each when `records` is not null.
+template <class T>
+POLARSCOPE_FN Burst run_steps(T& t, const Program& p, typename T::Real* block, const double* hparams,
+                              std::uint64_t seed, std::uint64_t step, std::uint64_t steps,
+                              typename T::Real* records) {
+  for (std::uint64_t k = 0; k < steps; ++k) {
+    Context<T> c{t, p, block, hparams, seed, step + k, false};
+    begin_step(c);
+    run_list(c, p.step, p.step_count);
+    if (records) {
+      write_record(c, records);
+      records += p.record_size;
+      t.sync(); // the next step clears the slab
+    }
+    if (c.stopped) return {k + 1, true};
+  }
+  return {steps, false};
+}
+
+// Ops [first, last) of the step list, or of the start list, on the block as it stands.
+template <class T>
+POLARSCOPE_FN void run_range(T& t, const Program& p, typename T::Real* block, const double* hparams,
+                             std::uint64_t seed, std::uint64_t step, const OpRange& range) {
+  Context<T> c{t, p, block, hparams, seed, step, range.starting};
+  if (range.fresh) begin_step(c);
+  run_list(c, (range.starting ? p.start : p.step) + range.first, range.last - range.first);
 }
 
 POLARSCOPE_KERNELS_END

@@ -52,6 +52,13 @@ struct Program {
   std::uint32_t scratch_size = 0; // scalars of team scratch that the widest op needs
 };
 
+// Part of a program's step list (or start list), for looking at single ops.
+struct OpRange {
+  std::uint32_t first = 0, last = 0;
+  bool fresh = true;     // begin as a step does: current hyperparameters from the base row, metrics not recorded
+  bool starting = false; // of the start list
+};
+
 enum class MemberStatus : std::uint32_t { ok = 0, diverged = 1 };
 
 // One run of an ensemble, as an executor sees it.

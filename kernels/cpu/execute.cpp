@@ -8,56 +8,48 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-template <class R> Context<CpuTeam<R>> context(CpuTeam<R>& team, const Program& p, const Member& m, bool starting) {
-  return {team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, starting, false};
-}
-
 template <class R> void start_member(const Program& p, Member& m, void* scratch) {
   const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  auto c = context<R>(team, p, m, true);
-  begin_step(c);
-  run_list(c, p.start, p.start_count);
-  if (m.records) write_record(c, static_cast<R*>(m.records));
+  run_start(team, p, static_cast<R*>(m.block), m.hparams, m.seed, static_cast<R*>(m.records));
 }
 
 template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, void* scratch) {
+  if (m.status != MemberStatus::ok) return 0;
   const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  R* record = static_cast<R*>(m.records);
-  for (std::uint64_t k = 0; k < steps; ++k) {
-    if (m.status != MemberStatus::ok) return k;
-    auto c = context<R>(team, p, m, false);
-    begin_step(c);
-    run_list(c, p.step, p.step_count);
-    if (record) {
-      write_record(c, record);
-      record += p.record_size;
-    }
-    ++m.step;
-    if (c.stopped) {
-      m.status = MemberStatus::diverged;
-      m.diverged_at = m.step;
-    }
+  const Burst burst = run_steps(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, steps,
+                                static_cast<R*>(m.records));
+  m.step += burst.made;
+  if (burst.stopped) {
+    m.status = MemberStatus::diverged;
+    m.diverged_at = m.step;
   }
-  return steps;
+  return burst.made;
+}
+
+template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, void* scratch) {
+  const FlushDenormals flush;
+  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
+  run_range(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range);
 }
 
 template <class R>
 void run_member_range(const Program& p, Member& m, std::uint32_t first, std::uint32_t last, void* scratch) {
-  const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  auto c = context<R>(team, p, m, false);
-  begin_step(c);
-  run_list(c, p.step + first, last - first);
+  OpRange range;
+  range.first = first;
+  range.last = last;
+  run_member_ops<R>(p, m, range, scratch);
+}
+
+template <class R> constexpr CpuExecutor executor(const char* isa) {
+  return {isa, start_member<R>, advance_member<R>, run_member_range<R>, run_member_ops<R>};
 }
 
 extern const CpuExecutors kExecutors;
 #define POLARSCOPE_TEXT_(x) #x
 #define POLARSCOPE_TEXT(x) POLARSCOPE_TEXT_(x)
-const CpuExecutors kExecutors = {
-    {POLARSCOPE_TEXT(POLARSCOPE_ISA), start_member<float>, advance_member<float>, run_member_range<float>},
-    {POLARSCOPE_TEXT(POLARSCOPE_ISA), start_member<double>, advance_member<double>, run_member_range<double>},
-    probe::kProbes};
+const CpuExecutors kExecutors = {executor<float>(POLARSCOPE_TEXT(POLARSCOPE_ISA)),
+                                 executor<double>(POLARSCOPE_TEXT(POLARSCOPE_ISA)), probe::kProbes};
 
 POLARSCOPE_KERNELS_END

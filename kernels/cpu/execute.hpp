@@ -17,6 +17,8 @@ struct CpuExecutor {
   std::uint64_t (*advance)(const Program&, Member&, std::uint64_t steps, void* scratch);
   // Runs ops [first, last) of the step list once, at the member's present step, updating nothing else.
   void (*run_range)(const Program&, Member&, std::uint32_t first, std::uint32_t last, void* scratch);
+  // The same with every choice: also ops of the start list, and ops in the middle of a step.
+  void (*run_ops)(const Program&, const Member&, const OpRange&, void* scratch);
 };
 
 // C = act(alpha op(A) op(B) + beta D), row-major: op(A) rows × inner, op(B) inner × cols, C and D rows × cols with ld_c.
