@@ -104,7 +104,7 @@ TEST_CASE("a palette file with a mistake is refused with its place") {
   text.replace(text.find("#15181d"), 7, "#15181x");
   const auto palette = read_palette(text, "p.toml", "dark");
   REQUIRE_FALSE(palette.ok());
-  CHECK(palette.error().place.line == 8);
+  CHECK(palette.error().place.line == 7);
   CHECK(palette.error().message.find("panel") != std::string::npos);
   CHECK_FALSE(read_palette(file.text(), "p.toml", "sepia").ok());
   CHECK_FALSE(read_palette("[dark", "p.toml", "dark").ok());
