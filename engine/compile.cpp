@@ -1,14 +1,14 @@
 #include "engine/compile.hpp"
 
 #include "engine/metric/metric.hpp"
+#include "engine/optimizer/recipe.hpp"
 #include "engine/optimizer/stage.hpp"
-#include "engine/optimizer/theory_lines.hpp"
+#include "engine/start_file.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 namespace polarscope {
 
@@ -38,106 +38,6 @@ OptimizerSpec resolved(const RunSpec& run) {
   OptimizerSpec spec = run.optimizer;
   for (const auto& [name, value] : run.hparams) spec.hparams[name] = value;
   return spec;
-}
-
-// Writes one parameter's part of the step: the hooks of its stages in the order start, enter, emit, leave.
-class ParameterWriter {
-public:
-  ParameterWriter(ProgramBuilder& build, int parameter, const OptimizerSpec& spec, HparamId lr)
-      : build_(build), spec_(spec), parameter_(parameter), lr_(lr) {
-    const ParamInfo p = build.parameter(parameter);
-    rows_ = p.rows;
-    cols_ = p.cols;
-    weight_ = p.weight;
-    gradient_ = p.gradient;
-    build.set_parameter(parameter);
-    update_ = build.slot(p.name + ".update", Role::scratch, p.rows, p.cols, "update U of W ← W − η U", parameter);
-  }
-
-  UpdateInfo write() {
-    build_.set_starting(true);
-    for (const Part part : kRecipeParts) call(part, &Stage::start, phase_of(part));
-    build_.set_starting(false);
-
-    const ParamInfo p = build_.parameter(parameter_);
-    build_.set_phase(Phase::gradient);
-    build_.emit(make_op(OpCode::copy, {p.weight, p.previous}), "W₋ ← W");
-    // What reparametrises comes first, so that decay and direction see the inner weight.
-    call(Part::magnitude, &Stage::enter, Phase::gradient);
-    call(Part::decay, &Stage::enter, Phase::clip);
-    for (const Part part : kRecipeParts) call(part, &Stage::emit, phase_of(part));
-    const SlotId trained = weight_;
-    for (const Part part : {Part::decay, Part::magnitude}) call(part, &Stage::leave, Phase::retract);
-
-    UpdateInfo info;
-    info.lr = lr_;
-    info.update = update_;
-    info.trained = trained == p.weight ? kNone : trained;
-    declare_theory(build_, parameter_, spec_, update_norm_);
-    info.own_size = std::any_of(kRecipeParts.begin(), kRecipeParts.end(),
-                                [&](Part part) { return stage_of(spec_, part).own_size; });
-    return info;
-  }
-
-private:
-  static Phase phase_of(Part part) {
-    switch (part) {
-    case Part::direction: return Phase::direction;
-    case Part::geometry: return Phase::geometry;
-    case Part::magnitude: return Phase::magnitude;
-    case Part::decay: return Phase::apply;
-    case Part::schedule: return Phase::schedule;
-    }
-    return Phase::direction;
-  }
-
-  void call(Part part, void (*Stage::*hook)(StageContext&), Phase phase) {
-    const Stage& stage = stage_of(spec_, part);
-    if (!(stage.*hook)) return;
-    build_.set_phase(phase);
-    StageContext context{build_, parameter_, rows_, cols_, weight_, gradient_, update_, lr_, spec_, spec_.part(part), &stage, shared_, update_norm_};
-    (stage.*hook)(context);
-    weight_ = context.weight;
-    gradient_ = context.gradient;
-    update_ = context.update;
-    shared_ = std::move(context.shared);
-    update_norm_ = context.update_norm;
-  }
-
-  ProgramBuilder& build_;
-  const OptimizerSpec& spec_;
-  int parameter_;
-  HparamId lr_;
-  std::uint32_t rows_, cols_;
-  SlotId weight_, gradient_, update_;
-  std::map<std::string, SlotId> shared_;
-  double update_norm_ = 0;
-};
-
-// The learning rate is the first column of every program. Schedules change the row of current values before anything
-// reads it; a scheduled hyperparameter therefore gets its column here.
-HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long steps) {
-  const auto declare = [&](const Setting& setting, Part part) {
-    const auto given = spec.hparams.find(setting.name);
-    return build.hparam(setting, given == spec.hparams.end() ? std::get<double>(setting.value) : given->second, part_name(part));
-  };
-  build.set_phase(Phase::schedule);
-  HparamId lr = kNone;
-  for (const Part part : kRecipeParts)
-    for (const Setting& setting : stage_of(spec, part).hparams) {
-      const bool is_rate = setting.name == "lr";
-      const auto schedule = spec.schedules.find(setting.name);
-      if (!is_rate && schedule == spec.schedules.end()) continue;
-      const HparamId column = declare(setting, part);
-      if (is_rate) lr = column;
-      if (schedule == spec.schedules.end()) continue;
-      for (const bool starting : {true, false}) {
-        build.set_starting(starting);
-        emit_schedule(build, column, setting.name, schedule->second, steps);
-      }
-      build.set_starting(false);
-    }
-  return lr;
 }
 
 Result<void> check_sizes(const Problem& problem, const ProblemValues& values) {
@@ -176,18 +76,8 @@ Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const Run
   (*problem)->emit(values, build);
   if (auto ok = check_shapes(build); !ok) return ok.error();
 
-  std::vector<UpdateInfo> updates;
-  for (int p = 0; p < static_cast<int>(build.parameters().size()); ++p)
-    updates.push_back(ParameterWriter(build, p, spec, lr).write());
-  emit_metrics(build, scene.metric_every, updates);
-
-  build.set_phase(Phase::metric);
-  for (int p = 0; p < static_cast<int>(build.parameters().size()); ++p) {
-    build.set_parameter(p);
-    // Problems declare the loss first: it is column 0.
-    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}), "stop when the loss or W is not finite");
-  }
-  build.set_parameter(-1);
+  emit_metrics(build, scene.metric_every, write_updates(build, spec, lr));
+  write_finite_checks(build);
   return build.finish(options.record);
 }
 
@@ -216,7 +106,7 @@ double frobenius(const SlotContents& values) {
 
 // One parameter's start: the problem's own weight, replaced or rescaled as the scene says.
 Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, const Problem& problem,
-                                  const ProblemValues& values, SlotContents weight) {
+                                  const ProblemValues& values, const std::string& scene_path, SlotContents weight) {
   const std::size_t elements = std::size_t{p.rows} * p.cols;
   if (!start.keys.empty()) {
     if (!problem.start_from_keys)
@@ -229,6 +119,11 @@ Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, co
     if (start.point.size() != elements)
       return bad_input(fmt::format("start.point has {} numbers; {} is {} × {}", start.point.size(), p.name, p.rows, p.cols), start.place);
     weight = start.point;
+  }
+  if (!start.file.empty()) {
+    auto read = read_start_file(start.file, scene_path, p, start.place);
+    if (!read) return read.error();
+    weight = std::move(*read);
   }
   if (start.norm) {
     const double norm = frobenius(weight);
@@ -262,7 +157,7 @@ Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run,
   for (const ParamInfo& p : program.parameters()) {
     const auto own = run.start.parameters.find(p.name);
     const StartSpec& start = own == run.start.parameters.end() ? run.start : own->second;
-    auto weight = start_weight(p, start, problem, values, std::move(weights[p.name]));
+    auto weight = start_weight(p, start, problem, values, scene.path, std::move(weights[p.name]));
     if (!weight) return weight.error();
     contents.slots.emplace_back(p.weight, std::move(*weight));
   }
