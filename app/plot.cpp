@@ -259,6 +259,24 @@ void draw_cursor(const Frame2& f) {
   }
 }
 
+// Values that the log axis cannot show. Counting reads every sample of the sources that have any, so the number is kept
+// for a moment.
+long count_not_shown(const Frame2& f) {
+  const double now = ImGui::GetTime();
+  const long from = std::lround(f.x.least), to = std::lround(f.x.most);
+  const std::array<double, 3> key{f.x.least, f.x.most, static_cast<double>(f.curves.size())};
+  if (f.cache.not_shown_key == key && now - f.cache.not_shown_at < 4 * kBandSeconds) return f.cache.not_shown;
+  long count = 0;
+  for (const PlotCurve& curve : f.curves)
+    for (const PlotSource& source : curve.sources) {
+      if (source.column < 0 || source.series.empty()) continue;
+      const auto extent = source.series.extent(source.column, from, to);
+      if (extent && extent->min <= 0) count += source.series.count_not_positive(source.column, from, to);
+    }
+  f.cache.not_shown = count, f.cache.not_shown_key = key, f.cache.not_shown_at = now;
+  return count;
+}
+
 // Marker and name at each curve's end, pushed apart, with a leader.
 void draw_end_labels(const Frame2& f, float right_edge) {
   const Palette& c = f.theme.colour();
@@ -501,11 +519,7 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
   draw_cursor(f);
   list->PopClipRect();
   draw_end_labels(f, max.x - theme.px(6));
-  if (spec.log_y)
-    for (const PlotCurve& curve : curves)
-      for (const PlotSource& source : curve.sources)
-        if (source.column >= 0 && !source.series.empty())
-          result.not_shown += source.series.count_not_positive(source.column, std::lround(f.x.least), std::lround(f.x.most));
+  if (spec.log_y) result.not_shown = count_not_shown(f);
   if (result.not_shown > 0)
     draw_text_aligned(list, theme, text::kLabel, {f.x.last - theme.px(4), f.y.first - theme.px(9)}, theme.colour().warning,
                       format_count(result.not_shown) + (result.not_shown == 1 ? " value" : " values") + " not above 0, not shown", 1, 0.5f);
