@@ -4,3 +4,4 @@
 #include "kernels/ops/elementwise.hpp"
 #include "kernels/ops/metric.hpp"
 #include "kernels/ops/problem.hpp"
+#include "kernels/ops/spectral.hpp"
