@@ -2,18 +2,26 @@
 #include "engine/backend.hpp"
 
 #include "engine/backend_cpu.hpp"
+#include "engine/backend_cuda.hpp"
 
 #include <fmt/format.h>
 
 namespace polarscope {
 
-std::vector<DeviceInfo> devices() { return {{"cpu", cpu_description(), true, ""}}; }
+std::vector<DeviceInfo> devices() {
+  const CudaDevice& cuda = cuda_device();
+  return {{"cpu", cpu_description(), true, ""},
+          {"cuda", cuda.module ? cuda.description : "CUDA", cuda.module != nullptr, cuda.why_not}};
+}
 
 Result<std::unique_ptr<Backend>> open_backend(const std::string& device, int threads, const std::string& isa) {
+  const CudaDevice& cuda = cuda_device();
+  if (device == "cuda") {
+    if (!cuda.module) return machine_lacks(cuda.why_not);
+    return make_cuda_backend(*cuda.module, cuda.description);
+  }
   if (device == "cpu" || device == "auto") return open_cpu_backend(threads, isa);
-  for (const DeviceInfo& d : devices())
-    if (d.name == device && !d.available) return machine_lacks(fmt::format("no {}: {}", device, d.why_not));
-  return bad_input(fmt::format("unknown device '{}'; cpu and auto are known", device));
+  return bad_input(fmt::format("unknown device '{}'; cpu, cuda and auto are known", device));
 }
 
 } // namespace polarscope

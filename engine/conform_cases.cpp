@@ -3,11 +3,13 @@
 #include "engine/metric/metric.hpp"
 #include "engine/problem/problem.hpp"
 
+#include <map>
+
 namespace polarscope {
 
 namespace {
 
-// A problem with its defaults and every metric, under plain descent.
+// A problem with noise and every metric, under plain descent.
 std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const ProblemValues& values,
                                                  Precision precision) {
   ProgramBuilder build(precision);
@@ -22,17 +24,27 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
     build.emit(make_op(OpCode::apply_update, {p.weight, p.gradient}, {lr}), "W ← W − η G");
     updates.push_back({lr, p.gradient, kNone, false});
   }
-  emit_metrics(build, {}, updates);
+  std::map<std::string, int> every; // also those that are off by default
+  for (const Metric& m : metrics()) every[m.name] = 1;
+  emit_metrics(build, every, updates);
   for (const ParamInfo& p : build.parameters())
     build.emit(make_op(OpCode::check_finite, {p.weight}), "stop when the loss or W is not finite");
   return build.finish();
 }
 
-ConformCase plain_descent_case(const Problem& problem) {
+// At its defaults, or as another case of the same problem: the last of each list of words, and a tall odd shape.
+ConformCase plain_descent_case(const Problem& problem, bool other) {
+  const std::map<std::string, long> other_shape = {{"rows", 19}, {"cols", 5}, {"samples", 33}, {"dim", 7}};
   ProblemValues values;
-  for (const Setting& key : problem.keys) values.values[key.name] = key.value;
+  for (const Setting& key : problem.keys) {
+    SettingValue& value = values.values[key.name];
+    value = key.name == "noise" ? SettingValue(0.05) : key.value;
+    if (!other) continue;
+    if (key.kind == SettingKind::word) value = key.words.back().word;
+    if (const auto it = other_shape.find(key.name); it != other_shape.end()) value = it->second;
+  }
   ConformCase c;
-  c.name = problem.kind + ", plain descent";
+  c.name = problem.kind + (other ? ", other words and shape, plain descent" : ", plain descent");
   c.f32 = plain_descent(problem, values, Precision::f32);
   c.f64 = plain_descent(problem, values, Precision::f64);
   c.hparams = {0.05};
@@ -54,7 +66,8 @@ std::unique_ptr<HostMember> ConformCase::member(Precision precision) const {
 
 std::vector<ConformCase> conform_cases() {
   std::vector<ConformCase> cases;
-  for (const Problem& problem : problems()) cases.push_back(plain_descent_case(problem));
+  for (const Problem& problem : problems())
+    for (const bool other : {false, true}) cases.push_back(plain_descent_case(problem, other));
   return cases;
 }
 

@@ -147,8 +147,9 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
       p.layout_[s] = {static_cast<std::uint32_t>(end), info.rows, info.cols, static_cast<std::uint32_t>(ld)};
       const std::size_t size = ld * info.rows;
       end += size;
+      // A body may want the slot transposed, or a square of its smaller side, but never of its longer one.
       const std::size_t longest = std::max<std::size_t>(padded(info.rows), ld);
-      const std::size_t side = std::max<std::size_t>(info.rows, info.cols);
+      const std::size_t side = std::min<std::size_t>(info.rows, info.cols);
       widest = std::max({widest, size, longest * side});
     }
     if (role == static_cast<int>(Role::state)) p.persistent_bytes_ = end * p.scalar_bytes();

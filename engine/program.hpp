@@ -92,6 +92,7 @@ struct TheoryLine { // a closed form that this composition declares for one metr
   std::string kind;   // registry key of engine/theory: which closed form, evaluated by the engine
   std::string condition; // words: when it holds
   std::string formula;
+  std::vector<double> numbers = {}; // what the closed form needs besides hyperparameters, by kind (engine/theory)
 };
 
 class StepProgram {

@@ -2,7 +2,8 @@
 //
 // A RunSeries holds every metric column of one run, and for small parameters its weight, at full precision. Rows are
 // kept in chunks that never move. A view (SeriesView) is a count plus shared handles; rows below the count never
-// change, so reading needs no lock. Old rows of very long runs are thinned by a rule on the step number alone.
+// change, so reading needs no lock. Old rows of very long runs are thinned by a rule on the step number alone: rows
+// at multiples of 4, 16, 64 … stay, the older the fewer, and the least and greatest value of what went stays with them.
 #pragma once
 
 #include "engine/program.hpp"
@@ -22,10 +23,10 @@ struct Sample {
 };
 
 struct MinMax {
-  long first_step, last_step; // steps covered
-  double min, max;            // over finite values
-  double first, last;         // values at the ends, for joining columns
-  int not_finite = 0;
+  long first_step, last_step; // of the rows it covers
+  double min, max;            // over finite values, thinned ones included
+  double first, last;         // finite values at the ends, for joining columns
+  int not_finite = 0;         // stored rows whose recorded value is NaN or infinite
 };
 
 struct SeriesData; // internal storage, shared
@@ -42,19 +43,22 @@ public:
   int columns() const;
   // The exact stored value at a step; nullopt when the row was thinned away, NaN when the metric was not recorded then.
   std::optional<double> at(int column, long step) const;
-  Sample nearest(int column, double step) const;     // nearest stored step with a value
-  // One MinMax per bucket over the steps [from, to], at most `buckets` of them; empty buckets are left out.
+  // The nearest stored step with a finite value; {−1, NaN} when there is none.
+  Sample nearest(int column, double step) const;
+  // One MinMax per bucket over the steps [from, to], at most `buckets` of them; empty buckets are left out. Buckets
+  // are 2^k or 3·2^k steps wide and start at multiples of that, so that a curve does not flicker while it is panned.
   void query(int column, double from, double to, int buckets, std::vector<MinMax>& out) const;
-  // Every stored sample in [from, to].
+  // Every stored sample in [from, to]; steps at which the metric was not recorded are left out.
   void samples(int column, long from, long to, std::vector<Sample>& out) const;
   // Smallest and largest finite value in [from, to]; nullopt when there is none. positive_only skips values ≤ 0.
   std::optional<MinMax> extent(int column, long from, long to, bool positive_only = false) const;
+  // Stored values ≤ 0 in [from, to]: what a logarithmic axis cannot show.
   long count_not_positive(int column, long from, long to) const;
   // Weight of a recorded parameter at a step: rows·cols numbers; false when that step's weight is not stored.
   bool weight(int parameter, long step, std::vector<double>& out) const;
   // Steps in [from, to] whose weight is stored, thinned to at most `most` by a fixed stride.
   void weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const;
-  std::size_t bytes() const;
+  std::size_t bytes() const; // of the storage behind the view
 
 private:
   std::shared_ptr<const SeriesData> data_;
@@ -67,11 +71,18 @@ public:
   RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byte_budget);
   // Appends consecutive records (program.record_size() scalars each), the first of them at last_step() + 1 (or 0).
   void append(std::span<const std::byte> records);
+  ~RunSeries();
+  RunSeries(RunSeries&&) noexcept;
+  RunSeries& operator=(RunSeries&&) noexcept;
+  // Another byte budget from now on; thins at once when it is exceeded.
+  void set_budget(std::size_t byte_budget);
   SeriesView view() const;
   long last_step() const; // −1 when empty
+  std::size_t bytes() const;
 
 private:
-  std::shared_ptr<SeriesData> data_;
+  struct Writer;
+  std::unique_ptr<Writer> writer_;
 };
 
 } // namespace polarscope

@@ -16,7 +16,7 @@ template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
 }
 
 // Runs a list of ops for the step that finishes as number t = c.step + 1 (0 for the start list).
-template <class T> POLARSCOPE_FN void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
+template <class T> POLARSCOPE_ONCE void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
   const std::uint64_t t = c.starting ? 0 : c.step + 1;
   for (std::uint32_t k = 0; k < count; ++k) {
     const Op& op = ops[k];

@@ -18,6 +18,12 @@
 
 #if defined(__CUDACC__)
 #  define POLARSCOPE_FN __device__ __forceinline__
+#  define POLARSCOPE_ONCE __device__ __forceinline__
+#  define POLARSCOPE_UNROLL(n) _Pragma("unroll")
 #else
 #  define POLARSCOPE_FN inline __attribute__((always_inline))
+// The switch over all bodies: on the CPU one copy per scalar serves every caller, or compiling takes three times as long.
+#  define POLARSCOPE_ONCE __attribute__((noinline))
+#  define POLARSCOPE_PRAGMA_(x) _Pragma(#x)
+#  define POLARSCOPE_UNROLL(n) POLARSCOPE_PRAGMA_(GCC unroll n)
 #endif

@@ -16,7 +16,7 @@ struct RandomBits {
 
 POLARSCOPE_FN RandomBits philox(std::uint32_t c0, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3,
                                 std::uint32_t k0, std::uint32_t k1) {
-#pragma GCC unroll 10
+  POLARSCOPE_UNROLL(10)
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = static_cast<std::uint64_t>(0xD2511F53u) * c0;
     const std::uint64_t p1 = static_cast<std::uint64_t>(0xCD9E8D57u) * c2;

@@ -3,7 +3,8 @@
 file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cpp)
 list(FILTER kernel_sources EXCLUDE REGEX "/kernels/cuda/|/kernels/cpu/execute\\.cpp$")
 
-# These flags are part of the numbers contract: same flags, same bits. Never -ffast-math.
+# These flags are part of the numbers contract: same flags, same bits. Never -ffast-math. Flush-to-zero is set by the
+# executors themselves (kernels/cpu/flush.hpp).
 set(POLARSCOPE_KERNEL_FLAGS $<$<CONFIG:Release>:-O3> -fno-math-errno -fno-trapping-math -fopenmp-simd
     --param=vect-max-peeling-for-alignment=0)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)

@@ -7,8 +7,11 @@
 
 #include "engine/optimizer/spec.hpp"
 #include "engine/program.hpp"
+#include "engine/result.hpp"
 #include "engine/setting.hpp"
 
+#include <array>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,19 +31,31 @@ struct StageContext {
   const OptimizerSpec& spec;
   const PartSpec& part;          // this stage's own options as written
   const struct Stage* stage;     // this stage
-  std::map<std::string, SlotId> shared; // slots one hook hands to the next
+  std::map<std::string, SlotId> shared = {}; // slots one hook hands to the next
+  double update_norm = 0; // ‖U‖_F where the geometry fixes it for every non-zero direction, else 0; for theory lines
 
   // Options and hyperparameters resolved against the stage's declaration.
   std::string word(std::string_view option) const;
   bool flag(std::string_view option) const;
   long integer(std::string_view option) const;
+  double number(std::string_view option) const;
   HparamId hparam(std::string_view name);
+
+  // New slots of this parameter, named "<parameter>.<name>".
+  SlotId state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning);
+  SlotId scratch(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning);
+  // Declares the stage's promise number `index` for this parameter. The op that measures the violation (a number that
+  // is 0 when the promise is kept) writes it to the returned metric column. `exact` as in InvariantColumn.
+  std::uint32_t promise(std::size_t index, double tolerance, int every = 1, bool exact = true);
+  // Tolerance of relations that hold up to rounding: norms re-established each step.
+  double rounding() const { return build.precision() == Precision::f64 ? 1e-12 : 2e-6; }
 };
 
 // What a stage promises about the weights or the update; checked live, by tests and by the exit code.
 struct Promise {
   std::string name;    // "matrix norm fixed"
   std::string meaning; // one sentence
+  std::string column;  // name of the hidden metric that holds the violation
 };
 
 struct Stage {
@@ -63,5 +78,20 @@ struct Stage {
 // Every stage, in the order of stages.def.
 const std::vector<Stage>& stages();
 const Stage* find_stage(Part part, std::string_view kind);
+// What a recipe has when it does not name this part: the first of the part's stages.
+const Stage& default_stage(Part part);
+
+// The parts that a recipe names; schedules are named per hyperparameter.
+inline constexpr std::array<Part, 4> kRecipeParts = {Part::direction, Part::geometry, Part::magnitude, Part::decay};
+const Stage& stage_of(const OptimizerSpec& spec, Part part); // of a checked recipe
+
+// The learning rate, a hyperparameter of every direction.
+Setting learning_rate(double value);
+// Every hyperparameter that a recipe's stages know, the learning rate first.
+std::vector<Setting> hparam_settings(const OptimizerSpec& spec);
+// Does the value have the setting's kind and lie in its range? `where` names it in the error: "geometry.ns_steps".
+Result<void> check_value(const Setting& setting, const SettingValue& value, const std::string& where, const Place& place);
+// Kinds, options, hyperparameters and schedules of a recipe against the registry.
+Result<void> check_optimizer(const OptimizerSpec& spec);
 
 } // namespace polarscope

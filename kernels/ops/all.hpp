@@ -2,6 +2,9 @@
 #pragma once
 
 #include "kernels/ops/elementwise.hpp"
+#include "kernels/ops/matrix.hpp"
 #include "kernels/ops/metric.hpp"
+#include "kernels/ops/optimizer.hpp"
 #include "kernels/ops/problem.hpp"
+#include "kernels/ops/rows.hpp"
 #include "kernels/ops/spectral.hpp"

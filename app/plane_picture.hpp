@@ -1,0 +1,139 @@
+// What the polar, unrolled and sphere drawings need, as plain numbers: no engine type, so that they draw anything.
+// And the parts that these drawings have in common.
+#pragma once
+
+#include "app/labels.hpp"
+#include "app/stroke.hpp"
+#include "app/theme.hpp"
+
+#include "imgui.h"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+// One run's path, oldest point first; the last one is where it is now (at the cursor).
+struct PlaneTrail {
+  RunStyle style{};
+  std::string name;           // "A  SGD"
+  std::string short_name;     // "A"
+  bool selected = false;
+  bool dimmed = false;        // parent of a fork, or another run is soloed
+  std::vector<long> step;
+  std::vector<float> angle;   // radians in the plane, unwrapped
+  std::vector<float> radius;  // full norm
+  std::vector<float> ghost_angle, ghost_radius; // the path before the last edit from step 0, drawn faint
+  bool draggable = true;      // its start has a handle
+};
+
+// The loss as a function of the angle: value k at angle 2πk/n. Empty: not known (yet).
+struct PlaneField {
+  std::vector<float> loss;
+  float low = 0, high = 1;      // values of the palest and the deepest shade
+  std::uint64_t generation = 0; // changes with the numbers
+  bool empty() const { return loss.empty(); }
+  float level(float angle) const; // 0 to 1, interpolated
+};
+// Sets low and high from the numbers; low is 0 when the smallest value is near 0.
+void set_field_range(PlaneField& field);
+struct Well {
+  float angle, loss;
+};
+// Local minima that are at least 5 % of the range deep, lowest first, at most `most`.
+std::vector<Well> find_wells(const PlaneField& field, std::size_t most);
+
+// The last update of one run, in the plane. Radial is along the direction of the weight in the plane, tangential
+// towards growing angle, in units of the weight.
+struct PlaneUpdate {
+  int trail = 0;
+  float radial = 0, tangential = 0;
+  float gradient_radial = 0, gradient_tangential = 0; // −∇L, its direction counts only; both 0: not known
+};
+
+struct PlanePicture {
+  std::vector<PlaneTrail> trails;
+  PlaneField field;
+  std::optional<PlaneUpdate> update;
+  double share = std::numeric_limits<double>::quiet_NaN(); // of the last update in the plane; NaN: no update yet
+  bool whole_space = false;                                // the parameter has two elements: nothing is hidden
+  float radius_least = 0, radius_most = 1;                 // over every stored point, so that the rings keep still
+  std::string empty_text;                                  // what to say when there is nothing to draw
+};
+
+// A start point being dragged, in data coordinates.
+struct StartDrag {
+  int trail = 0;
+  float angle = 0, radius = 0;
+  bool released = false; // the last report of this drag
+};
+
+// ---- parts that the drawings share --------------------------------------------------------------------------------
+
+// Strokes a path whose age fades by mixing towards `under(i)`, the colour behind point i; oldest point first.
+// `age(i)` in [0, 1], 1 = now.
+struct FadingPath {
+  std::span<const ImVec2> points;
+  std::span<const float> age;
+  std::span<const ImU32> under;
+};
+void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& path, ImU32 colour, bool selected,
+                      bool dimmed, float opacity = 1);
+// Age of each point from its step.
+void path_ages(std::span<const long> steps, std::vector<float>& age);
+
+void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunStyle& style, bool selected, bool dimmed);
+// Ring over a glow; with `along` (unit vector in pixels) also two chevrons that say how it can be dragged.
+void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 colour, std::optional<ImVec2> along,
+                       bool active);
+
+// Name and norm on plates with leaders, pushed apart; `slots` remembers places between frames.
+struct NowLabel {
+  ImVec2 at;
+  std::string name, norm; // norm empty: only the name
+};
+void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLabel> labels, const Box& area,
+                     std::span<const Box> obstacles, bool one_line, std::vector<int>& slots);
+
+// "last update of C, ×20" and the four arrows; returns the height used. `bottom_left` in pixels.
+float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, ImU32 run_colour, std::string_view title,
+                     bool with_gradient);
+// Gradient bar with its ends' values, ending at `bottom_right`.
+void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, const PlaneField& field,
+                    std::string_view words);
+// "this plane shows 21 % of the last update" and a meter, from `at` (left, middle) or ending there.
+void draw_share(ImDrawList* list, const Theme& theme, ImVec2 at, double share, bool ends_here);
+void draw_empty_text(ImDrawList* list, const Theme& theme, const Box& area, std::string_view words);
+
+// Vertices that stay the same from frame to frame.
+class MeshCache {
+public:
+  // True when `key` differs from the one it was built for; then build between start() and the next append().
+  bool stale(std::span<const double> key);
+  void clear();
+  unsigned vertex(ImVec2 at, ImU32 colour); // returns its index
+  void triangle(unsigned a, unsigned b, unsigned c);
+  void quad(unsigned a, unsigned b, unsigned c, unsigned d);
+  void append(ImDrawList* list) const;
+  std::size_t vertices() const { return vertices_.size(); }
+
+private:
+  struct Vertex {
+    ImVec2 at;
+    ImU32 colour;
+  };
+  std::vector<double> key_;
+  std::vector<Vertex> vertices_;
+  std::vector<unsigned> indices_;
+};
+
+// A round number near `value`: 1, 2 or 5 times a power of ten, the largest not above it.
+double nice_below(double value);
+std::uint64_t theme_key(const Theme& theme); // changes when any colour or size may
+
+} // namespace polarscope

@@ -1,0 +1,168 @@
+#include "engine/compile.hpp"
+
+#include "engine/metric/metric.hpp"
+#include "engine/optimizer/recipe.hpp"
+#include "engine/optimizer/stage.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace polarscope {
+
+namespace {
+
+// Sizes beyond these are refused before anything is allocated. Offsets in a block are 32-bit element counts, and no
+// recipe has more than a few dozen slots per parameter.
+constexpr double kMostElements = 1 << 25;
+constexpr double kLongestSide = 1 << 20;
+constexpr double kMostColumns = 1 << 20;
+
+ProblemValues with_defaults(const Problem& problem, ProblemValues values) {
+  for (const Setting& key : problem.keys) values.values.emplace(key.name, key.value);
+  return values;
+}
+
+Result<const Problem*> problem_of(const Scene& scene) {
+  if (const Problem* problem = find_problem(scene.problem)) return problem;
+  std::vector<std::string> kinds;
+  for (const Problem& p : problems()) kinds.push_back(p.kind);
+  const std::string near = nearest_word(scene.problem, kinds);
+  return bad_input(fmt::format("unknown problem '{}'{}", scene.problem, near.empty() ? "" : "; did you mean '" + near + "'?"));
+}
+
+// The recipe of a run with the run's own numbers in place of the preset's.
+OptimizerSpec resolved(const RunSpec& run) {
+  OptimizerSpec spec = run.optimizer;
+  for (const auto& [name, value] : run.hparams) spec.hparams[name] = value;
+  return spec;
+}
+
+Result<void> check_sizes(const Problem& problem, const ProblemValues& values) {
+  const double elements = problem.elements ? problem.elements(values) : 0;
+  if (!(elements <= kMostElements))
+    return bad_input(fmt::format("the problem '{}' would need {:.3g} numbers in one matrix; the most is {:.3g}", problem.kind,
+                                 elements, kMostElements));
+  return {};
+}
+
+// After the problem has declared its parameters, before anything is made per row or column.
+Result<void> check_shapes(const ProgramBuilder& build) {
+  double columns = 0;
+  for (const ParamInfo& p : build.parameters()) {
+    if (p.rows > kLongestSide || p.cols > kLongestSide)
+      return bad_input(fmt::format("parameter {} is {} × {}; the longest side is {:.3g}", p.name, p.rows, p.cols, kLongestSide));
+    columns += double(p.rows) + p.cols;
+  }
+  if (columns > kMostColumns) return bad_input(fmt::format("the problem has {:.3g} rows and columns; the most is {:.3g}", columns, kMostColumns));
+  return {};
+}
+
+} // namespace
+
+Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run, const CompileOptions& options) {
+  const auto problem = problem_of(scene);
+  if (!problem) return problem.error();
+  const OptimizerSpec spec = resolved(run);
+  if (auto ok = check_optimizer(spec); !ok) return ok.error();
+  const ProblemValues values = with_defaults(**problem, scene.problem_values);
+  if (auto ok = check_sizes(**problem, values); !ok) return ok.error();
+
+  ProgramBuilder build(scene.precision);
+  const HparamId lr = write_schedules(build, spec, scene.steps);
+  build.set_phase(Phase::gradient);
+  (*problem)->emit(values, build);
+  if (auto ok = check_shapes(build); !ok) return ok.error();
+
+  emit_metrics(build, scene.metric_every, write_updates(build, spec, lr));
+  write_finite_checks(build);
+  return build.finish(options.record);
+}
+
+std::vector<double> hparam_row(const StepProgram& program, const RunSpec& run) {
+  std::vector<double> row;
+  for (const HparamInfo& h : program.hparams()) {
+    const auto own = run.hparams.find(h.setting.name);
+    const auto recipe = run.optimizer.hparams.find(h.setting.name);
+    row.push_back(own != run.hparams.end()                ? own->second
+                  : recipe != run.optimizer.hparams.end() ? recipe->second
+                                                          : std::get<double>(h.setting.value));
+  }
+  return row;
+}
+
+namespace {
+
+double frobenius(const SlotContents& values) {
+  double largest = 0;
+  for (const double v : values) largest = std::max(largest, std::abs(v));
+  if (largest == 0) return 0;
+  double sum = 0;
+  for (const double v : values) sum += (v / largest) * (v / largest);
+  return largest * std::sqrt(sum);
+}
+
+// One parameter's start: the problem's own weight, replaced or rescaled as the scene says.
+Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, const Problem& problem,
+                                  const ProblemValues& values, SlotContents weight) {
+  const std::size_t elements = std::size_t{p.rows} * p.cols;
+  if (!start.keys.empty()) {
+    if (!problem.start_from_keys)
+      return bad_input(fmt::format("the problem '{}' has no start key '{}'", problem.kind, start.keys.begin()->first), start.place);
+    auto made = problem.start_from_keys(values, start.keys);
+    const auto it = made.find(p.name);
+    if (it != made.end()) weight = std::move(it->second);
+  }
+  if (!start.point.empty()) {
+    if (start.point.size() != elements)
+      return bad_input(fmt::format("start.point has {} numbers; {} is {} × {}", start.point.size(), p.name, p.rows, p.cols), start.place);
+    weight = start.point;
+  }
+  if (start.norm) {
+    const double norm = frobenius(weight);
+    if (norm == 0) return bad_input(fmt::format("start.norm: the start weight {} is zero and has no direction", p.name), start.place);
+    for (double& v : weight) v *= *start.norm / norm;
+  }
+  for (const double v : weight)
+    if (!std::isfinite(v)) return bad_input(fmt::format("the start weight {} is not finite", p.name), start.place);
+  return weight;
+}
+
+} // namespace
+
+Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run, const StepProgram& program) {
+  const auto found = problem_of(scene);
+  if (!found) return found.error();
+  const Problem& problem = **found;
+  const ProblemValues values = with_defaults(problem, scene.problem_values);
+  const std::uint64_t seed = run.seed.value_or(scene.seed);
+
+  for (const auto& [name, spec] : run.start.parameters) {
+    const auto& all = program.parameters();
+    if (std::none_of(all.begin(), all.end(), [&](const ParamInfo& p) { return p.name == name; }))
+      return bad_input(fmt::format("start: the problem '{}' has no parameter '{}'", problem.kind, name), spec.place);
+  }
+  InitialContents contents;
+  if (problem.data)
+    for (auto& [name, value] : problem.data(values, seed))
+      if (const SlotId slot = program.find_slot(name); slot != kNone) contents.slots.emplace_back(slot, std::move(value));
+  auto weights = problem.start(values, seed);
+  for (const ParamInfo& p : program.parameters()) {
+    const auto own = run.start.parameters.find(p.name);
+    const StartSpec& start = own == run.start.parameters.end() ? run.start : own->second;
+    auto weight = start_weight(p, start, problem, values, std::move(weights[p.name]));
+    if (!weight) return weight.error();
+    contents.slots.emplace_back(p.weight, std::move(*weight));
+  }
+  return contents;
+}
+
+double memory_estimate(const StepProgram& program, double members) {
+  // A member's block, and the records of one short burst that leave the device together.
+  constexpr double kBurst = 64;
+  const double record = static_cast<double>(program.record_size() * program.scalar_bytes());
+  return members * (static_cast<double>(program.block_bytes()) + kBurst * record);
+}
+
+} // namespace polarscope

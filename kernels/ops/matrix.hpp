@@ -1,0 +1,223 @@
+// Bodies that work on whole matrices through products: Newton–Schulz, the exact polar factor, their checks.
+#pragma once
+
+#include "kernels/context.hpp"
+#include "kernels/math.hpp"
+
+POLARSCOPE_KERNELS_BEGIN
+
+template <class T, class R> POLARSCOPE_FN auto square_norm(T& t, Mat<R> a) {
+  using Acc = typename T::Acc;
+  return t.sum(a.size(), [=](int i) { return Acc(a.p[i]) * Acc(a.p[i]); });
+}
+
+// X = scale · A, transposed when A is tall: X always has at most as many rows as columns.
+template <class T, class R> POLARSCOPE_FN void copy_wide(T& t, Mat<R> a, Mat<R> x, R scale) {
+  const bool tall = a.rows > a.cols;
+  const int cols = x.cols;
+  t.rows(x.rows, [=](auto& sub, int i) {
+    R* to = x.row(i);
+    if (tall)
+      sub.for_each(cols, [=](int j) { to[j] = scale * a(j, i); });
+    else
+      sub.for_each(cols, [=](int j) { to[j] = scale * a(i, j); });
+  });
+}
+
+// D = scale · X, transposed back when D is tall.
+template <class T, class R> POLARSCOPE_FN void copy_back(T& t, Mat<R> x, Mat<R> d, R scale) {
+  const bool tall = d.rows > d.cols;
+  const int cols = d.cols;
+  t.rows(d.rows, [=](auto& sub, int i) {
+    R* to = d.row(i);
+    if (tall)
+      sub.for_each(cols, [=](int j) { to[j] = scale * x(j, i); });
+    else
+      sub.for_each(cols, [=](int j) { to[j] = scale * x(i, j); });
+  });
+}
+
+// How the input of Newton–Schulz is scaled below its convergence edge (algorithms.md §0).
+enum InputScale : int { kAdd = 0, kClamp = 1, kScaled = 2, kBare = 3 };
+
+template <class R, class Acc> POLARSCOPE_FN R input_scale(int form, Acc norm, Acc eps) {
+  const Acc below = form == kAdd ? norm + eps : form == kClamp ? max_(norm, eps) : form == kScaled ? Acc(1.01) * norm + eps : norm;
+  return below > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / below) : R(0);
+}
+
+namespace ops {
+
+// D ← s · NS(A): k steps of X ← aX + (bXXᵀ + c(XXᵀ)²)X on the smaller side.  slots: A, D;  word: steps << 2 | input
+// scale;  constants: ε, s, then a, b, c per step
+template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
+  const int steps = static_cast<int>(op.word >> 2);
+  auto x = c.t.scratch(small, large), next = c.t.scratch(small, large);
+  const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small);
+  const Acc norm = sqrt_(square_norm(c.t, a));
+  c.t.sync();
+  copy_wide(c.t, a, x, input_scale<R>(static_cast<int>(op.word & 3), norm, static_cast<Acc>(c.constant(op, 0))));
+  c.t.sync();
+  for (int k = 0; k < steps; ++k) {
+    const R first = static_cast<R>(c.constant(op, 2 + 3 * k)), second = static_cast<R>(c.constant(op, 3 + 3 * k));
+    const R third = static_cast<R>(c.constant(op, 4 + 3 * k));
+    MatmulArgs<R> args;
+    args.transpose_b = true;
+    args.symmetric = true;
+    c.t.matmul(gram, x, x, args);
+    c.t.sync();
+    args.transpose_b = false;
+    args.transpose_a = true; // the Gram matrix is symmetric, and the transposed read is the faster one
+    args.alpha = third;
+    args.beta = second;
+    args.d = gram.p;
+    c.t.matmul(poly, gram, gram, args);
+    c.t.sync();
+    MatmulArgs<R> last;
+    last.transpose_a = true;
+    last.beta = first;
+    last.d = x.p;
+    c.t.matmul(next, poly, x, last);
+    c.t.sync();
+    const auto swapped = x;
+    x = next;
+    next = swapped;
+  }
+  copy_back(c.t, x, d, static_cast<R>(c.constant(op, 1)));
+}
+
+// D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi: pairs of rows of X = A (or Aᵀ when tall) are turned until all are
+// orthogonal, B = Q X; then msign = Qᵀ (B with unit rows). Directions whose singular value is at most max(m,n)·ε·σ₁ get
+// 0 (algorithms.md §A7). All pairs of a round are independent; a sweep without a turn ends the loop.
+// slots: A, D;  word: most sweeps;  constants: unused, s
+template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
+  const auto x = c.t.scratch(small, large), out = c.t.scratch(small, large), q = c.t.scratch(small, small);
+  const auto sizes = c.t.scratch(1, small), turned = c.t.scratch(1, small);
+  const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
+  const Acc norm = sqrt_(square_norm(c.t, a));
+  c.t.sync();
+  copy_wide(c.t, a, x, input_scale<R>(kBare, norm, Acc(0)));
+  c.t.for_each(small, [=](int i) { q(i, i) = R(1); });
+  c.t.sync();
+
+  const int even = small + (small & 1), pairs = even / 2;
+  for (int sweep = 0; sweep < static_cast<int>(op.word); ++sweep) {
+    c.t.for_each(small, [=](int i) { turned.p[i] = R(0); });
+    c.t.sync();
+    for (int round = 0; round + 1 < even; ++round) {
+      // Round-robin tournament: row even−1 stays, the others rotate.
+      c.t.rows(pairs, [=](auto& sub, int k) {
+        const int i = k == 0 ? even - 1 : (round + k) % (even - 1), j = (round + even - 1 - k) % (even - 1);
+        if (i >= small || j >= small) return;
+        R *xi = x.row(i), *xj = x.row(j), *qi = q.row(i), *qj = q.row(j);
+        const Acc alpha = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
+        const Acc beta = sub.sum(large, [=](int e) { return Acc(xj[e]) * Acc(xj[e]); });
+        const Acc gamma = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xj[e]); });
+        if (!(abs_(gamma) > epsilon * sqrt_(alpha * beta)) || gamma == Acc(0)) return;
+        const Acc zeta = (beta - alpha) / (Acc(2) * gamma);
+        const Acc tangent = (zeta >= Acc(0) ? Acc(1) : Acc(-1)) / (abs_(zeta) + sqrt_(Acc(1) + zeta * zeta));
+        const Acc cosine = Acc(1) / sqrt_(Acc(1) + tangent * tangent), sine = cosine * tangent;
+        const auto turn = [=](R* u, R* v, int e) {
+          const Acc p = Acc(u[e]), r = Acc(v[e]);
+          u[e] = static_cast<R>(cosine * p - sine * r);
+          v[e] = static_cast<R>(sine * p + cosine * r);
+        };
+        sub.for_each(large, [=](int e) { turn(xi, xj, e); });
+        sub.for_each(small, [=](int e) { turn(qi, qj, e); });
+        sub.single([=] { turned.p[k] = R(1); });
+      });
+      c.t.sync();
+    }
+    if (!(c.t.max(pairs, [=](int k) { return turned.p[k]; }) > R(0))) break;
+  }
+
+  c.t.rows(small, [=](auto& sub, int i) {
+    const R* xi = x.row(i);
+    const Acc square = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
+    sub.single([=] { sizes.p[i] = static_cast<R>(sqrt_(square)); });
+  });
+  c.t.sync();
+  const Acc largest = Acc(c.t.max(small, [=](int i) { return sizes.p[i]; }));
+  const Acc cut = Acc(large) * epsilon * largest;
+  c.t.rows(small, [=](auto& sub, int i) {
+    R* xi = x.row(i);
+    const Acc size = Acc(sizes.p[i]);
+    sub.for_each(large, [=](int e) { xi[e] = size > cut ? static_cast<R>(Acc(xi[e]) / size) : R(0); });
+  });
+  c.t.sync();
+  MatmulArgs<R> args;
+  args.transpose_a = true;
+  c.t.matmul(out, q, x, args);
+  c.t.sync();
+  copy_back(c.t, out, d, static_cast<R>(c.constant(op, 1)));
+}
+
+// Metric column: by how much ‖U‖₂/s exceeds the top of the polynomial's band; 20 power iterations from a fixed vector,
+// which never overestimate.  slots: U;  word: the column;  constants: s, top
+template <class T> POLARSCOPE_FN void band_violation(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto u = c.mat(op, 0);
+  const auto right = c.t.scratch(1, u.cols), left = c.t.scratch(1, u.rows);
+  const int rows = u.rows, cols = u.cols;
+  c.t.sync();
+  c.t.for_each(cols, [=](int j) { right.p[j] = R(1) + R(0.37) * R((j * 7919) % 13); });
+  c.t.sync();
+  Acc sigma = 0;
+  for (int k = 0; k < 20; ++k) {
+    const Acc length = sqrt_(square_norm(c.t, right));
+    const R inverse = length > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / length) : R(0);
+    c.t.rows(rows, [=](auto& sub, int i) {
+      const R* x = u.row(i);
+      const Acc dot = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(right.p[j]); });
+      sub.single([=] { left.p[i] = static_cast<R>(dot) * inverse; });
+    });
+    c.t.sync();
+    sigma = sqrt_(square_norm(c.t, left)); // = ‖U v‖ for the unit vector v
+    c.t.for_each(cols, [=](int j) {
+      Acc total = 0;
+      for (int i = 0; i < rows; ++i) total += Acc(u(i, j)) * Acc(left.p[i]);
+      right.p[j] = static_cast<R>(total);
+    });
+    c.t.sync();
+  }
+  const R excess = static_cast<R>(sigma / Acc(c.constant(op, 0)) - Acc(c.constant(op, 1)));
+  R* out = c.metric(op);
+  c.t.single([=] { out[0] = finite_(excess) ? max_(excess, R(0)) : R(1e30); });
+}
+
+// Metric column: ‖O Oᵀ O − O‖_F / √min(m,n) with O = U/s: 0 exactly when every singular value is 0 or 1.
+// slots: U;  word: the column;  constants: s
+template <class T> POLARSCOPE_FN void isometry_violation(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto u = c.mat(op, 0);
+  const int small = u.rows < u.cols ? u.rows : u.cols, large = u.rows < u.cols ? u.cols : u.rows;
+  const auto x = c.t.scratch(small, large), rest = c.t.scratch(small, large), gram = c.t.scratch(small, small);
+  c.t.sync();
+  copy_wide(c.t, u, x, static_cast<R>(1 / c.constant(op, 0)));
+  c.t.sync();
+  MatmulArgs<R> args;
+  args.transpose_b = true;
+  args.symmetric = true;
+  c.t.matmul(gram, x, x, args);
+  c.t.sync();
+  MatmulArgs<R> less;
+  less.beta = R(-1);
+  less.d = x.p;
+  c.t.matmul(rest, gram, x, less);
+  c.t.sync();
+  const Acc error = sqrt_(square_norm(c.t, rest)) / sqrt_(Acc(small));
+  R* out = c.metric(op);
+  c.t.single([=] { out[0] = finite_(error) ? static_cast<R>(error) : R(1e30); });
+}
+
+} // namespace ops
+POLARSCOPE_KERNELS_END

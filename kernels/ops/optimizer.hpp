@@ -1,0 +1,246 @@
+// Bodies of directions, schedules and gains.
+#pragma once
+
+#include "kernels/context.hpp"
+#include "kernels/math.hpp"
+
+POLARSCOPE_KERNELS_BEGIN
+namespace ops {
+
+// Heavy ball M ← μ M + G or, word bit 0, average M ← μ M + (1 − μ) G; then U = M or, word bit 1 (Nesterov), the same
+// step applied once more: G + μ M, (1 − μ) G + μ M.  slots: G, M, U;  hparam: μ
+template <class T> POLARSCOPE_FN void momentum(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
+  const R mu = c.hp(op, 0);
+  const R share = op.word & 1 ? R(1) - mu : R(1);
+  const bool nesterov = (op.word & 2) != 0;
+  const R of_gradient = nesterov ? share : R(0), of_momentum = nesterov ? mu : R(1);
+  c.t.for_each(c.t.pad(g.size()), [=](int i) {
+    const R next = mu * m.p[i] + share * g.p[i];
+    m.p[i] = next;
+    u.p[i] = of_gradient * g.p[i] + of_momentum * next;
+  });
+}
+
+// m ← β₁ m + (1−β₁) G;  v ← β₂ v + (1−β₂) G²;  U = m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ): ε outside the
+// root and after the bias correction, as torch. 0/0 is 0.  slots: G, m, v, U;  hparams: β₁, β₂, ε
+template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto g = c.mat(op, 0), m = c.mat(op, 1), v = c.mat(op, 2), u = c.mat(op, 3);
+  const R beta1 = c.hp(op, 0), beta2 = c.hp(op, 1), eps = c.hp(op, 2);
+  const double t = static_cast<double>(c.step + 1);
+  const R scale1 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta1), t)));
+  const R scale2 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta2), t)));
+  c.t.for_each(c.t.pad(g.size()), [=](int i) {
+    const R x = g.p[i];
+    const R first = beta1 * m.p[i] + (R(1) - beta1) * x;
+    const R second = beta2 * v.p[i] + (R(1) - beta2) * x * x;
+    m.p[i] = first;
+    v.p[i] = second;
+    const R below = sqrt_(second * scale2) + eps;
+    u.p[i] = sel(below > R(0), first * scale1 / below, R(0));
+  });
+}
+
+// A gain γ = φ(a) of a raw value a (algorithms.md §C5). softplus is stable for every a.
+enum GainMap : int { kSoftplus = 0, kDirect = 1, kOffset = 2, kExp = 3 };
+
+template <class R> POLARSCOPE_FN R gain_of(int map, R a) {
+  if (map == kSoftplus) return max_(a, R(0)) + log1p_(exp_(-abs_(a)));
+  if (map == kOffset) return R(1) + a;
+  return map == kExp ? exp_(a) : a;
+}
+template <class R> POLARSCOPE_FN R gain_slope(int map, R a) {
+  if (map == kSoftplus) return R(1) / (R(1) + exp_(-a));
+  return map == kExp ? exp_(a) : R(1);
+}
+// The raw value of a gain; γ > 0 where the map has only positive values.
+template <class R> POLARSCOPE_FN R gain_inverse(int map, R gain) {
+  if (map == kSoftplus) return gain + log_(-expm1_(-gain));
+  if (map == kOffset) return gain - R(1);
+  return map == kExp ? log_(gain) : gain;
+}
+
+// γ ← φ(a), and φ′(a) where slot 2 is given.  slots: a, γ, slope;  word: the map
+template <class T> POLARSCOPE_FN void gain_values(Context<T>& c, const Op& op) {
+  const auto raw = c.mat(op, 0), gain = c.mat(op, 1);
+  const int map = static_cast<int>(op.word);
+  c.t.for_each(raw.cols, [=](int i) { gain.p[i] = gain_of(map, raw.p[i]); });
+  if (!c.has(op, 2)) return;
+  const auto slope = c.mat(op, 2);
+  c.t.for_each(raw.cols, [=](int i) { slope.p[i] = gain_slope(map, raw.p[i]); });
+}
+
+// a ← φ⁻¹(constant 0) everywhere: gains of 1 at the start.  slots: a;  word: the map
+template <class T> POLARSCOPE_FN void gain_start(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto raw = c.mat(op, 0);
+  const R value = gain_inverse(static_cast<int>(op.word), static_cast<R>(c.constant(op, 0)));
+  c.t.for_each(raw.cols, [=](int i) { raw.p[i] = value; });
+}
+
+// One Adam step of a vector of gains with its own rate, on the gradient g times the map's slope where slot 4 is given.
+// slots: a, g, m, v, slope;  hparams: η, β₁, β₂, ε
+template <class T> POLARSCOPE_FN void gain_adam(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0), g = c.mat(op, 1), m = c.mat(op, 2), v = c.mat(op, 3);
+  const R lr = c.hp(op, 0), beta1 = c.hp(op, 1), beta2 = c.hp(op, 2), eps = c.hp(op, 3);
+  const double t = static_cast<double>(c.step + 1);
+  const R scale1 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta1), t)));
+  const R scale2 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta2), t)));
+  const bool chained = c.has(op, 4);
+  const R* slope = chained ? c.ptr(op, 4) : nullptr;
+  c.t.for_each(a.cols, [=](int i) {
+    const R x = chained ? g.p[i] * slope[i] : g.p[i];
+    const R first = beta1 * m.p[i] + (R(1) - beta1) * x;
+    const R second = beta2 * v.p[i] + (R(1) - beta2) * x * x;
+    m.p[i] = first;
+    v.p[i] = second;
+    const R below = sqrt_(second * scale2) + eps;
+    a.p[i] -= below > R(0) ? lr * (first * scale1 / below) : R(0);
+  });
+}
+
+// a ← (1 − η λ) a.  slots: a;  hparams: η, λ
+template <class T> POLARSCOPE_FN void gain_decay(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0);
+  const R keep = R(1) - c.hp(op, 0) * c.hp(op, 1);
+  c.t.for_each(a.cols, [=](int i) { a.p[i] *= keep; });
+}
+
+// a ← max(a, φ⁻¹(floor)) where the floor is above 0.  slots: a;  hparam: floor;  word: the map
+template <class T> POLARSCOPE_FN void gain_floor(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0);
+  const R floor = c.hp(op, 0);
+  if (!(floor > R(0))) return;
+  const R least = gain_inverse(static_cast<int>(op.word), floor);
+  c.t.for_each(a.cols, [=](int i) { a.p[i] = max_(a.p[i], least); });
+}
+
+// The gradients of W = diag(γr) Ŵ diag(γc) (algorithms.md §C2) from G = ∂L/∂W:
+//   gr_i = Σ_j G_ij Ŵ_ij γc_j,  gc_j = Σ_i γr_i G_ij Ŵ_ij,  Ĝ = γr_i G_ij γc_j, written over G's copy in slot 1.
+// slots: Ŵ, Ĝ (in: G; out: Ĝ), γr, γc, gr, gc. A missing γ counts as 1 and has no gradient. A γr of one element is one
+// scalar gain: its gradient is the sum over all rows.
+template <class T> POLARSCOPE_FN void gain_gradients(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto w = c.mat(op, 0), g = c.mat(op, 1);
+  const bool by_row = c.has(op, 2), by_column = c.has(op, 3);
+  const R* row_gain = by_row ? c.ptr(op, 2) : nullptr;
+  const R* column_gain = by_column ? c.ptr(op, 3) : nullptr;
+  const bool scalar = by_row && c.mat(op, 2).cols == 1;
+  const int rows = w.rows, cols = w.cols;
+  if (by_column) {
+    R* out = c.ptr(op, 5);
+    c.t.for_each(cols, [=](int j) {
+      Acc total = 0;
+      for (int i = 0; i < rows; ++i) total += Acc(g(i, j)) * Acc(w(i, j)) * (by_row ? Acc(row_gain[scalar ? 0 : i]) : Acc(1));
+      out[j] = static_cast<R>(total);
+    });
+  }
+  if (by_row && scalar) {
+    const Acc total = c.t.sum(w.size(), [=](int k) { return Acc(g.p[k]) * Acc(w.p[k]); });
+    R* out = c.ptr(op, 4);
+    c.t.single([=] { out[0] = static_cast<R>(total); });
+  } else if (by_row) {
+    R* out = c.ptr(op, 4);
+    c.t.rows(rows, [=](auto& sub, int i) {
+      const R *a = g.row(i), *b = w.row(i);
+      const Acc total = sub.sum(cols, [=](int j) { return Acc(a[j]) * Acc(b[j]) * (by_column ? Acc(column_gain[j]) : Acc(1)); });
+      sub.single([=] { out[i] = static_cast<R>(total); });
+    });
+  }
+  c.t.sync();
+  c.t.rows(rows, [=](auto& sub, int i) {
+    R* a = g.row(i);
+    const R scale = by_row ? row_gain[scalar ? 0 : i] : R(1);
+    sub.for_each(cols, [=](int j) { a[j] *= by_column ? scale * column_gain[j] : scale; });
+  });
+}
+
+// Muown's split of W = g ∘ v/‖v‖ with implicit v (2605.10797; kcc-lion/muown optim/muown.py): u = W/g, then
+//   grad_g_i = Σ_j G_ij u_ij,   grad_v = (g/r) ∘ (G − u ∘ grad_g),   V ← r ∘ u.
+// A row with g = 0 has no direction: u = 0, and r = 0 gives grad_v = 0.  slots: G, V (in: W; out: V), g, r, grad_v, grad_g
+template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto grad = c.mat(op, 0), v = c.mat(op, 1), inner = c.mat(op, 4);
+  const R *g = c.ptr(op, 2), *r = c.ptr(op, 3);
+  R* out = c.ptr(op, 5);
+  const int cols = v.cols;
+  c.t.rows(v.rows, [=](auto& sub, int i) {
+    const R size = g[i], length = r[i];
+    const R *gi = grad.row(i);
+    R *ui = v.row(i), *di = inner.row(i);
+    sub.for_each(cols, [=](int j) { ui[j] = size != R(0) ? ui[j] / size : R(0); });
+    sub.sync();
+    const Acc slope = sub.sum(cols, [=](int j) { return Acc(gi[j]) * Acc(ui[j]); });
+    const R along = static_cast<R>(slope), scale = length > Tiny<R>::value ? size / length : R(0);
+    sub.for_each(cols, [=](int j) {
+      di[j] = scale * (gi[j] - ui[j] * along);
+      ui[j] *= length;
+    });
+    sub.single([=] { out[i] = along; });
+  });
+}
+
+// r ← ‖v_i‖ and W = g ∘ v/‖v‖. With weight decay W ← W − η λ W₋, and g ← ‖w_i‖, as the source does it.
+// slots: V, g, r, W, W₋;  hparams: η, λ
+template <class T> POLARSCOPE_FN void row_magnitude_join(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto v = c.mat(op, 0), w = c.mat(op, 3), old = c.mat(op, 4);
+  R *g = c.ptr(op, 1), *r = c.ptr(op, 2);
+  const R decay = c.hp(op, 0) * c.hp(op, 1);
+  const int cols = v.cols;
+  c.t.rows(v.rows, [=](auto& sub, int i) {
+    const R* vi = v.row(i);
+    const R* before = old.row(i);
+    R* wi = w.row(i);
+    const Acc length2 = sub.sum(cols, [=](int j) { return Acc(vi[j]) * Acc(vi[j]); });
+    const R length = static_cast<R>(sqrt_(length2)), size = g[i];
+    const R scale = length > Tiny<R>::value ? size / length : R(0);
+    sub.for_each(cols, [=](int j) { wi[j] = scale * vi[j] - decay * before[j]; });
+    sub.sync();
+    if (decay != R(0)) {
+      const Acc norm2 = sub.sum(cols, [=](int j) { return Acc(wi[j]) * Acc(wi[j]); });
+      sub.single([=] { g[i] = static_cast<R>(sqrt_(norm2)); });
+    }
+    sub.single([=] { r[i] = length; });
+  });
+}
+
+// The current value of one hyperparameter from its base value and s = t − 1 completed steps. hparam: the column;
+// word: 0 constant, 1 linear, 2 cosine, 3 warmup–stable–decay, 4 inverse power; constants: warmup w, cooldown c and
+// total T in steps, exponent p, final fraction f.
+template <class T> POLARSCOPE_FN void schedule(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const double s = static_cast<double>(c.step);
+  const double warmup = c.constant(op, 0), cooldown = c.constant(op, 1), total = c.constant(op, 2);
+  const double exponent = c.constant(op, 3), rest = c.constant(op, 4);
+  c.t.single([&] {
+    const auto part = [](double x) { return x < 0 ? 0.0 : x > 1 ? 1.0 : x; };
+    double factor = 1;
+    if (s + 1 < warmup) {
+      factor = (s + 1) / warmup;
+    } else if (op.word == 1) {
+      factor = rest + (1 - rest) * (1 - part(total > warmup ? (s - warmup) / (total - warmup) : 0));
+    } else if (op.word == 2) {
+      const double x = part(total > warmup ? (s - warmup) / (total - warmup) : 0);
+      factor = rest + (1 - rest) * 0.5 * (1 + cos_(3.14159265358979323846 * x));
+    } else if (op.word == 3) {
+      const double x = part(cooldown > 0 ? (s - (total - cooldown)) / cooldown : 0);
+      factor = rest + (1 - rest) * (1 - (x > 0 ? pow_(x, exponent) : 0.0));
+    } else if (op.word == 4) {
+      const double first = warmup > 1 ? warmup : 1;
+      factor = pow_(first / (s + 1), exponent);
+    }
+    c.block[c.program.slots[0].offset + op.hparam[0]] = static_cast<R>(c.base[op.hparam[0]] * factor);
+  });
+}
+
+} // namespace ops
+POLARSCOPE_KERNELS_END

@@ -1,0 +1,209 @@
+// Bodies that work on slices of a matrix: the whole of it, its rows or its columns.
+#pragma once
+
+#include "kernels/context.hpp"
+#include "kernels/math.hpp"
+
+POLARSCOPE_KERNELS_BEGIN
+
+// What a norm is taken of; the vector of norms has 1, m or n elements.
+enum Slices : int { kMatrix = 0, kRows = 1, kColumns = 2 };
+
+// Calls f(norm of slice k, k) with the result known to whoever writes element k of a vector of norms.
+template <class T, class F> POLARSCOPE_FN void for_each_norm(T& t, Mat<typename T::Real> a, int slices, F f) {
+  using Acc = typename T::Acc;
+  const int rows = a.rows, cols = a.cols;
+  if (slices == kMatrix) {
+    const Acc total = t.sum(a.size(), [=](int i) { return Acc(a.p[i]) * Acc(a.p[i]); });
+    t.single([=] { f(sqrt_(total), 0); });
+  } else if (slices == kRows) {
+    t.rows(rows, [=](auto& sub, int i) {
+      const auto* x = a.row(i);
+      const Acc total = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); });
+      sub.single([=] { f(sqrt_(total), i); });
+    });
+  } else {
+    t.for_each(cols, [=](int j) {
+      Acc total = 0;
+      for (int i = 0; i < rows; ++i) total += Acc(a(i, j)) * Acc(a(i, j));
+      f(sqrt_(total), j);
+    });
+  }
+}
+
+// D_ij = A_ij · s(slice of i, j) for a vector of factors.
+template <class T, class R> POLARSCOPE_FN void scale_slices(T& t, Mat<R> a, Mat<R> d, const R* factors, int slices) {
+  const int cols = a.cols;
+  if (slices == kMatrix) {
+    const R s = factors[0];
+    t.for_each(t.pad(a.size()), [=](int i) { d.p[i] = s * a.p[i]; });
+    return;
+  }
+  t.rows(a.rows, [=](auto& sub, int i) {
+    const R* x = a.row(i);
+    R* y = d.row(i);
+    if (slices == kRows) {
+      const R s = factors[i];
+      sub.for_each(cols, [=](int j) { y[j] = s * x[j]; });
+    } else {
+      sub.for_each(cols, [=](int j) { y[j] = factors[j] * x[j]; });
+    }
+  });
+}
+
+namespace ops {
+
+// N ← norms of A's slices.  slots: A, N;  word: the slices
+template <class T> POLARSCOPE_FN void slice_norms(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  R* out = c.ptr(op, 1);
+  for_each_norm(c.t, c.mat(op, 0), static_cast<int>(op.word), [=](auto norm, int k) { out[k] = static_cast<R>(norm); });
+}
+
+// N ← constant 0, or the hyperparameter where one is given.  slots: N
+template <class T> POLARSCOPE_FN void fill(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0);
+  const R value = op.hparam[0] == kNone ? static_cast<R>(c.constant(op, 0)) : c.hp(op, 0);
+  const int cols = a.cols;
+  c.t.rows(a.rows, [=](auto& sub, int i) {
+    R* row = a.row(i);
+    sub.for_each(cols, [=](int j) { row[j] = value; });
+  });
+}
+
+// D ← slices of A brought to the norms N (or to constant 1 where there is no N). Constant 0 = guard: a slice is divided
+// by max(norm, guard); with guard 0 a slice whose norm is 0 (below Tiny) stays 0.  slots: A, D, N;  word: the slices
+template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const int slices = static_cast<int>(op.word);
+  const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols);
+  const double guard = c.constant(op, 0), same = c.constant(op, 1);
+  const R* targets = c.has(op, 2) ? c.ptr(op, 2) : nullptr;
+  c.t.sync();
+  for_each_norm(c.t, a, slices, [=](auto norm, int k) {
+    const auto target = targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same);
+    const auto least = static_cast<decltype(norm)>(guard > 0 ? guard : Tiny<R>::value);
+    const auto below = norm > least ? norm : least;
+    factors.p[k] = guard > 0 || norm > least ? static_cast<R>(target / below) : R(0);
+  });
+  c.t.sync();
+  scale_slices(c.t, a, d, static_cast<const R*>(factors.p), slices);
+}
+
+// Metric column word >> 2: the largest |‖slice‖ − N|/N, slices word & 3. Slices of norm 0 are left out: they have no
+// direction to be held.  slots: A, N (or constant 0 where there is no N)
+template <class T> POLARSCOPE_FN void norm_violation(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0);
+  const int slices = static_cast<int>(op.word & 3);
+  const int count = slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols;
+  const auto errors = c.t.scratch(1, count);
+  const R* targets = c.has(op, 1) ? c.ptr(op, 1) : nullptr;
+  const double same = c.constant(op, 0);
+  c.t.sync();
+  for_each_norm(c.t, a, slices, [=](auto norm, int k) {
+    const auto target = abs_(targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same));
+    const auto off = abs_(norm - target);
+    errors.p[k] = norm > decltype(norm)(Tiny<R>::value) || !finite_(norm) ? static_cast<R>(target > 0 ? off / target : off) : R(0);
+  });
+  c.t.sync();
+  const R worst = c.t.max(count, [=](int k) { return finite_(errors.p[k]) ? errors.p[k] : R(1e30); });
+  R* out = c.block + c.program.slots[c.program.metric_slot].offset + (op.word >> 2);
+  c.t.single([=] { out[0] = worst; });
+}
+
+// D_ij = A_ij · r_i · q_j, or ÷ when word is 1; a missing vector counts as 1, an r of one element is one scalar.
+// Dividing undoes multiplying: no floor, the same product.  slots: A, D, r, q
+template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const bool by_row = c.has(op, 2), by_column = c.has(op, 3), divide = op.word == 1;
+  const R* r = by_row ? c.ptr(op, 2) : nullptr;
+  const R* q = by_column ? c.ptr(op, 3) : nullptr;
+  const bool scalar = by_row && c.mat(op, 2).cols == 1;
+  const int cols = a.cols;
+  c.t.rows(a.rows, [=](auto& sub, int i) {
+    const R* x = a.row(i);
+    R* y = d.row(i);
+    const R own = by_row ? r[scalar ? 0 : i] : R(1);
+    if (divide)
+      sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * q[j] : own); });
+    else
+      sub.for_each(cols, [=](int j) { y[j] = x[j] * (by_column ? own * q[j] : own); });
+  });
+}
+
+// G ← G − W ⟨W, G⟩/‖W‖² per slice, with the actual norm of W; a slice of W that is 0 takes nothing away.
+// slots: W, G;  word: the slices
+template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto w = c.mat(op, 0), g = c.mat(op, 1);
+  const int slices = static_cast<int>(op.word), rows = w.rows, cols = w.cols;
+  const auto share = [](Acc dot, Acc square) {
+    return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
+  };
+  if (slices == kMatrix) {
+    const Acc dot = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(g.p[i]); });
+    const Acc square = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(w.p[i]); });
+    const R along = share(dot, square);
+    c.t.for_each(c.t.pad(w.size()), [=](int i) { g.p[i] -= along * w.p[i]; });
+  } else if (slices == kRows) {
+    c.t.rows(rows, [=](auto& sub, int i) {
+      const R* x = w.row(i);
+      R* y = g.row(i);
+      const Acc dot = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(y[j]); });
+      const Acc square = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); });
+      const R along = share(dot, square);
+      sub.for_each(cols, [=](int j) { y[j] -= along * x[j]; });
+    });
+  } else {
+    c.t.for_each(cols, [=](int j) {
+      Acc dot = 0, square = 0;
+      for (int i = 0; i < rows; ++i) {
+        dot += Acc(w(i, j)) * Acc(g(i, j));
+        square += Acc(w(i, j)) * Acc(w(i, j));
+      }
+      const R along = share(dot, square);
+      for (int i = 0; i < rows; ++i) g(i, j) -= along * w(i, j);
+    });
+  }
+}
+
+// Brings rows and columns of W to equal norms among themselves, constant 1 rounds. word 0, 1: columns and rows (1: rows
+// and columns) both measured on the same matrix, so that the overall scale alternates between s and 1/s and is not
+// fixed; word 2: alternating, norms from the present matrix, then the whole brought to norm constant 0 (if above 0).
+// slots: W
+template <class T> POLARSCOPE_FN void equalise_rows_columns(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto w = c.mat(op, 0);
+  const double norm = c.constant(op, 0);
+  const int rounds = static_cast<int>(c.constant(op, 1));
+  const bool alternate = op.word == 2, rows_first = op.word == 1;
+  const auto by_row = c.t.scratch(1, w.rows), by_column = c.t.scratch(1, w.cols);
+  const auto inverse = [](Acc x) { return x > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / x) : R(0); };
+  c.t.sync();
+  for (int round = 0; round < rounds; ++round) {
+    for_each_norm(c.t, w, kColumns, [=](auto x, int k) { by_column.p[k] = inverse(x); });
+    if (!alternate) for_each_norm(c.t, w, kRows, [=](auto x, int k) { by_row.p[k] = inverse(x); });
+    c.t.sync();
+    scale_slices(c.t, w, w, static_cast<const R*>(rows_first ? by_row.p : by_column.p), rows_first ? kRows : kColumns);
+    c.t.sync();
+    if (alternate) {
+      for_each_norm(c.t, w, kRows, [=](auto x, int k) { by_row.p[k] = inverse(x); });
+      c.t.sync();
+    }
+    scale_slices(c.t, w, w, static_cast<const R*>(rows_first ? by_column.p : by_row.p), rows_first ? kColumns : kRows);
+    c.t.sync();
+  }
+  if (!(norm > 0)) return;
+  const Acc square = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(w.p[i]); });
+  const R scale = square > Acc(0) ? static_cast<R>(norm / sqrt_(square)) : R(0);
+  c.t.for_each(c.t.pad(w.size()), [=](int i) { w.p[i] *= scale; });
+}
+
+} // namespace ops
+POLARSCOPE_KERNELS_END

@@ -1,0 +1,142 @@
+// The CUDA backend above an emulated module does what the CPU's backend does; and without a GPU the device list says why.
+#include "tests/support/catch.hpp"
+
+#include "engine/backend.hpp"
+#include "engine/backend_cuda.hpp"
+#include "engine/conform_cases.hpp"
+#include "tests/support/emulated_cuda.hpp"
+
+#include <cmath>
+
+using namespace polarscope;
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // fibres
+
+namespace {
+
+using Records = std::vector<std::vector<std::byte>>;
+
+struct Pair {
+  std::unique_ptr<Backend> cpu_backend, cuda_backend;
+  std::unique_ptr<MemberGroup> cpu, cuda;
+  template <class F> void both(F f) {
+    f(*cpu);
+    f(*cuda);
+  }
+};
+
+Pair open_both(const ConformCase& c) {
+  Pair p;
+  p.cpu_backend = std::move(open_backend("cpu", 1)).value();
+  p.cuda_backend = make_cuda_backend(test::emulated_cuda(), "emulated");
+  p.cpu = std::move(p.cpu_backend->open(c.f64)).value();
+  p.cuda = std::move(p.cuda_backend->open(c.f64)).value();
+  p.both([&](MemberGroup& g) {
+    for (int m = 0; m < 3; ++m) {
+      CHECK(g.add(c.seed + static_cast<std::uint64_t>(m)) == m);
+      g.set_hparams(m, c.hparams);
+      for (const auto& [slot, values] : c.contents) g.write_slot(m, slot, values);
+    }
+  });
+  return p;
+}
+
+bool close(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (!(std::fabs(a[i] - b[i]) <= 1e-9 * (1 + std::fabs(a[i])) || (std::isnan(a[i]) && std::isnan(b[i])))) return false;
+  return true;
+}
+
+std::vector<double> numbers(const std::vector<std::byte>& bytes) {
+  const auto* p = reinterpret_cast<const double*>(bytes.data());
+  return {p, p + bytes.size() / sizeof(double)};
+}
+
+std::vector<double> weight(const MemberGroup& g, const ConformCase& c, int member) {
+  const ParamInfo& p = c.f64->parameters()[0];
+  std::vector<double> w(std::size_t{p.rows} * p.cols);
+  g.read_slot(member, p.weight, w);
+  return w;
+}
+
+} // namespace
+
+TEST_CASE("The CUDA backend steps, records, saves and restores like the CPU's") {
+  for (const ConformCase& c : conform_cases()) {
+    INFO(c.name);
+    Pair p = open_both(c);
+    const std::vector<int> all = {0, 1, 2}, some = {2, 0};
+    Records a, b;
+    p.cpu->start(all, a);
+    p.cuda->start(all, b);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(close(numbers(a[i]), numbers(b[i])));
+    p.cpu->advance(some, 7, a);
+    p.cuda->advance(some, 7, b);
+    REQUIRE(b.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) CHECK(close(numbers(a[i]), numbers(b[i])));
+    for (int m = 0; m < 3; ++m) {
+      CHECK(p.cuda->state(m).step == p.cpu->state(m).step);
+      CHECK(close(weight(*p.cpu, c, m), weight(*p.cuda, c, m)));
+    }
+    std::vector<std::byte> kept(c.f64->persistent_bytes());
+    p.cuda->save(0, kept);
+    const MemberState then = p.cuda->state(0);
+    const auto before = weight(*p.cuda, c, 0);
+    p.cuda->advance(all, 2, b);
+    CHECK(p.cuda->state(0).step == then.step + 2);
+    p.cuda->restore(0, kept);
+    p.cuda->set_state(0, then);
+    CHECK(weight(*p.cuda, c, 0) == before);
+    CHECK(p.cuda->state(0).step == then.step);
+  }
+}
+
+TEST_CASE("The CUDA backend evaluates the loss elsewhere without moving the member") {
+  const ConformCase c = conform_cases().front();
+  Pair p = open_both(c);
+  Records records;
+  p.both([&](MemberGroup& g) { g.start(std::vector<int>{0, 1, 2}, records); });
+  std::vector<double> weights;
+  const std::size_t n = weight(*p.cpu, c, 1).size();
+  for (std::size_t i = 0; i < 300 * n; ++i) weights.push_back(0.5 + std::sin(static_cast<double>(i)));
+  const auto before = weight(*p.cuda, c, 1);
+  CHECK(close(p.cpu->evaluate_loss(1, 0, weights), p.cuda->evaluate_loss(1, 0, weights)));
+  CHECK(weight(*p.cuda, c, 1) == before);
+}
+
+TEST_CASE("A diverged member stands still on the CUDA backend") {
+  const ConformCase c = conform_cases().front();
+  Pair p = open_both(c);
+  Records records;
+  std::vector<double> w = weight(*p.cuda, c, 1);
+  for (double& x : w) x = 0; // no direction: the loss is not a number
+  p.cuda->start(std::vector<int>{0, 1}, records);
+  p.cuda->write_slot(1, c.f64->parameters()[0].weight, w);
+  p.cuda->advance(std::vector<int>{0, 1}, 5, records);
+  CHECK_FALSE(p.cuda->state(0).diverged);
+  CHECK(p.cuda->state(0).step == 5);
+  CHECK(p.cuda->state(1).diverged);
+  CHECK(p.cuda->state(1).diverged_at == 1);
+  CHECK(records[0].size() == 5 * c.f64->record_size() * sizeof(double));
+  CHECK(records[1].size() == c.f64->record_size() * sizeof(double));
+}
+
+#endif
+
+TEST_CASE("The device list has cuda, and says in one line why it cannot be used") {
+  const auto list = devices();
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].name == "cpu");
+  CHECK(list[0].available);
+  CHECK(list[1].name == "cuda");
+  CHECK(list[1].available == list[1].why_not.empty());
+  CHECK(list[1].why_not.find('\n') == std::string::npos);
+  const auto opened = open_backend("cuda", 1);
+  CHECK(opened.ok() == list[1].available);
+  if (!opened) {
+    CHECK(opened.error().kind == ErrorKind::machine_lacks);
+    CHECK(opened.error().message == list[1].why_not);
+  }
+  CHECK(open_backend("abacus", 1).error().kind == ErrorKind::bad_input);
+}

@@ -1,0 +1,64 @@
+// Conform itself: this machine's instruction sets pass, a device that computes something else does not.
+#include "tests/support/catch.hpp"
+
+#include "engine/conform.hpp"
+#include "tests/support/emulated_cuda.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <limits>
+
+using namespace polarscope;
+
+TEST_CASE("Every instruction set of this machine conforms") {
+  const auto report = conform("cpu");
+  REQUIRE(report.ok());
+  for (const ConformSection& s : report->sections) {
+    INFO(report->to_text());
+    CHECK(s.passed());
+    CHECK_FALSE(s.ops.empty());
+    CHECK(s.trajectories.size() == report->programs);
+  }
+  const auto json = nlohmann::json::parse(report->to_json());
+  CHECK(json["device"] == "cpu");
+  CHECK(json["sections"].size() == report->sections.size());
+  CHECK(json["ops"]["known"] == report->ops_known);
+}
+
+TEST_CASE("Conform names unknown devices") {
+  CHECK(conform("abacus").error().kind == ErrorKind::bad_input);
+}
+
+TEST_CASE("An error that is not a number does not pass") {
+  ConformRow row;
+  row.tolerance = 1e-5;
+  row.error = std::numeric_limits<double>::infinity();
+  CHECK_FALSE(row.passed());
+  row.error = std::nan("");
+  CHECK_FALSE(row.passed());
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // fibres
+
+TEST_CASE("A CUDA module that works conforms, one that loses a write does not") {
+  const auto good = conform_module(test::emulated_cuda(), "emulated");
+  REQUIRE(good.ok());
+  for (const ConformSection& s : good->sections) {
+    INFO(good->to_text());
+    CHECK(s.passed());
+  }
+
+  kernels::CudaModule broken = test::emulated_cuda();
+  broken.run_ops = [](kernels::CudaGroup*, const int*, int, const kernels::OpRange*) { return 0; };
+  const auto bad = conform_module(broken, "broken");
+  REQUIRE(bad.ok());
+  CHECK_FALSE(bad->passed());
+  CHECK(bad->to_text().find("FAIL") != std::string::npos);
+
+  kernels::CudaModule dead = test::emulated_cuda();
+  dead.open = [](const kernels::Program&, std::size_t, std::size_t, kernels::CudaGroup**) { return 1; };
+  CHECK(conform_module(dead, "dead").error().kind == ErrorKind::machine_lacks);
+}
+
+#endif
