@@ -19,10 +19,11 @@ void emit_spectrum(MetricBatch& batch) {
   const ParamInfo p = batch.param();
   const std::uint32_t side = std::min(p.rows, p.cols);
   if (side == 1) return emit_motion(batch);
-  const SlotId vector = batch.build.slot(p.name + ".singular_vector", Role::state, 1, side,
-                                         "singular vector of the largest singular value, where its search starts",
-                                         batch.parameter);
   const double columns[] = {double(batch.column("spectral_norm")), double(batch.column("stable_rank"))};
+  // at cadences of their own, each of the two keeps its own vector
+  const SlotId vector = batch.build.slot(p.name + (columns[0] < 0 ? ".stable_rank_vector" : ".singular_vector"), Role::state,
+                                         1, side, "singular vector of the largest singular value, where its search starts",
+                                         batch.parameter);
   const Op op = make_op(OpCode::spectrum, {p.weight, vector}, {}, batch.build.constants({columns[0], columns[1]}));
   const char* text = columns[0] < 0 ? "measure stable_rank" : columns[1] < 0 ? "measure spectral_norm" : "measure spectral_norm, stable_rank";
   batch.emit_start(op, text);
