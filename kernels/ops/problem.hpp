@@ -4,8 +4,8 @@
 
 #include "kernels/context.hpp"
 #include "kernels/math.hpp"
+#include "kernels/normal.hpp"
 #include "kernels/ops/flat.hpp"
-#include "kernels/rng.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
 
@@ -198,15 +198,29 @@ template <class T> POLARSCOPE_FN void quadratic_loss(Context<T>& c, const Op& op
   c.t.single([=] { loss[0] = static_cast<R>(total / Acc(2)); });
 }
 
-// The device's random streams are 1 + parameter; the host's start at 16 (engine/problem/random.hpp).
-POLARSCOPE_FN std::uint32_t noise_stream(const Op& op) { return 1 + op.word; }
+// Standard normal numbers into row i of z: one random block per four columns, counted along the rows, so that the numbers
+// do not depend on padding. Streams are 1 + parameter; the host's start at 16 (engine/problem/random.hpp).
+template <class T, class Row>
+POLARSCOPE_FN void noise_row(Context<T>& c, Row& sub, const Mat<typename T::Real>& z, const Op& op, int i) {
+  using R = typename T::Real;
+  const int cols = z.cols, blocks = (cols + 3) / 4;
+  const std::uint32_t stream = 1 + op.word;
+  R* row = z.row(i);
+  const std::uint64_t seed = c.seed, step = c.step;
+  sub.for_each(blocks, [=](int q) {
+    const int first = 4 * q, left = cols - first;
+    const auto bits = random_bits(seed, stream, step, static_cast<std::uint32_t>(i * blocks + q));
+    const FourNormals<R> four = four_normals<R>(bits, left > 2);
+    for (int k = 0; k < 4 && k < left; ++k) row[first + k] = four.v[k];
+  });
+}
 
 // G ← G + σ P⊥(z)/‖W‖; slots W, G, Z; constant: σ; word: parameter.
 template <class T> POLARSCOPE_FN void tangent_noise(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto w = c.mat(op, 0), g = c.mat(op, 1), z = c.mat(op, 2);
-  fill_normal(c.t, z, c.seed, noise_stream(op), c.step);
+  c.t.rows(w.rows, [&](auto& sub, int i) { noise_row(c, sub, z, op, i); });
   c.t.sync();
   const int n = flat_size(w), cols = w.cols;
   const Acc ww = c.t.sum(n, [=](int i) { return w.p[i] * w.p[i]; });
@@ -226,9 +240,9 @@ template <class T> POLARSCOPE_FN void tangent_noise_rows(Context<T>& c, const Op
   const auto w = c.mat(op, 0), g = c.mat(op, 1), z = c.mat(op, 2);
   const int cols = w.cols;
   const Acc sigma = static_cast<Acc>(c.constant(op, 0));
-  fill_normal(c.t, z, c.seed, noise_stream(op), c.step);
-  c.t.sync();
-  c.t.rows(w.rows, [=](auto& sub, int i) {
+  c.t.rows(w.rows, [&](auto& sub, int i) {
+    noise_row(c, sub, z, op, i);
+    sub.sync();
     const R *wi = w.row(i), *zi = z.row(i);
     R* gi = g.row(i);
     const Acc ww = sub.sum(cols, [=](int j) { return wi[j] * wi[j]; });
