@@ -69,7 +69,6 @@ void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
   spec.id = "plot";
   spec.log_y = c.view.scales[plot.panel].log_y;
   spec.presenting = c.view.layout == LayoutKind::show;
-  if (spec.presenting) spec.x_words = "step";
   spec.empty_text = plot.empty_words;
   if (!plot.curves.empty())
     if (const Metric* metric = find_metric(column_info(plot.curves.front()).metric)) {
