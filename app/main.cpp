@@ -1,3 +1,3 @@
-#include <fmt/format.h>
+#include "app/cli.hpp"
 
-int main() { fmt::print("polarscope {}\n", POLARSCOPE_VERSION); }
+int main(int argc, char** argv) { return polarscope::run_command_line(argc, argv); }

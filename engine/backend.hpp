@@ -26,6 +26,8 @@ public:
   virtual int count() const = 0;
   // Adds a member with a zeroed block; returns its number.
   virtual int add(std::uint64_t seed) = 0;
+  // The member is not used again; its number and, where the device can, its memory are given to a later add().
+  virtual void remove(int member) { (void)member; }
   virtual MemberState state(int member) const = 0;
   virtual void set_state(int member, const MemberState& state) = 0;
   // Base hyperparameters, in column order; read at the next burst.

@@ -56,8 +56,19 @@ public:
     m->view.block = m->block.get();
     m->view.hparams = m->hparams.data();
     m->view.seed = seed;
+    if (!removed_.empty()) {
+      const int number = removed_.back();
+      removed_.pop_back();
+      members_[static_cast<std::size_t>(number)] = std::move(m);
+      return number;
+    }
     members_.push_back(std::move(m));
     return count() - 1;
+  }
+
+  void remove(int member) override {
+    members_[static_cast<std::size_t>(member)] = nullptr;
+    removed_.push_back(member);
   }
 
   MemberState state(int member) const override {
@@ -201,7 +212,8 @@ private:
   const kernels::CpuExecutor& executor_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<AlignedBytes> scratch_;
-  std::vector<std::unique_ptr<CpuMember>> members_;
+  std::vector<std::unique_ptr<CpuMember>> members_; // null where a member was removed
+  std::vector<int> removed_;
 };
 
 // The longest row of any slot: what the fixed rule for the instruction set looks at.

@@ -3,6 +3,7 @@
 #include "engine/metric/metric.hpp"
 #include "engine/optimizer/recipe.hpp"
 #include "engine/optimizer/stage.hpp"
+#include "engine/start_file.hpp"
 
 #include <fmt/format.h>
 
@@ -105,7 +106,7 @@ double frobenius(const SlotContents& values) {
 
 // One parameter's start: the problem's own weight, replaced or rescaled as the scene says.
 Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, const Problem& problem,
-                                  const ProblemValues& values, SlotContents weight) {
+                                  const ProblemValues& values, const std::string& scene_path, SlotContents weight) {
   const std::size_t elements = std::size_t{p.rows} * p.cols;
   if (!start.keys.empty()) {
     if (!problem.start_from_keys)
@@ -118,6 +119,11 @@ Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, co
     if (start.point.size() != elements)
       return bad_input(fmt::format("start.point has {} numbers; {} is {} × {}", start.point.size(), p.name, p.rows, p.cols), start.place);
     weight = start.point;
+  }
+  if (!start.file.empty()) {
+    auto read = read_start_file(start.file, scene_path, p, start.place);
+    if (!read) return read.error();
+    weight = std::move(*read);
   }
   if (start.norm) {
     const double norm = frobenius(weight);
@@ -151,7 +157,7 @@ Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run,
   for (const ParamInfo& p : program.parameters()) {
     const auto own = run.start.parameters.find(p.name);
     const StartSpec& start = own == run.start.parameters.end() ? run.start : own->second;
-    auto weight = start_weight(p, start, problem, values, std::move(weights[p.name]));
+    auto weight = start_weight(p, start, problem, values, scene.path, std::move(weights[p.name]));
     if (!weight) return weight.error();
     contents.slots.emplace_back(p.weight, std::move(*weight));
   }

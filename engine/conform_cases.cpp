@@ -1,8 +1,12 @@
 #include "engine/conform_cases.hpp"
 
+#include "engine/compile.hpp"
 #include "engine/metric/metric.hpp"
 #include "engine/problem/problem.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <map>
 
 namespace polarscope {
@@ -49,6 +53,41 @@ ConformCase plain_descent_case(const Problem& problem) {
   return c;
 }
 
+bool has_key(const Problem& problem, const char* name) {
+  return std::any_of(problem.keys.begin(), problem.keys.end(), [&](const Setting& s) { return s.name == name; });
+}
+
+// A scene of one run with noise, a schedule and every metric at every step.
+std::string scene_text(const Problem& problem, const std::string& preset, const std::string& schedule) {
+  std::string text = fmt::format("[scene]\ntitle = \"conform\"\nseed = 5\nsteps = 40\n[problem]\nkind = \"{}\"\n",
+                                 problem.kind);
+  if (has_key(problem, "noise")) text += "noise = 0.05\n";
+  text += fmt::format("[[run]]\nlabel = \"run\"\noptimizer = \"{}\"\nschedule.lr = {}\n[metrics]\n", preset, schedule);
+  for (const Metric& m : metrics())
+    if (m.name != "loss") text += fmt::format("{} = {{ every = 1 }}\n", m.name);
+  return text;
+}
+
+// One recipe on one problem; nothing when the two do not go together.
+std::vector<ConformCase> recipe_case(const Problem& problem, const std::string& preset, const std::string& schedule) {
+  auto scene = parse_scene(scene_text(problem, preset, schedule), "conform.toml");
+  if (!scene) return {};
+  ConformCase c;
+  c.name = problem.kind + ", " + preset;
+  c.seed = scene->seed;
+  for (const Precision precision : {Precision::f32, Precision::f64}) {
+    scene->precision = precision;
+    auto program = compile(*scene, scene->runs[0]);
+    if (!program) return {};
+    (precision == Precision::f32 ? c.f32 : c.f64) = *program;
+  }
+  c.hparams = hparam_row(*c.f64, scene->runs[0]);
+  auto contents = initial_contents(*scene, scene->runs[0], *c.f64);
+  if (!contents) return {};
+  c.contents = std::move(contents->slots);
+  return {c};
+}
+
 } // namespace
 
 std::unique_ptr<HostMember> ConformCase::member(Precision precision) const {
@@ -58,8 +97,18 @@ std::unique_ptr<HostMember> ConformCase::member(Precision precision) const {
 }
 
 std::vector<ConformCase> conform_cases() {
+  static constexpr const char* kSchedules[] = {
+      "{ kind = \"wsd\", warmup = 3, cooldown = 0.2 }", "{ kind = \"cosine\", warmup = 2 }", "{ kind = \"linear\" }",
+      "{ kind = \"inverse_power\" }", "{ kind = \"constant\", warmup = 0.1 }"};
   std::vector<ConformCase> cases;
   for (const Problem& problem : problems()) cases.push_back(plain_descent_case(problem));
+  // Every preset on a vector and on a matrix, each with another schedule.
+  std::size_t k = 0;
+  for (const std::string& preset : preset_names())
+    for (const char* kind : {"circle", "rows"})
+      if (const Problem* problem = find_problem(kind))
+        for (ConformCase& c : recipe_case(*problem, preset, kSchedules[k++ % std::size(kSchedules)]))
+          cases.push_back(std::move(c));
   return cases;
 }
 

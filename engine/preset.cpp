@@ -61,7 +61,7 @@ Result<Source> find_source(const std::string& name, const std::string& folder) {
 // The composition that a table without `base` starts from: the first registered stage of every part.
 OptimizerSpec plain() {
   OptimizerSpec spec;
-  for (const Part part : kOptimizerParts)
+  for (const Part part : kRecipeParts)
     if (const auto kinds = stage_kinds(part); !kinds.empty()) spec.part(part).kind = kinds.front();
   return spec;
 }
@@ -147,7 +147,7 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
     }
   }
   const std::string base_name = spec.name;
-  for (const Part part : kOptimizerParts)
+  for (const Part part : kRecipeParts)
     if (const TomlValue* v = table.find(part_name(part))) {
       read_part(*v, part, spec.part(part), errors);
       changed = true;
@@ -258,7 +258,7 @@ std::vector<std::string> stage_kinds(Part part) {
 
 std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec) {
   std::vector<Setting> out;
-  for (const Part part : kOptimizerParts) {
+  for (const Part part : kRecipeParts) {
     const Stage* stage = find_stage(part, spec.part(part).kind);
     if (!stage) continue;
     for (const Setting& setting : stage->hparams) {
@@ -348,7 +348,7 @@ std::vector<std::string> optimizer_toml(const OptimizerSpec& spec) {
   const auto found = origin(spec);
   const OptimizerSpec base = found ? *found : plain();
   std::vector<std::string> lines;
-  for (const Part part : kOptimizerParts) {
+  for (const Part part : kRecipeParts) {
     const PartSpec& own = spec.part(part);
     const PartSpec& from = base.part(part);
     if (own.kind == from.kind && own.options == from.options) continue;

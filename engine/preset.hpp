@@ -2,19 +2,15 @@
 // this reader. `base` inherits from another preset or file.
 #pragma once
 
-#include "engine/optimizer/spec.hpp"
+#include "engine/optimizer/stage.hpp"
 #include "engine/setting.hpp"
 #include "engine/toml_reader.hpp"
 
-#include <array>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace polarscope {
-
-// The parts that an optimizer's table has; schedules belong to hyperparameters.
-inline constexpr std::array<Part, 4> kOptimizerParts = {Part::direction, Part::geometry, Part::magnitude, Part::decay};
 
 // Every hyperparameter that the spec's stages declare, each once, the learning rate first; values are the spec's.
 std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec);

@@ -91,11 +91,17 @@ PlaneParts parts_in_plane(const Plane& plane, PlanePoint at, std::span<const dou
   return {(p.x * at.x + p.y * at.y) / size, (p.y * at.x - p.x * at.y) / size};
 }
 
-std::vector<double> place_in_plane(const Plane& plane, double angle, double radius) {
-  std::vector<double> vector(plane.size());
-  const double c = radius * std::cos(angle), s = radius * std::sin(angle);
-  for (std::size_t i = 0; i < vector.size(); ++i) vector[i] = c * plane.e1[i] + s * plane.e2[i];
-  return vector;
+std::vector<double> turn_in_plane(const Plane& plane, std::span<const double> vector, double angle, double size) {
+  const PlanePoint p = project(plane, vector);
+  const double inside = std::hypot(p.x, p.y);
+  std::vector<double> turned(vector.begin(), vector.end());
+  const double x = (inside > 0 ? inside : 1) * std::cos(angle) - p.x, y = (inside > 0 ? inside : 1) * std::sin(angle) - p.y;
+  for (std::size_t i = 0; i < turned.size(); ++i) {
+    if (inside <= 0) turned[i] = 0;
+    turned[i] += x * plane.e1[i] + y * plane.e2[i];
+  }
+  scale(turned, size / norm(turned));
+  return turned;
 }
 
 std::vector<double> only_row(std::span<const double> matrix, std::size_t cols, std::size_t row) {

@@ -39,8 +39,9 @@ struct PlaneParts {
 };
 PlaneParts parts_in_plane(const Plane& plane, PlanePoint at, std::span<const double> vector);
 
-// The vector of that norm that lies in the plane at that angle.
-std::vector<double> place_in_plane(const Plane& plane, double angle, double norm);
+// `vector` with its part in the plane turned to `angle`, its part outside kept, then scaled to `norm`. A vector without a
+// part in the plane is replaced by one in it.
+std::vector<double> turn_in_plane(const Plane& plane, std::span<const double> vector, double angle, double norm);
 
 // One row of a rows × cols matrix, others zero, so that planes of rows live in the whole parameter's space.
 std::vector<double> only_row(std::span<const double> matrix, std::size_t cols, std::size_t row);

@@ -27,7 +27,7 @@ std::vector<std::string> split(const std::string& key) {
 }
 
 bool is_part(const std::string& name) {
-  return std::any_of(kOptimizerParts.begin(), kOptimizerParts.end(), [&](Part p) { return name == part_name(p); });
+  return std::any_of(kRecipeParts.begin(), kRecipeParts.end(), [&](Part p) { return name == part_name(p); });
 }
 
 // Puts a value at a path of nested tables. `optimizer = "muon"` on the way becomes { base = "muon" }, and a part's
@@ -77,7 +77,7 @@ std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, st
     for (const Setting& hparam : optimizer_hparams(run.optimizer))
       if (hparam.name == set.key) return {"hparam", set.key};
   std::vector<std::vector<std::string>> found;
-  for (const Part part : kOptimizerParts) {
+  for (const Part part : kRecipeParts) {
     const std::string name = part_name(part);
     const Stage* stage = find_stage(part, run.optimizer.part(part).kind);
     if (first == name && (path.size() == 1 || (path.size() == 2 && path[1] == "kind"))) return {"optimizer", name, "kind"};
@@ -94,7 +94,7 @@ std::vector<std::string> settable_keys(const Scene& scene) {
   std::set<std::string> keys = {"optimizer"};
   for (const RunSpec& run : scene.runs) {
     for (const Setting& hparam : optimizer_hparams(run.optimizer)) keys.insert(hparam.name);
-    for (const Part part : kOptimizerParts) {
+    for (const Part part : kRecipeParts) {
       keys.insert(part_name(part) + std::string(".kind"));
       if (const Stage* stage = find_stage(part, run.optimizer.part(part).kind))
         for (const Setting& option : stage->options) {

@@ -59,31 +59,36 @@ template <class T> POLARSCOPE_FN void write_record(Context<T>& c, typename T::Re
   }
 }
 
-// What came of a burst, the same in every lane.
+// What to run: ops in order, `steps` times.
+struct Task {
+  const Op* ops;
+  std::uint32_t count;
+  bool starting;       // the start list: once, before step 1
+  bool fresh;          // each time begins as a step does
+  std::uint64_t steps;
+};
+
+POLARSCOPE_FN Task start_task(const Program& p) { return {p.start, p.start_count, true, true, 1}; }
+POLARSCOPE_FN Task step_task(const Program& p, std::uint64_t steps) { return {p.step, p.step_count, false, true, steps}; }
+POLARSCOPE_FN Task range_task(const Program& p, const OpRange& r) {
+  return {(r.starting ? p.start : p.step) + r.first, r.last - r.first, r.starting, r.fresh, 1};
+}
+
+// What came of a task, the same in every lane.
 struct Burst {
   std::uint64_t made; // steps
   bool stopped;       // the last of them was not finite
 };
 
-// The start list, and one record when `record` is not null.
+// Runs a task after step number `step`; one record each time when `records` is not null. The only way into the bodies,
+// so that an executor which inlines them all holds one copy.
 template <class T>
-POLARSCOPE_FN void run_start(T& t, const Program& p, typename T::Real* block, const double* hparams,
-                             std::uint64_t seed, typename T::Real* record) {
-  Context<T> c{t, p, block, hparams, seed, 0, true};
-  begin_step(c);
-  run_list(c, p.start, p.start_count);
-  if (record) write_record(c, record);
-}
-
-// Up to `steps` steps after step number `step`, one record each when `records` is not null.
-template <class T>
-POLARSCOPE_FN Burst run_steps(T& t, const Program& p, typename T::Real* block, const double* hparams,
-                              std::uint64_t seed, std::uint64_t step, std::uint64_t steps,
-                              typename T::Real* records) {
-  for (std::uint64_t k = 0; k < steps; ++k) {
-    Context<T> c{t, p, block, hparams, seed, step + k, false};
-    begin_step(c);
-    run_list(c, p.step, p.step_count);
+POLARSCOPE_FN Burst run_task(T& t, const Program& p, typename T::Real* block, const double* hparams,
+                             std::uint64_t seed, std::uint64_t step, const Task& task, typename T::Real* records) {
+  for (std::uint64_t k = 0; k < task.steps; ++k) {
+    Context<T> c{t, p, block, hparams, seed, step + k, task.starting};
+    if (task.fresh) begin_step(c);
+    run_list(c, task.ops, task.count);
     if (records) {
       write_record(c, records);
       records += p.record_size;
@@ -91,16 +96,7 @@ POLARSCOPE_FN Burst run_steps(T& t, const Program& p, typename T::Real* block, c
     }
     if (c.stopped) return {k + 1, true};
   }
-  return {steps, false};
-}
-
-// Ops [first, last) of the step list, or of the start list, on the block as it stands.
-template <class T>
-POLARSCOPE_FN void run_range(T& t, const Program& p, typename T::Real* block, const double* hparams,
-                             std::uint64_t seed, std::uint64_t step, const OpRange& range) {
-  Context<T> c{t, p, block, hparams, seed, step, range.starting};
-  if (range.fresh) begin_step(c);
-  run_list(c, (range.starting ? p.start : p.step) + range.first, range.last - range.first);
+  return {task.steps, false};
 }
 
 POLARSCOPE_KERNELS_END

@@ -45,7 +45,7 @@ const Stage& default_stage(Part part) {
 }
 
 Setting learning_rate(double value) {
-  Setting s = log_number("lr", value, 0, 1e3, "Learning rate: how far one step goes along the update.");
+  Setting s = log_number("lr", value, 0, 1e9, "Learning rate: how far one step goes along the update.");
   s.formula = "W ← W − η U";
   return s;
 }

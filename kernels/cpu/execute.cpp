@@ -11,15 +11,15 @@ POLARSCOPE_KERNELS_BEGIN
 template <class R> void start_member(const Program& p, Member& m, void* scratch) {
   const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  run_start(team, p, static_cast<R*>(m.block), m.hparams, m.seed, static_cast<R*>(m.records));
+  run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, 0, start_task(p), static_cast<R*>(m.records));
 }
 
 template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, void* scratch) {
   if (m.status != MemberStatus::ok) return 0;
   const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  const Burst burst = run_steps(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, steps,
-                                static_cast<R*>(m.records));
+  const Burst burst = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, step_task(p, steps),
+                               static_cast<R*>(m.records));
   m.step += burst.made;
   if (burst.stopped) {
     m.status = MemberStatus::diverged;
@@ -31,7 +31,7 @@ template <class R> std::uint64_t advance_member(const Program& p, Member& m, std
 template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, void* scratch) {
   const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  run_range(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range);
+  run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range_task(p, range), static_cast<R*>(nullptr));
 }
 
 template <class R>

@@ -46,25 +46,23 @@ template <class Team, class R>
 __device__ __forceinline__ void work_on(const Launch& w, const Program& p, Team& team, R* block, CudaMember& m) {
   const double* hparams = w.hparams + static_cast<std::size_t>(w.which[blockIdx.x]) * p.hparam_count;
   R* records = w.records ? static_cast<R*>(w.records) + blockIdx.x * w.steps * p.record_size : nullptr;
-  if (w.work == Work::steps) {
-    const std::uint64_t step = m.step;
-    const bool runs = m.diverged == 0;
-    team.sync(); // everybody has read what one thread writes below
-    const Burst burst = runs ? run_steps(team, p, block, hparams, m.seed, step, w.steps, records) : Burst{0, false};
-    team.single([&] {
-      m.step = step + burst.made;
-      if (burst.stopped) {
-        m.diverged = 1;
-        m.diverged_at = step + burst.made;
-      }
-      w.made[blockIdx.x] = burst.made;
-    });
-  } else if (w.work == Work::start) {
-    run_start(team, p, block, hparams, m.seed, records);
-    team.single([&] { w.made[blockIdx.x] = 1; });
-  } else {
-    run_range(team, p, block, hparams, m.seed, m.step, w.range);
-  }
+  const Task task = w.work == Work::start   ? start_task(p)
+                    : w.work == Work::steps ? step_task(p, w.steps)
+                                            : range_task(p, w.range);
+  const std::uint64_t step = m.step;
+  const bool stands = w.work == Work::steps && m.diverged != 0;
+  team.sync(); // everybody has read what one thread writes below
+  Burst burst{0, false};
+  if (!stands) burst = run_task(team, p, block, hparams, m.seed, step, task, records);
+  team.single([&] {
+    if (w.made) w.made[blockIdx.x] = burst.made;
+    if (w.work != Work::steps) return;
+    m.step = step + burst.made;
+    if (burst.stopped) {
+      m.diverged = 1;
+      m.diverged_at = step + burst.made;
+    }
+  });
 }
 
 template <class T> __device__ __forceinline__ T* take(unsigned char*& memory, std::size_t count) {

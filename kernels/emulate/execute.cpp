@@ -11,7 +11,7 @@ namespace {
 template <class R> BlockOutcome start(const BlockShape& shape, const Program& p, Member& m, void* scratch) {
   const FlushDenormals flush;
   return run_block<R>(shape, static_cast<R*>(scratch), p.scratch_size, [&](EmuTeam<R>& team) {
-    run_start(team, p, static_cast<R*>(m.block), m.hparams, m.seed, static_cast<R*>(m.records));
+    run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, 0, start_task(p), static_cast<R*>(m.records));
   });
 }
 
@@ -22,8 +22,8 @@ BlockOutcome advance(const BlockShape& shape, const Program& p, Member& m, std::
   Burst burst{0, false};
   const BlockOutcome outcome =
       run_block<R>(shape, static_cast<R*>(scratch), p.scratch_size, [&](EmuTeam<R>& team) {
-        const Burst of_lane = run_steps(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, steps,
-                                        static_cast<R*>(m.records));
+        const Burst of_lane = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step,
+                                       step_task(p, steps), static_cast<R*>(m.records));
         team.single([&] { burst = of_lane; });
       });
   m.step += burst.made;
@@ -38,7 +38,8 @@ template <class R>
 BlockOutcome range(const BlockShape& shape, const Program& p, const Member& m, const OpRange& ops, void* scratch) {
   const FlushDenormals flush;
   return run_block<R>(shape, static_cast<R*>(scratch), p.scratch_size, [&](EmuTeam<R>& team) {
-    run_range(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, ops);
+    run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range_task(p, ops),
+             static_cast<R*>(nullptr));
   });
 }
 

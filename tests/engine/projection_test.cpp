@@ -99,14 +99,21 @@ TEST_CASE("radial and tangential parts of an update in the plane") {
   CHECK(parts_in_plane(plane, at, std::vector<double>{6, 8}).radial == Approx(10));
 }
 
-TEST_CASE("a point placed in the plane projects back") {
+TEST_CASE("turning a vector in the plane sets angle and norm and keeps the direction outside") {
   const auto plane = plane_through(random_vector(17, 1), random_vector(17, 2));
   REQUIRE(plane);
+  const auto vector = random_vector(17, 3);
   for (double angle : {-2.35, 0.0, 1.0, 3.1}) {
-    const PlanePoint p = project(*plane, place_in_plane(*plane, angle, 4));
+    const auto turned = turn_in_plane(*plane, vector, angle, 4);
+    const PlanePoint p = project(*plane, turned);
     CHECK(p.angle() == Approx(angle).margin(1e-12));
     CHECK(p.norm == Approx(4));
+    CHECK(share_in_plane(*plane, turned) == Approx(share_in_plane(*plane, vector)));
   }
+  const Plane other = coordinate_plane(3, 0, 1);
+  const auto lifted = turn_in_plane(other, std::vector<double>{0, 0, 2}, 1.0, 3);
+  CHECK(share_in_plane(other, lifted) == Approx(1));
+  CHECK(project(other, lifted).norm == Approx(3));
 }
 
 TEST_CASE("angles are unwrapped over many turns") {

@@ -1,0 +1,198 @@
+// polarscope run: a scene without a window.
+#include "app/cli.hpp"
+#include "app/cli_scene.hpp"
+#include "engine/csv.hpp"
+#include "engine/files.hpp"
+#include "engine/recording.hpp"
+#include "engine/report.hpp"
+
+#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#include "app/shot.hpp"
+#endif
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+namespace polarscope {
+
+void run_command(Commands& commands);
+
+namespace {
+
+struct RunArguments {
+  SceneArguments scene;
+  std::string csv, json, png, record;
+  long record_every = 1;
+  bool report = false;
+  std::optional<long> step;
+};
+
+// A file that is opened before the run starts, so that a bad name costs no computing.
+class Target {
+public:
+  Result<void> open(const std::string& path) {
+    if (path.empty()) return {};
+    auto file = OutputFile::open(path);
+    if (!file) return file.error();
+    file_ = std::make_unique<OutputFile>(std::move(*file));
+    return {};
+  }
+  explicit operator bool() const { return file_ != nullptr; }
+  OutputFile& file() { return *file_; }
+  Result<void> write(const std::string& text) {
+    if (auto done = file_->write(text); !done) return done;
+    return file_->commit();
+  }
+
+private:
+  std::unique_ptr<OutputFile> file_;
+};
+
+Result<void> check_arguments(const RunArguments& a) {
+  const std::vector<std::string> files = {a.csv, a.json, a.png, a.record};
+  if (std::count(files.begin(), files.end(), "-") > 1) return bad_input("only one result can go to stdout");
+  if (a.step && !a.report) return bad_input("--step belongs to --report");
+  if (a.record_every != 1 && a.record.empty()) return bad_input("--record-every belongs to --record");
+  return {};
+}
+
+std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
+
+Result<void> write_png(const RunArguments& arguments, const Scene& scene) {
+#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+  ShotOptions options;
+  options.session = session_options(arguments.scene);
+  options.layout = scene.view.layout;
+  return write_shot(scene, options, arguments.png);
+#else
+  (void)scene;
+  return machine_lacks(fmt::format("{} needs the window's code, which this program was built without", arguments.png));
+#endif
+}
+
+// The part of `run` between opening and the exit code.
+class Runner {
+public:
+  explicit Runner(const RunArguments& arguments) : arguments_(arguments) {}
+
+  Result<int> run() {
+    if (auto done = check_arguments(arguments_); !done) return done.error();
+    const InterruptGuard guard;
+    auto scene = open_scene(arguments_.scene);
+    if (!scene) return scene.error();
+    if (arguments_.step && *arguments_.step > scene->steps)
+      return bad_input(fmt::format("--step {} is beyond the last step, {}", *arguments_.step, scene->steps));
+    scene_ = std::move(*scene);
+    for (auto [target, path] : {std::pair{&csv_, &arguments_.csv}, std::pair{&json_, &arguments_.json}})
+      if (auto done = target->open(*path); !done) return done.error();
+    if (auto done = open_session(); !done) return done.error();
+    computing_ = compute_to_end(*session_);
+    session_->fill(frame_);
+    if (auto done = write_files(); !done) return done.error();
+    return finish();
+  }
+
+private:
+  Result<void> open_session() {
+    SessionOptions options = session_options(arguments_.scene);
+    if (!arguments_.record.empty()) {
+      auto recording = Recording::open(arguments_.record, arguments_.record_every);
+      if (!recording) return recording.error();
+      recording_ = std::move(*recording);
+      options.record = Recording::options();
+      options.sink = [this](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) {
+        recording_->take(run, program, first, records);
+      };
+    }
+    auto session = Session::open(scene_, options);
+    if (!session) return session.error();
+    session_ = std::move(*session);
+    session_->fill(frame_);
+    if (!frame_.device_note.empty() && arguments_.scene.device == "auto") fmt::print(stderr, "polarscope: {}\n", frame_.device_note);
+    std::vector<std::shared_ptr<const StepProgram>> programs;
+    for (const RunFrame& run : frame_.runs) programs.push_back(run.program);
+    return check_expectations(scene_, programs);
+  }
+
+  Result<void> write_files() {
+    report_ = make_report(frame_, device_name(frame_), computing_.seconds);
+    report_.expect = evaluate_expectations(frame_, scene_);
+    if (csv_) {
+      if (auto done = write_csv(frame_, csv_.file()); !done) return done;
+      if (auto done = csv_.file().commit(); !done) return done;
+    }
+    if (json_)
+      if (auto done = json_.write(report_json(report_)); !done) return done;
+    if (recording_)
+      if (auto done = recording_->finish(frame_, scene_); !done) return done;
+    if (!arguments_.png.empty() && !computing_.interrupted) return write_png(arguments_, scene_);
+    return {};
+  }
+
+  Result<int> finish() {
+    const bool to_stdout = arguments_.csv == "-" || arguments_.json == "-" || arguments_.png == "-" || arguments_.record == "-";
+    std::string text;
+    if (arguments_.report) {
+      auto sentences = report_sentences(frame_, arguments_.step);
+      if (!sentences) return sentences.error();
+      text = *sentences;
+    } else if (!to_stdout) {
+      text = report_table(report_);
+    }
+    if (!text.empty())
+      if (auto done = write_file("-", text); !done) return done.error();
+    if (computing_.interrupted) {
+      fmt::print(stderr, "polarscope: interrupted at step {}\n", frame_.head);
+      return kExitInterrupted;
+    }
+    if (to_stdout) explain_failures();
+    return report_.good() ? 0 : static_cast<int>(ErrorKind::expectation);
+  }
+
+  // The table says it, but it was not printed.
+  void explain_failures() const {
+    for (const ExpectReport& e : report_.expect)
+      if (e.reached && !e.held) fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
+    for (const RunReport& run : report_.runs)
+      for (const InvariantStatus& i : run.invariants)
+        if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);
+  }
+
+  const RunArguments& arguments_;
+  Scene scene_;
+  Target csv_, json_;
+  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<Session> session_;
+  Computing computing_;
+  Frame frame_;
+  Report report_;
+};
+
+} // namespace
+
+void run_command(Commands& commands) {
+  auto arguments = std::make_shared<RunArguments>();
+  CLI::App* command = commands.app.add_subcommand("run", "Runs a scene without a window and prints a table");
+  add_scene_options(*command, arguments->scene);
+  command->add_option("--csv", arguments->csv, "Every recorded value; - is stdout")->type_name("FILE");
+  command->add_option("--json", arguments->json, "The result for other programs; - is stdout")->type_name("FILE");
+  command->add_option("--png", arguments->png, "A picture of the window at the last step; - is stdout")->type_name("FILE");
+  command->add_option("--record", arguments->record, "Weights and gradients as .safetensors; - is stdout")->type_name("FILE");
+  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
+  command->add_flag("--report", arguments->report, "Plain sentences instead of the table");
+  command->add_option("--step", arguments->step, "The step that --report tells of; default: the last")
+      ->check(CLI::Range(0L, 1'000'000'000L))
+      ->type_name("N");
+  command->callback([arguments, &commands] {
+    commands.chosen = [arguments] {
+      const auto code = Runner(*arguments).run();
+      return code ? *code : complain(code.error());
+    };
+  });
+}
+
+} // namespace polarscope

@@ -1,0 +1,120 @@
+#include "app/cli_scene.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+namespace polarscope {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kSlice = 0.05;           // seconds of computing between looks at the interrupt
+constexpr double kProgressAfter = 0.5;    // seconds before a progress line is worth its flicker
+constexpr long kLargestBurst = 1'000'000; // steps
+
+std::atomic<bool> interrupt_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+
+void on_interrupt(int) { interrupt_requested = true; }
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+class ProgressLine {
+public:
+  ~ProgressLine() {
+    if (drawn_) fmt::print(stderr, "\r\033[K");
+  }
+  void draw(long head, long steps, double seconds) {
+    if (!terminal_ || seconds < kProgressAfter || head == 0) return;
+    const double left = seconds / static_cast<double>(head) * static_cast<double>(steps - head);
+    fmt::print(stderr, "\r\033[K{:3.0f} %  step {} of {}  {:.0f} s left", 100.0 * static_cast<double>(head) / static_cast<double>(steps), head, steps, left);
+    std::fflush(stderr);
+    drawn_ = true;
+  }
+
+private:
+  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool drawn_ = false;
+};
+
+} // namespace
+
+struct InterruptGuard::Previous {
+  struct sigaction action {};
+};
+
+InterruptGuard::InterruptGuard() : previous_(std::make_unique<Previous>()) {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, &previous_->action);
+}
+
+InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &previous_->action, nullptr); }
+
+bool InterruptGuard::requested() { return interrupt_requested; }
+
+void add_scene_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("SCENE", arguments.scene, "Path or name of a scene, with or without .toml")->required();
+  command.add_option("--set", arguments.sets, "[LABEL:]key=value: a hyperparameter, an option or a key of the scene; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("K=V");
+  command.add_option("--steps", arguments.steps, "Where to end instead of scene.steps")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
+  command.add_option("--seed", arguments.seed, "Instead of scene.seed")
+      ->check(CLI::Range(0L, std::numeric_limits<long>::max()))
+      ->type_name("N");
+  command.add_option("--device", arguments.device, "cpu, cuda or auto")->check(CLI::IsMember({"cpu", "cuda", "auto"}))->type_name("D");
+  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->check(CLI::Range(0, 1024))->type_name("N");
+  command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(CLI::IsMember({"f32", "f64"}))->type_name("P");
+}
+
+Result<Scene> open_scene(const SceneArguments& arguments) {
+  std::vector<SetArgument> sets;
+  for (const std::string& text : arguments.sets) {
+    auto set = parse_set(text);
+    if (!set) return set.error();
+    sets.push_back(std::move(*set));
+  }
+  auto scene = load_scene(arguments.scene, sets);
+  if (!scene) return scene;
+  for (ExpectSpec& expect : scene->expect)
+    if (!expect.step) expect.step = scene->steps;
+  if (arguments.steps) scene->steps = *arguments.steps;
+  if (arguments.seed) scene->seed = static_cast<std::uint64_t>(*arguments.seed);
+  if (!arguments.precision.empty()) scene->precision = arguments.precision == "f64" ? Precision::f64 : Precision::f32;
+  return scene;
+}
+
+SessionOptions session_options(const SceneArguments& arguments) {
+  SessionOptions options;
+  options.device = arguments.device;
+  options.threads = arguments.threads;
+  return options;
+}
+
+Computing compute_to_end(Session& session) {
+  ProgressLine progress;
+  const Clock::time_point start = Clock::now();
+  long burst = 64;
+  while (!session.at_end() && !InterruptGuard::requested()) {
+    const Clock::time_point slice = Clock::now();
+    if (session.advance(burst) == 0) break; // every run has diverged
+    const double took = since(slice);
+    if (took < kSlice / 2) burst = std::min(burst * 2, kLargestBurst);
+    if (took > kSlice * 2) burst = std::max(burst / 2, 1L);
+    progress.draw(session.head(), session.scene().steps, since(start));
+  }
+  return {since(start), InterruptGuard::requested()};
+}
+
+} // namespace polarscope

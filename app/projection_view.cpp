@@ -1,0 +1,350 @@
+#include "app/projection_view.hpp"
+
+#include "app/format.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace polarscope {
+namespace {
+
+constexpr double kPointBudget = 1.5e6; // elements read for all paths of a picture
+constexpr int kMeridians = 48, kSphereSamples = 96;
+constexpr double kSamePlane = 0.9998;  // cosine between axes of planes whose loss may stand for each other
+
+const ParamInfo* parameter_of(const RunFrame& run, int parameter) {
+  if (!run.program || parameter < 0 || parameter >= static_cast<int>(run.program->parameters().size())) return nullptr;
+  return &run.program->parameters()[static_cast<std::size_t>(parameter)];
+}
+
+std::size_t elements_of(const ParamInfo& p) { return std::size_t{p.rows} * p.cols; }
+
+// The vector that the drawing shows: the parameter, or one of its rows with the others zero.
+std::vector<double> shown_part(const std::vector<double>& weight, const ParamInfo& p, const PlaneChoice& choice) {
+  const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
+  if (row < 0 || row >= static_cast<int>(p.rows)) return weight;
+  return only_row(weight, p.cols, static_cast<std::size_t>(row));
+}
+
+const std::vector<double>* weight_in(const std::shared_ptr<const Weights>& weights, int parameter) {
+  if (!weights || parameter >= static_cast<int>(weights->size())) return nullptr;
+  const auto& weight = (*weights)[static_cast<std::size_t>(parameter)];
+  return weight.empty() ? nullptr : &weight;
+}
+
+// The step whose weight makes the plane: while playing it follows in strides, so that the picture and its loss field
+// need not be remade in every frame.
+long plane_step(const Frame& frame) {
+  if (!frame.playing) return frame.cursor;
+  const long stride = std::max(1L, frame.steps / 60);
+  return frame.cursor < stride ? frame.cursor : frame.cursor / stride * stride;
+}
+
+std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step) {
+  if (elements_of(p) == 2) return coordinate_plane(2, 0, 1);
+  const std::vector<double>* start = weight_in(run.start, choice.parameter);
+  std::vector<double> now;
+  if (!start || !run.series.weight(choice.parameter, step, now)) {
+    if (!start) return std::nullopt;
+    now = *start;
+  }
+  switch (choice.kind) {
+  case PlaneChoice::Kind::weight_update: {
+    std::vector<double> before;
+    if (step < 1 || !run.series.weight(choice.parameter, step - 1, before)) break;
+    auto update = now;
+    for (std::size_t i = 0; i < update.size(); ++i) update[i] -= before[i];
+    return plane_through(shown_part(before, p, choice), shown_part(update, p, choice));
+  }
+  case PlaneChoice::Kind::start_reference:
+    if (const auto* reference = weight_in(run.reference, choice.parameter))
+      return plane_through(shown_part(*start, p, choice), shown_part(*reference, p, choice));
+    break;
+  case PlaneChoice::Kind::rows: {
+    const auto i = static_cast<std::size_t>(std::clamp(choice.row_i, 0, static_cast<int>(p.rows) - 1));
+    const auto j = static_cast<std::size_t>(std::clamp(choice.row_j, 0, static_cast<int>(p.rows) - 1));
+    const std::span<const double> all = *start;
+    return plane_through(only_row(all, p.cols, i), as_row(all.subspan(j * p.cols, p.cols), all.size(), i));
+  }
+  case PlaneChoice::Kind::start_current: break;
+  }
+  return plane_through(shown_part(*start, p, choice), shown_part(now, p, choice));
+}
+
+// Projects the stored weights of [0, to]; keeps what is already known of the same plane.
+void extend_path(const SeriesView& series, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane, long to,
+                 int most, ProjectionCache::Path& path) {
+  static thread_local std::vector<long> steps;
+  static thread_local std::vector<double> weight;
+  steps.clear();
+  if (!series.empty()) series.weight_steps(choice.parameter, 0, to, most, steps);
+  if (!steps.empty() && steps.back() < to && series.weight(choice.parameter, to, weight)) steps.push_back(to);
+  ProjectionCache::Path made;
+  std::size_t old = 0;
+  for (long step : steps) {
+    while (old < path.step.size() && path.step[old] < step) ++old;
+    if (old < path.step.size() && path.step[old] == step) {
+      made.x.push_back(path.x[old]), made.y.push_back(path.y[old]), made.norm.push_back(path.norm[old]);
+    } else {
+      if (!series.weight(choice.parameter, step, weight)) continue;
+      const PlanePoint point = project(plane, shown_part(weight, p, choice));
+      if (!std::isfinite(point.norm)) break; // frozen by divergence: the path ends here
+      made.x.push_back(static_cast<float>(point.x));
+      made.y.push_back(static_cast<float>(point.y));
+      // the norm of what is shown: of the row where a row is shown
+      made.norm.push_back(static_cast<float>(point.norm));
+    }
+    made.step.push_back(step);
+  }
+  path = std::move(made);
+}
+
+void path_to_polar(const ProjectionCache::Path& path, std::vector<float>& angle, std::vector<float>& radius) {
+  std::vector<double> angles(path.step.size());
+  for (std::size_t i = 0; i < angles.size(); ++i) angles[i] = std::atan2(path.y[i], path.x[i]);
+  unwrap_angles(angles);
+  angle.assign(angles.begin(), angles.end());
+  radius = path.norm;
+}
+
+// A number that changes when a run's path was computed anew: its weight at the cache's last step.
+double path_mark(const SeriesView& series, int parameter, long step) {
+  std::vector<double> weight;
+  if (step < 0 || !series.weight(parameter, step, weight)) return 0;
+  double mark = 0;
+  for (std::size_t i = 0; i < weight.size(); ++i) mark += weight[i] * (1 + 0.001 * static_cast<double>(i % 97));
+  return mark;
+}
+
+const ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const Frame& frame, const PlaneChoice& choice,
+                                      const Plane& plane, int most, ProjectionCache& cache) {
+  ProjectionCache::Entry& entry = cache.runs[run.id];
+  const long known = entry.path.step.empty() ? -1 : entry.path.step.back();
+  const double mark = path_mark(run.series, choice.parameter, known);
+  const bool same = entry.scene == frame.scene_generation && entry.plane == plane && entry.mark == mark && known >= 0 &&
+                    (entry.path.step.size() < 2 || entry.path.step.front() == 0);
+  if (!same) entry.path = {};
+  entry.scene = frame.scene_generation;
+  entry.plane = plane;
+  const long to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
+  extend_path(run.series, p, choice, plane, to, most, entry.path);
+  entry.mark = path_mark(run.series, choice.parameter, entry.path.step.empty() ? -1 : entry.path.step.back());
+  const long ghost_last = run.ghost.empty() ? -1 : run.ghost.last_step();
+  if (!same || entry.ghost_last != ghost_last) {
+    entry.ghost = {};
+    if (ghost_last >= 0) extend_path(run.ghost, p, choice, plane, ghost_last, most / 2, entry.ghost);
+    entry.ghost_last = ghost_last;
+  }
+  return entry;
+}
+
+// Least and greatest norm over the whole record, so that the rings keep still; by the metric where there is one.
+void radius_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<float>& radius,
+                  PlanePicture& picture, bool first) {
+  float least = INFINITY, most = 0;
+  for (float r : radius) least = std::min(least, r), most = std::max(most, r);
+  const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
+  const std::string column = row < 0 ? p.name + ".frobenius_norm" : p.name + ".row_norm[" + std::to_string(row) + "]";
+  if (const int index = run.program->find_metric(column); index >= 0 && !run.series.empty())
+    if (const auto m = run.series.extent(index, 0, run.series.last_step(), true)) {
+      least = std::min(least, static_cast<float>(m->min));
+      most = std::max(most, static_cast<float>(m->max));
+    }
+  picture.radius_least = first ? least : std::min(picture.radius_least, least);
+  picture.radius_most = first ? most : std::max(picture.radius_most, most);
+}
+
+// Share and arrows of the selected run's last update.
+void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane,
+                int trail, PlanePicture& picture) {
+  std::vector<double> now, before;
+  if (frame.cursor < 1 || !run.series.weight(choice.parameter, frame.cursor, now) ||
+      !run.series.weight(choice.parameter, frame.cursor - 1, before))
+    return;
+  const PlanePoint at = project(plane, shown_part(now, p, choice));
+  auto update = now;
+  for (std::size_t i = 0; i < update.size(); ++i) update[i] -= before[i];
+  update = shown_part(update, p, choice);
+  picture.share = share_in_plane(plane, update);
+  if (std::isnan(picture.share)) return;
+  const PlaneParts parts = parts_in_plane(plane, at, update);
+  PlaneUpdate drawn;
+  drawn.trail = trail;
+  drawn.radial = static_cast<float>(parts.radial);
+  drawn.tangential = static_cast<float>(parts.tangential);
+  if (frame.state && frame.state->run == run.id && frame.state->step == frame.cursor)
+    for (const SlotValues& slot : frame.state->slots)
+      if (slot.slot == p.gradient && slot.values.size() == now.size()) {
+        const PlaneParts gradient = parts_in_plane(plane, at, shown_part(slot.values, p, choice));
+        drawn.gradient_radial = static_cast<float>(-gradient.radial);
+        drawn.gradient_tangential = static_cast<float>(-gradient.tangential);
+      }
+  picture.update = drawn;
+}
+
+double cosine(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// The driver's last answer, where it belongs to this plane or to one that cannot be told apart by eye.
+void set_field(const std::shared_ptr<const Driver::PlaneLoss>& loss, const Driver::PlaneRequest& wanted,
+               ProjectionCache& cache, PlanePicture& picture) {
+  if (!loss || loss->request.run != wanted.run || loss->request.parameter != wanted.parameter || loss->loss.size() < 8) return;
+  if (cosine(loss->request.e1, wanted.e1) < kSamePlane || cosine(loss->request.e2, wanted.e2) < kSamePlane) return;
+  for (double value : loss->loss)
+    if (!std::isfinite(value)) return;
+  if (cache.field != loss) cache.field = loss, ++cache.field_generation;
+  picture.field.loss.assign(loss->loss.begin(), loss->loss.end());
+  picture.field.generation = cache.field_generation;
+  set_field_range(picture.field);
+}
+
+std::string plane_words(const PlaneChoice& choice) {
+  switch (choice.kind) {
+  case PlaneChoice::Kind::start_current: return "plane: start and current direction";
+  case PlaneChoice::Kind::weight_update: return "plane: weight and update";
+  case PlaneChoice::Kind::start_reference: return "plane: start and reference";
+  case PlaneChoice::Kind::rows: break;
+  }
+  return "plane: rows " + std::to_string(choice.row_i) + " and " + std::to_string(choice.row_j);
+}
+
+} // namespace
+
+bool has_one_plane(const RunFrame& run, int parameter) {
+  const ParamInfo* p = parameter_of(run, parameter);
+  return p && elements_of(*p) == 2;
+}
+
+PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const PlaneChoice& choice,
+                                const std::function<bool(RunId)>& shown,
+                                const std::shared_ptr<const Driver::PlaneLoss>& loss, ProjectionCache& cache) {
+  PlaneDrawing drawing;
+  PlanePicture& picture = drawing.picture;
+  const RunFrame* selected = frame.find(frame.selected);
+  if (!selected && !frame.runs.empty()) selected = &frame.runs.front();
+  const ParamInfo* p = selected ? parameter_of(*selected, choice.parameter) : nullptr;
+  if (!p) {
+    picture.empty_text = frame.runs.empty() ? "no runs: add one" : "no such parameter";
+    return drawing;
+  }
+  std::vector<double> probe;
+  if (elements_of(*p) < 2 || !selected->series.weight(choice.parameter, 0, probe)) {
+    picture.empty_text = elements_of(*p) < 2 ? "one number has no direction" : "weights of this size are not recorded";
+    return drawing;
+  }
+  const long step = plane_step(frame);
+  const double mark = path_mark(selected->series, choice.parameter, std::min(step, selected->series.last_step())) +
+                      path_mark(selected->series, choice.parameter, 0);
+  if (cache.plane.e1.empty() || cache.scene != frame.scene_generation || cache.run != selected->id ||
+      !(cache.choice == choice) || cache.plane_step != step || cache.plane_mark != mark) {
+    const auto plane = choose_plane(*selected, *p, choice, step);
+    if (!plane) {
+      picture.empty_text = "the start has no direction";
+      return drawing;
+    }
+    cache.plane = *plane;
+    cache.scene = frame.scene_generation, cache.run = selected->id, cache.choice = choice;
+    cache.plane_step = step, cache.plane_mark = mark;
+  }
+  const std::size_t elements = elements_of(*p);
+  picture.whole_space = elements == 2;
+  drawing.words = picture.whole_space ? "" : plane_words(choice);
+  const double load = static_cast<double>(elements * std::max<std::size_t>(1, frame.runs.size()));
+  const int most = std::clamp(static_cast<int>(kPointBudget / load), 60, 2000);
+  for (const RunFrame& run : frame.runs) {
+    const ParamInfo* own = parameter_of(run, choice.parameter);
+    if (!shown(run.id) || !own || elements_of(*own) != elements) continue;
+    const auto& entry = path_of(run, *own, frame, choice, cache.plane, most, cache);
+    PlaneTrail trail;
+    trail.style = theme.run(run.style);
+    trail.name = trail.short_name = run.label;
+    trail.selected = &run == selected;
+    trail.step = entry.path.step;
+    path_to_polar(entry.path, trail.angle, trail.radius);
+    if (!entry.ghost.step.empty()) path_to_polar(entry.ghost, trail.ghost_angle, trail.ghost_radius);
+    radius_range(run, *own, choice, trail.radius, picture, picture.trails.empty());
+    if (trail.selected) set_update(frame, run, *own, choice, cache.plane, static_cast<int>(picture.trails.size()), picture);
+    picture.trails.push_back(std::move(trail));
+    drawing.runs.push_back(run.id);
+  }
+  if (picture.trails.empty()) picture.empty_text = "every run is hidden";
+  drawing.request = Driver::PlaneRequest{selected->id, choice.parameter, cache.plane.e1, cache.plane.e2, 720};
+  set_field(loss, *drawing.request, cache, picture);
+  return drawing;
+}
+
+std::vector<double> dragged_start(const RunFrame& run, const PlaneChoice& choice, const Plane& plane, const StartDrag& drag) {
+  const ParamInfo* p = parameter_of(run, choice.parameter);
+  const std::vector<double>* start = weight_in(run.start, choice.parameter);
+  if (!p || !start || start->size() != plane.size()) return {};
+  const auto part = shown_part(*start, *p, choice);
+  const auto moved = turn_in_plane(plane, part, drag.angle, drag.radius);
+  auto whole = *start;
+  for (std::size_t i = 0; i < whole.size(); ++i) whole[i] += moved[i] - part[i];
+  return whole;
+}
+
+std::optional<Driver::PlaneRequest> SphereLoss::update(RunId run, int parameter, std::uint64_t scene,
+                                                       const std::shared_ptr<const Driver::PlaneLoss>& loss) {
+  if (run != run_ || parameter != parameter_ || scene != scene_) {
+    run_ = run, parameter_ = parameter, scene_ = scene, done_ = 0;
+    const std::uint64_t generation = field_.generation + 1;
+    field_ = {};
+    field_.generation = generation;
+  }
+  const auto request = [&](int meridian) {
+    const double a = std::numbers::pi * meridian / kMeridians;
+    // from the north pole towards longitude a: half of the circle is that meridian, the other half its opposite
+    return Driver::PlaneRequest{run, parameter, {0, 0, 1}, {std::cos(a), std::sin(a), 0}, kSphereSamples};
+  };
+  if (done_ < kMeridians && loss && loss->request == request(done_) && loss->loss.size() == kSphereSamples) {
+    const int rows = kSphereSamples / 2 + 1, cols = 2 * kMeridians;
+    if (field_.loss.empty()) field_.rows = rows, field_.cols = cols, field_.loss.resize(static_cast<std::size_t>(rows * cols), NAN);
+    for (int r = 0; r < rows; ++r) {
+      const auto at = [&](int col) -> float& { return field_.loss[static_cast<std::size_t>(r * cols + col)]; };
+      at(done_) = static_cast<float>(loss->loss[static_cast<std::size_t>(r)]);
+      at(done_ + kMeridians) = static_cast<float>(loss->loss[static_cast<std::size_t>((kSphereSamples - r) % kSphereSamples)]);
+    }
+    if (++done_ == kMeridians) ++field_.generation, set_field_range(field_);
+  }
+  if (done_ == kMeridians) return std::nullopt;
+  return request(done_);
+}
+
+SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int parameter,
+                                  const std::function<bool(RunId)>& shown, const SphereField& field) {
+  SpherePicture picture;
+  const bool complete = !field.empty() && std::none_of(field.loss.begin(), field.loss.end(), [](float v) { return !std::isfinite(v); });
+  if (complete) picture.field = field;
+  std::vector<long> steps;
+  std::vector<double> weight;
+  for (const RunFrame& run : frame.runs) {
+    const ParamInfo* p = parameter_of(run, parameter);
+    if (!shown(run.id) || !p || elements_of(*p) != 3) continue;
+    SphereTrail trail;
+    trail.style = theme.run(run.style);
+    trail.name = trail.short_name = run.label;
+    trail.selected = run.id == frame.selected;
+    steps.clear();
+    if (!run.series.empty()) run.series.weight_steps(parameter, 0, frame.cursor, 2000, steps);
+    for (long step : steps) {
+      if (!run.series.weight(parameter, step, weight)) continue;
+      const Point3 point{static_cast<float>(weight[0]), static_cast<float>(weight[1]), static_cast<float>(weight[2])};
+      if (!std::isfinite(point[0] + point[1] + point[2])) break;
+      trail.step.push_back(step);
+      trail.point.push_back(point);
+    }
+    if (trail.point.empty()) continue;
+    if (trail.selected || picture.trails.empty()) picture.unit = std::hypot(trail.point[0][0], trail.point[0][1], trail.point[0][2]);
+    picture.trails.push_back(std::move(trail));
+  }
+  if (picture.trails.empty()) picture.empty_text = frame.runs.empty() ? "no runs: add one" : "no run has a parameter of three numbers";
+  return picture;
+}
+
+} // namespace polarscope

@@ -1,0 +1,371 @@
+#include "engine/bench.hpp"
+
+#include "engine/backend.hpp"
+#include "engine/compile.hpp"
+#include "kernels/cpu/execute.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <new>
+#include <thread>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace polarscope {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+constexpr const char* kIsas[] = {"v2", "v3", "v4", "base"};
+
+// Runs `work(n)` in blocks and returns seconds per unit of n, one number for each block.
+class Harness {
+public:
+  explicit Harness(const BenchOptions& options)
+      : blocks_(std::max(7, options.blocks)), block_seconds_(options.block_seconds) {}
+
+  std::vector<double> measure(const std::function<void(long)>& work) const {
+    long n = 1;
+    for (;;) { // how much work fills a block; also warms up
+      const auto start = Clock::now();
+      work(n);
+      const double took = seconds_since(start);
+      if (took >= block_seconds_) break;
+      n = took <= 0 ? 2 * n : std::max(n + 1, std::min(8 * n, static_cast<long>(1.2 * n * block_seconds_ / took)));
+    }
+    std::vector<double> seconds;
+    for (int b = 0; b < blocks_; ++b) {
+      const auto start = Clock::now();
+      work(n);
+      seconds.push_back(seconds_since(start) / static_cast<double>(n));
+    }
+    return seconds;
+  }
+
+private:
+  int blocks_;
+  double block_seconds_;
+};
+
+double percentile(std::vector<double> values, double p) {
+  std::sort(values.begin(), values.end());
+  const double at = p * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const double part = at - static_cast<double>(low);
+  return low + 1 < values.size() ? values[low] * (1 - part) + values[low + 1] * part : values[low];
+}
+
+// A row of rates: `amount` per unit of work.
+BenchRow rate_row(std::string id, std::string name, std::string unit, double amount, std::vector<double> seconds) {
+  for (double& s : seconds) s = amount / s;
+  BenchRow row;
+  row.id = std::move(id);
+  row.name = std::move(name);
+  row.unit = std::move(unit);
+  row.median = percentile(seconds, 0.5);
+  row.p10 = percentile(seconds, 0.1);
+  row.p90 = percentile(seconds, 0.9);
+  return row;
+}
+
+struct Free {
+  void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+};
+std::unique_ptr<float, Free> numbers(std::size_t count) {
+  std::unique_ptr<float, Free> p(static_cast<float*>(::operator new(count * sizeof(float), std::align_val_t{64})));
+  std::uint32_t x = 12345; // not zero: some units are faster on zeros
+  for (std::size_t i = 0; i < count; ++i) {
+    x = x * 1664525u + 1013904223u;
+    p.get()[i] = static_cast<float>(x >> 8) / 8388608.0f - 1.0f;
+  }
+  return p;
+}
+
+volatile double g_sink; // results go here, so that no work is optimised away
+
+// ---- B0: the machine -----------------------------------------------------------------------------------------------
+
+BenchRow fma_row(const Harness& h, const char* isa, const kernels::CpuProbes& probes, Precision precision) {
+  const bool single = precision == Precision::f32;
+  const auto f = single ? probes.multiply_add_f32 : probes.multiply_add_f64;
+  const double flops = static_cast<double>(single ? probes.flops_f32 : probes.flops_f64) * 1000;
+  return rate_row("B0", fmt::format("multiply-add, {}, {}, one core", isa, single ? "f32" : "f64"), "GFLOP/s", flops * 1e-9,
+                  h.measure([&](long n) { g_sink = f(1000 * n); }));
+}
+
+void bench_machine(const Harness& h, std::vector<BenchRow>& rows) {
+  const kernels::CpuExecutors* widest = nullptr;
+  for (const char* isa : kIsas)
+    if (const auto* e = kernels::cpu_executors(isa)) {
+      rows.push_back(fma_row(h, isa, e->probes, Precision::f32));
+      rows.push_back(fma_row(h, isa, e->probes, Precision::f64));
+      widest = e;
+    }
+  for (const auto& [name, kib] : {std::pair{"16 KiB (first level)", 16}, {"256 KiB (second level)", 256},
+                                  {"8 MiB (third level)", 8192}, {"256 MiB (memory)", 262144}}) {
+    const std::size_t count = static_cast<std::size_t>(kib) * 256;
+    const auto data = numbers(count);
+    rows.push_back(rate_row("B0", fmt::format("read, {}, one core", name), "GB/s", static_cast<double>(count) * 4e-9,
+                            h.measure([&](long n) {
+                              for (long i = 0; i < n; ++i)
+                                g_sink = widest->probes.read(data.get(), static_cast<long>(count));
+                            })));
+  }
+}
+
+// ---- B1: toy steps -------------------------------------------------------------------------------------------------
+
+// Steps of a scene's first run on one core, with its default metrics recorded at every step.
+Result<BenchRow> toy_row(const Harness& h, const std::string& problem, const std::string& preset) {
+  const auto scene = parse_scene(fmt::format("[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 1000000\n[problem]\nkind = "
+                                             "\"{}\"\n[[run]]\nlabel = \"run\"\noptimizer = \"{}\"\n",
+                                             problem, preset),
+                                 "bench.toml", {{"", "problem.noise", "0.02"}});
+  if (!scene) return scene.error();
+  const auto program = compile(*scene, scene->runs[0]);
+  if (!program) return program.error();
+  auto backend = open_backend("cpu", 1);
+  if (!backend) return backend.error();
+  auto group = (*backend)->open(*program);
+  if (!group) return group.error();
+  MemberGroup& g = **group;
+  g.add(1);
+  g.set_hparams(0, hparam_row(**program, scene->runs[0]));
+  const auto contents = initial_contents(*scene, scene->runs[0], **program);
+  if (!contents) return contents.error();
+  for (const auto& [slot, values] : contents->slots) g.write_slot(0, slot, values);
+  const std::vector<int> one = {0};
+  std::vector<std::vector<std::byte>> records;
+  g.start(one, records);
+  constexpr std::uint64_t kBurst = 1000;
+  const auto seconds = h.measure([&](long n) {
+    for (long i = 0; i < n; ++i) g.advance(one, kBurst, records);
+  });
+  if (g.state(0).diverged) return bad_input(fmt::format("{} with {} diverged while it was measured", problem, preset));
+  return rate_row("B1", fmt::format("{}, {}: {} ops, {} numbers recorded, one core", problem, preset,
+                                    (*program)->step_ops().size(), (*program)->record_size()),
+                  "Msteps/s", static_cast<double>(kBurst) * 1e-6, seconds);
+}
+
+Result<void> bench_toys(const Harness& h, std::vector<BenchRow>& rows) {
+  const auto presets = preset_names();
+  for (const char* problem : {"circle", "sphere3", "rows"})
+    for (const char* preset : {"sgd", "adamw", "muon", "rmnp", "md_muon"}) {
+      if (!find_problem(problem) || std::find(presets.begin(), presets.end(), preset) == presets.end()) continue;
+      auto row = toy_row(h, problem, preset);
+      if (!row) return row.error();
+      rows.push_back(std::move(*row));
+    }
+  return {};
+}
+
+// ---- B4: small matrix products -------------------------------------------------------------------------------------
+
+struct Form {
+  const char* name;
+  bool transpose_a, transpose_b, symmetric;
+};
+constexpr Form kForms[] = {{"A B", false, false, false}, {"Aᵀ B", true, false, false}, {"A Bᵀ", false, true, false},
+                           {"A Aᵀ, half of it", false, true, true}};
+
+BenchRow product_row(const Harness& h, const char* isa, const kernels::CpuProbes& probes, double peak, int n,
+                     const Form& form) {
+  const int ld = (n + 15) / 16 * 16;
+  const auto size = static_cast<std::size_t>(n) * static_cast<std::size_t>(ld);
+  const auto a = numbers(size), b = numbers(size), c = numbers(size);
+  kernels::RawMatmul r{};
+  r.c = c.get();
+  r.a = a.get();
+  r.b = form.symmetric ? a.get() : b.get();
+  r.rows = r.cols = r.inner = n;
+  r.ld_a = r.ld_b = r.ld_c = ld;
+  r.transpose_a = form.transpose_a;
+  r.transpose_b = form.transpose_b;
+  r.symmetric = form.symmetric;
+  const double flops = 2.0 * n * n * n;
+  BenchRow row = rate_row("B4", fmt::format("{}, n = {}, {}, one core", form.name, n, isa), "GFLOP/s", flops * 1e-9,
+                          h.measure([&](long k) {
+                            for (long i = 0; i < k; ++i) probes.matmul_f32(r);
+                          }));
+  row.percent = 100 * row.median / peak;
+  row.against = fmt::format("multiply-add, {}{}", isa, form.symmetric ? ", as if all of it were computed" : "");
+  return row;
+}
+
+void bench_products(const Harness& h, std::vector<BenchRow>& rows) {
+  for (const char* isa : kIsas) {
+    const auto* e = kernels::cpu_executors(isa);
+    if (!e) continue;
+    const double peak = fma_row(h, isa, e->probes, Precision::f32).median;
+    for (const int n : {16, 32, 64, 128, 256})
+      for (const Form& form : kForms) rows.push_back(product_row(h, isa, e->probes, peak, n, form));
+  }
+}
+
+// ---- B14: from a scene's text to its first step --------------------------------------------------------------------
+
+Result<void> first_step(const std::string& text) {
+  const auto scene = parse_scene(text, "bench.toml");
+  if (!scene) return scene.error();
+  const auto program = compile(*scene, scene->runs[0]);
+  if (!program) return program.error();
+  auto backend = open_backend("cpu", 1);
+  if (!backend) return backend.error();
+  auto group = (*backend)->open(*program);
+  if (!group) return group.error();
+  (*group)->add(1);
+  (*group)->set_hparams(0, hparam_row(**program, scene->runs[0]));
+  const auto contents = initial_contents(*scene, scene->runs[0], **program);
+  if (!contents) return contents.error();
+  for (const auto& [slot, values] : contents->slots) (*group)->write_slot(0, slot, values);
+  std::vector<std::vector<std::byte>> records;
+  (*group)->start(std::vector<int>{0}, records);
+  (*group)->advance(std::vector<int>{0}, 1, records);
+  return {};
+}
+
+Result<void> bench_first_step(const Harness& h, std::vector<BenchRow>& rows) {
+  const std::string text = "[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 10\n[problem]\nkind = \"circle\"\n[[run]]\nlabel = "
+                           "\"run\"\noptimizer = \"sgd\"\n";
+  if (auto r = first_step(text); !r) return r;
+  std::vector<double> ms = h.measure([&](long n) {
+    for (long i = 0; i < n; ++i) (void)first_step(text);
+  });
+  for (double& s : ms) s *= 1e3;
+  BenchRow row;
+  row.id = "B14";
+  row.name = "scene text to first step, circle, sgd";
+  row.unit = "ms";
+  row.median = percentile(ms, 0.5);
+  row.p10 = percentile(ms, 0.1);
+  row.p90 = percentile(ms, 0.9);
+  rows.push_back(std::move(row));
+  return {};
+}
+
+// ---- what else the machine does --------------------------------------------------------------------------------------
+
+// Seconds of all cores that were not idle, and this process's own share.
+struct Busy {
+  double all = 0, own = 0;
+};
+Busy busy_now() {
+  Busy b;
+  std::ifstream file("/proc/stat");
+  std::string word;
+  file >> word;
+  std::array<double, 8> t{}; // user nice system idle iowait irq softirq steal
+  for (double& x : t) file >> x;
+  const double tick = static_cast<double>(sysconf(_SC_CLK_TCK));
+  if (tick > 0) b.all = (t[0] + t[1] + t[2] + t[5] + t[6]) / tick;
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  const auto seconds = [](const timeval& v) { return static_cast<double>(v.tv_sec) + 1e-6 * static_cast<double>(v.tv_usec); };
+  b.own = seconds(own.ru_utime) + seconds(own.ru_stime);
+  return b;
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+  return "unknown";
+}
+
+using Bench = Result<void> (*)(const Harness&, std::vector<BenchRow>&);
+template <void (*f)(const Harness&, std::vector<BenchRow>&)>
+Result<void> infallible(const Harness& h, std::vector<BenchRow>& rows) {
+  f(h, rows);
+  return {};
+}
+constexpr Bench kFunctions[] = {infallible<bench_machine>, bench_toys, infallible<bench_products>, bench_first_step};
+
+} // namespace
+
+const std::vector<BenchInfo>& benchmarks() {
+  static const std::vector<BenchInfo> list = {{"B0", "the machine: multiply-adds and reads per second"},
+                                              {"B1", "toy steps per second on one core"},
+                                              {"B4", "small matrix products, percent of the probe"},
+                                              {"B14", "from a scene's text to its first step"}};
+  return list;
+}
+
+Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOptions& options) {
+  const auto& list = benchmarks();
+  for (const std::string& id : ids)
+    if (std::none_of(list.begin(), list.end(), [&](const BenchInfo& b) { return b.id == id; })) {
+      std::string known;
+      for (const BenchInfo& b : list) known += (known.empty() ? "" : ", ") + b.id;
+      return bad_input(fmt::format("unknown benchmark '{}'; {} are known", id, known));
+    }
+  BenchReport report;
+  report.cpu = cpu_name();
+  report.version = POLARSCOPE_VERSION;
+  report.cores = static_cast<int>(std::thread::hardware_concurrency());
+  for (const char* isa : kIsas)
+    if (kernels::cpu_executors(isa)) report.isa = isa;
+  double load[1] = {0};
+  if (getloadavg(load, 1) == 1) report.load = load[0];
+
+  const Harness harness(options);
+  const Busy before = busy_now();
+  const auto start = Clock::now();
+  for (std::size_t k = 0; k < list.size(); ++k)
+    if (ids.empty() || std::find(ids.begin(), ids.end(), list[k].id) != ids.end())
+      if (auto r = kFunctions[k](harness, report.rows); !r) return r.error();
+  const Busy after = busy_now();
+  report.others_busy = std::max(0.0, ((after.all - before.all) - (after.own - before.own)) / seconds_since(start));
+  return report;
+}
+
+std::string BenchReport::to_text() const {
+  std::string out = fmt::format("{}, {} cores, {}, version {}, load {:.2f}\n", cpu, cores, isa, version, load);
+  if (!idle())
+    out += fmt::format("NOT IDLE: other processes used {:.2f} cores; do not compare or report these figures\n", others_busy);
+  out += fmt::format("{:<4} {:<62} {:>10} {:>10} {:>10}  {}\n", "", "", "median", "p10", "p90", "unit");
+  for (const BenchRow& r : rows) {
+    out += fmt::format("{:<4} {:<62} {:>10.4g} {:>10.4g} {:>10.4g}  {}", r.id, r.name, r.median, r.p10, r.p90, r.unit);
+    if (r.percent >= 0) out += fmt::format("  {:.0f} % of {}", r.percent, r.against);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string BenchReport::to_json() const {
+  nlohmann::ordered_json j;
+  j["version"] = 1;
+  j["program"] = version;
+  j["cpu"] = cpu;
+  j["cores"] = cores;
+  j["isa"] = isa;
+  j["load"] = load;
+  j["others_busy"] = others_busy;
+  j["idle"] = idle();
+  j["rows"] = nlohmann::ordered_json::array();
+  for (const BenchRow& r : rows) {
+    nlohmann::ordered_json row = {{"id", r.id},         {"name", r.name}, {"unit", r.unit},
+                                  {"median", r.median}, {"p10", r.p10},   {"p90", r.p90}};
+    if (r.percent >= 0) {
+      row["percent"] = r.percent;
+      row["against"] = r.against;
+    }
+    j["rows"].push_back(std::move(row));
+  }
+  return j.dump(2) + "\n";
+}
+
+} // namespace polarscope

@@ -1,0 +1,15 @@
+// Recorded series as comma-separated values (interface.md, "run --csv").
+#pragma once
+
+#include "engine/files.hpp"
+#include "engine/frame.hpp"
+#include "engine/result.hpp"
+
+namespace polarscope {
+
+// One header, one row per run and recorded step. Values read back to the same bits: 9 significant digits for f32, 17
+// for f64; empty where a metric was not recorded. Where rows were thinned away, comment lines ("#") before the header
+// say from which step to which.
+Result<void> write_csv(const Frame& frame, OutputFile& out);
+
+} // namespace polarscope

@@ -1,0 +1,298 @@
+// Opening a scene, stepping its runs, keeping what they record.
+#include "engine/session.hpp"
+
+#include "engine/session_impl.hpp"
+#include "engine/state_hash.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+namespace polarscope {
+
+namespace {
+
+constexpr std::size_t kRecordBytes = std::size_t{1} << 20; // of one burst of one member, at most
+constexpr long kLongestBurst = 4096;
+constexpr std::size_t kSharesAtLeast = 8; // runs that the budget is divided by, so that adding a few changes nothing
+constexpr double kUsableMemory = 0.8;     // of the machine's
+
+double physical_memory() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+std::vector<double>* contents_of(InitialContents& contents, SlotId slot) {
+  for (auto& [id, values] : contents.slots)
+    if (id == slot) return &values;
+  return nullptr;
+}
+
+} // namespace
+
+// ---- making runs ---------------------------------------------------------------------------------------------------
+
+Run* Session::Impl::find(RunId id) const {
+  for (const auto& r : runs)
+    if (r->id == id) return r.get();
+  return nullptr;
+}
+
+int Session::Impl::free_style() const {
+  int style = 0;
+  while (std::any_of(runs.begin(), runs.end(), [&](const auto& r) { return r->style == style; })) ++style;
+  return style;
+}
+
+std::string Session::Impl::free_label(const std::string& base) const {
+  const auto taken = [&](const std::string& label) {
+    return std::any_of(runs.begin(), runs.end(), [&](const auto& r) { return r->spec.label == label; });
+  };
+  std::string label = base;
+  for (int n = 2; taken(label); ++n) label = fmt::format("{} {}", base, n);
+  return label;
+}
+
+std::size_t Session::Impl::series_budget() const {
+  return options.memory_budget / 10 * 6 / std::max(runs.size(), kSharesAtLeast);
+}
+
+std::size_t Session::Impl::keyframe_budget() const {
+  return options.memory_budget / 4 / std::max(runs.size(), kSharesAtLeast);
+}
+
+void Session::Impl::share_budget() {
+  for (const auto& r : runs) {
+    r->series.set_budget(series_budget());
+    r->timeline.set_budget(keyframe_budget());
+  }
+}
+
+std::size_t Session::Impl::memory_bytes() const {
+  std::size_t total = 0;
+  for (const auto& r : runs)
+    total += r->series.bytes() + r->ghost.bytes() + r->timeline.bytes() + r->program().block_bytes();
+  return total;
+}
+
+Result<Group*> Session::Impl::group_for(std::shared_ptr<const StepProgram> program) {
+  for (const auto& g : groups)
+    if (g->program->fingerprint() == program->fingerprint()) return g.get();
+  auto members = backend->open(program);
+  if (!members) return members.error();
+  auto group = std::make_unique<Group>();
+  group->program = std::move(program);
+  group->members = std::move(*members);
+  groups.push_back(std::move(group));
+  return groups.back().get();
+}
+
+Result<Run*> Session::Impl::make_run(RunSpec spec) {
+  auto compiled = compile(*scene, spec, {options.record});
+  if (!compiled) return compiled.error();
+  double needed = memory_estimate(**compiled, 1);
+  for (const auto& r : runs) needed += memory_estimate(r->program(), 1);
+  const double limit = kUsableMemory * physical_memory();
+  if (needed > limit)
+    return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
+                                     runs.size() + 1, needed / 1e9, limit / 1e9));
+  auto contents = initial_contents(*scene, spec, **compiled);
+  if (!contents) return contents.error();
+  auto group = group_for(*compiled);
+  if (!group) return group.error();
+
+  const std::shared_ptr<const StepProgram>& program = (*group)->program;
+  const RunId id = next_id++;
+  RunWatch watch(program, id, spec.optimizer, scene->steps, scene->view.target);
+  auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget()),
+                                   Timeline(program->persistent_bytes(), keyframe_budget()), std::move(watch));
+  run->optimizer = std::make_shared<const OptimizerSpec>(run->spec.optimizer);
+  run->initial = std::move(*contents);
+  run->start_hparams = hparam_row(*program, run->spec);
+  run->seed = run->spec.seed.value_or(scene->seed);
+  run->style = free_style();
+  run->member = run->members().add(run->seed);
+  read_constant_weights(*run);
+  runs.push_back(std::move(run));
+  begin(*runs.back());
+  return runs.back().get();
+}
+
+// Data slots are written once: nothing in a program changes them.
+void Session::Impl::read_constant_weights(Run& run) {
+  Weights reference;
+  for (const ParamInfo& p : run.program().parameters()) {
+    const std::vector<double>* values = p.reference == kNone ? nullptr : contents_of(run.initial, p.reference);
+    reference.push_back(values ? *values : std::vector<double>{});
+  }
+  run.reference = std::make_shared<const Weights>(std::move(reference));
+  for (const auto& [slot, values] : run.initial.slots)
+    if (run.program().slots()[slot].role == Role::data) run.members().write_slot(run.member, slot, values);
+}
+
+void Session::Impl::begin(Run& run) {
+  MemberGroup& members = run.members();
+  const std::vector<std::byte> zeros(run.program().persistent_bytes());
+  members.restore(run.member, zeros);
+  for (const auto& [slot, values] : run.initial.slots)
+    if (run.program().slots()[slot].role != Role::data) members.write_slot(run.member, slot, values);
+  members.set_state(run.member, {});
+  members.set_hparams(run.member, run.start_hparams);
+  run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max(), true);
+  run.series = RunSeries(run.group->program, series_budget());
+  run.timeline.clear();
+  run.watch.reset();
+  run.expected.clear();
+  run.expected_until = -1;
+  run.step = 0;
+  run.diverged = false;
+
+  const int one[] = {run.member};
+  members.start(one, records);
+  keep(run, 0, records[0]);
+  Weights start;
+  for (const ParamInfo& p : run.program().parameters()) {
+    start.emplace_back(std::size_t{p.rows} * p.cols);
+    members.read_slot(run.member, p.weight, start.back());
+  }
+  run.start = std::make_shared<const Weights>(std::move(start));
+  save_keyframe(run);
+}
+
+Result<void> Session::Impl::open() {
+  auto device = open_backend(options.device, options.threads, options.isa);
+  if (!device) return device.error();
+  backend = std::move(*device);
+  for (const DeviceInfo& d : devices())
+    if (!d.available) device_note = d.why_not;
+  if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
+  const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
+  for (const RunSpec& spec : opened->runs) {
+    auto run = make_run(spec);
+    if (!run) return run.error();
+  }
+  share_budget();
+  selected = runs.front()->id;
+  return {};
+}
+
+void Session::Impl::update_scene() {
+  auto fresh = std::make_shared<Scene>(*scene);
+  fresh->runs.clear();
+  for (const auto& r : runs) fresh->runs.push_back(r->spec);
+  scene = std::move(fresh);
+}
+
+// ---- stepping ------------------------------------------------------------------------------------------------------
+
+void Session::Impl::save_keyframe(Run& run) {
+  Keyframe k;
+  k.step = run.step;
+  k.state = run.members().state(run.member);
+  k.hparams = edited_row(run.start_hparams, run.edits, run.step, false);
+  k.block.resize(run.program().persistent_bytes());
+  run.members().save(run.member, k.block);
+  run.timeline.add(std::move(k));
+}
+
+void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> made) {
+  const MemberState state = run.members().state(run.member);
+  run.step = static_cast<long>(state.step);
+  run.diverged = state.diverged;
+  run.diverged_at = static_cast<long>(state.diverged_at);
+  run.fresh = true;
+  run.hash.reset();
+  run.series.append(made);
+  run.watch.see(first_step, made, state);
+  if (options.sink) options.sink(run.id, run.program(), first_step, made);
+}
+
+long Session::Impl::burst(Group& group, std::span<Run* const> some, long target) {
+  const long step = some.front()->step;
+  const std::size_t record = group.program->record_size() * group.program->scalar_bytes();
+  long steps = std::min({target - step, kLongestBurst, static_cast<long>(kRecordBytes / record) + 1});
+  std::vector<int> members;
+  for (Run* r : some) {
+    assert(r->step == step && !r->diverged);
+    members.push_back(r->member);
+    steps = std::min(steps, r->timeline.next(step) - step);
+    group.members->set_hparams(r->member, edited_row(r->start_hparams, r->edits, step, true));
+    for (const Edit& e : r->edits)
+      if (e.step > step) steps = std::min(steps, e.step - step);
+  }
+  group.members->advance(members, static_cast<std::uint64_t>(steps), records);
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    keep(*some[i], step + 1, records[i]);
+    if (!some[i]->diverged && some[i]->timeline.wants(some[i]->step)) save_keyframe(*some[i]);
+  }
+  return steps;
+}
+
+bool Session::Impl::catch_up(Clock::time_point deadline) {
+  const auto next = [this]() -> Run* {
+    if (Run* first = find(first_to_catch_up); first && behind(*first)) return first;
+    for (const auto& r : runs)
+      if (behind(*r)) return r.get();
+    return nullptr;
+  };
+  for (Run* r; (r = next());) {
+    burst(*r->group, {&r, 1}, head);
+    if (Clock::now() >= deadline) return next() != nullptr;
+  }
+  return false;
+}
+
+long Session::Impl::advance(long steps) {
+  catch_up(Clock::time_point::max());
+  const bool follow = cursor == head;
+  const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
+  while (head < target) {
+    // Every group makes the same steps before the next burst, so that the head is one number.
+    long made = target - head;
+    std::vector<std::vector<Run*>> going(groups.size());
+    for (const auto& r : runs)
+      if (!r->diverged)
+        for (std::size_t g = 0; g < groups.size(); ++g)
+          if (groups[g].get() == r->group) going[g].push_back(r.get());
+    for (auto& g : going)
+      for (Run* r : g) made = std::min(made, std::min(kLongestBurst, r->timeline.next(head) - head));
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      auto& some = going[g];
+      for (long at = head; at < head + made && !some.empty();) {
+        at += burst(*groups[g], some, head + made);
+        std::erase_if(some, [](Run* r) { return r->diverged; });
+      }
+    }
+    head += made;
+  }
+  if (follow) cursor = head;
+  return head - first;
+}
+
+// ---- the façade ----------------------------------------------------------------------------------------------------
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::~Session() = default;
+
+Result<std::unique_ptr<Session>> Session::open(Scene scene, SessionOptions options) {
+  auto impl = std::make_unique<Impl>();
+  impl->scene = std::make_shared<const Scene>(std::move(scene));
+  impl->options = std::move(options);
+  if (auto opened = impl->open(); !opened) return opened.error();
+  return std::unique_ptr<Session>(new Session(std::move(impl)));
+}
+
+const Scene& Session::scene() const { return *impl_->scene; }
+long Session::head() const { return impl_->head; }
+long Session::cursor() const { return impl_->cursor; }
+bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
+long Session::advance(long steps) { return impl_->advance(steps); }
+
+bool Session::continue_work(double milliseconds) {
+  const auto slice = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(milliseconds));
+  return impl_->catch_up(Clock::now() + slice);
+}
+
+} // namespace polarscope

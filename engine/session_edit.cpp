@@ -1,0 +1,308 @@
+// What each command does to a session, and the sentence that says so.
+#include "engine/session_impl.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace polarscope {
+
+namespace {
+
+// A redraw is finished inside apply() when it takes no longer than this; the rest is continue_work()'s.
+constexpr std::chrono::milliseconds kAtOnce{25};
+
+template <class... F> struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F> Overloaded(F...) -> Overloaded<F...>;
+
+// "lr ×2.5" for a positive change of size, "lr 0 → 0.1" otherwise.
+std::string change_text(const std::string& name, double before, double after) {
+  if (before > 0 && after > 0) return fmt::format("{} ×{:.3g}", name, after / before);
+  return fmt::format("{} {:.3g} → {:.3g}", name, before, after);
+}
+
+Result<void> check_value(const HparamInfo& h, double value) {
+  if (!std::isfinite(value)) return bad_input(fmt::format("{} must be a finite number", h.setting.name));
+  if (h.setting.max > h.setting.min && (value < h.setting.min || value > h.setting.max))
+    return bad_input(fmt::format("{} = {} is outside {} … {}", h.setting.name, value, h.setting.min, h.setting.max));
+  return {};
+}
+
+} // namespace
+
+Result<Run*> Session::Impl::find_run(RunId id) const {
+  if (Run* r = find(id)) return r;
+  return bad_input(fmt::format("there is no run number {}", id));
+}
+
+std::string Session::Impl::back_to_head() {
+  if (cursor == head) return {};
+  cursor = head;
+  return fmt::format("; back at the head, step {}, first", head);
+}
+
+std::string Session::Impl::move_cursor(long step) {
+  cursor = std::clamp(step, 0l, head);
+  return fmt::format("step {}", cursor);
+}
+
+// ---- hyperparameters and starts ------------------------------------------------------------------------------------
+
+Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
+  auto run = find_run(c.run);
+  if (!run) return run.error();
+  Run& r = **run;
+  const int column = r.program().find_hparam(c.name);
+  if (column < 0) {
+    std::vector<std::string> names;
+    for (const HparamInfo& h : r.program().hparams()) names.push_back(h.setting.name);
+    const std::string near = nearest_word(c.name, names);
+    return bad_input(fmt::format("{} has no hyperparameter '{}'{}", r.spec.label, c.name,
+                                 near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+  }
+  if (auto ok = check_value(r.program().hparams()[static_cast<std::size_t>(column)], c.value); !ok) return ok.error();
+  if (!r.before_drag) r.before_drag = r.hparams[static_cast<std::size_t>(column)];
+  std::string said =
+      c.mode == EditMode::from_here ? set_from_here(r, column, c) : set_from_start(r, column, c);
+  r.dragging = c.preview;
+  if (!c.preview) {
+    r.before_drag.reset();
+    update_scene();
+  }
+  return said;
+}
+
+std::string Session::Impl::set_from_here(Run& run, int column, const command::SetHparam& c) {
+  const std::string first = back_to_head();
+  catch_up(Clock::time_point::max());
+  const auto i = static_cast<std::size_t>(column);
+  if (head == 0) { // nothing has happened yet: it is the starting value
+    run.start_hparams[i] = c.value;
+    begin(run);
+  } else {
+    // An edit of the same step is replaced.
+    std::erase_if(run.edits, [&](const Edit& e) { return e.step == head && e.column == column; });
+    run.edits.push_back({head, column, c.value});
+    run.hparams[i] = c.value;
+  }
+  if (run.diverged)
+    return fmt::format("{} of {} {:.4g}: it diverged at step {} and stays there{}", c.name, run.spec.label, c.value,
+                       run.diverged_at, first);
+  if (!c.preview) {
+    run.ghost = {};
+    if (head == 0)
+      run.spec.hparams[c.name] = c.value;
+    else if (*run.before_drag != c.value)
+      run.edit_events.push_back(
+          {column, {EventKind::edit, head, run.id, change_text(c.name, *run.before_drag, c.value)}});
+  }
+  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.before_drag, c.value,
+                     head, first);
+}
+
+std::string Session::Impl::set_from_start(Run& run, int column, const command::SetHparam& c) {
+  const auto i = static_cast<std::size_t>(column);
+  const bool edited_later =
+      std::any_of(run.edits.begin(), run.edits.end(), [&](const Edit& e) { return e.column == column; });
+  const bool shown = run.dragging && run.start_hparams[i] == c.value && !edited_later;
+  if (!shown) {
+    if (!run.dragging) run.ghost = run.series.view();
+    run.start_hparams[i] = c.value;
+    std::erase_if(run.edits, [&](const Edit& e) { return e.column == column; });
+    std::erase_if(run.edit_events, [&](const auto& e) { return e.first == column; });
+    recompute(run);
+  }
+  if (!c.preview) run.spec.hparams[c.name] = c.value;
+  return fmt::format("{} of {} {:.4g} → {:.4g} from step 0", c.name, run.spec.label, *run.before_drag, c.value);
+}
+
+// The whole path again, to the same head. What an expensive one leaves goes first in continue_work().
+void Session::Impl::recompute(Run& run) {
+  begin(run);
+  first_to_catch_up = run.id;
+  const auto deadline = Clock::now() + kAtOnce;
+  for (Run* r = &run; behind(*r) && Clock::now() < deadline;) burst(*r->group, {&r, 1}, head);
+}
+
+Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
+  auto run = find_run(c.run);
+  if (!run) return run.error();
+  Run& r = **run;
+  const std::vector<ParamInfo>& parameters = r.program().parameters();
+  const auto p = std::find_if(parameters.begin(), parameters.end(), [&](const auto& q) { return q.name == c.parameter; });
+  if (p == parameters.end()) return bad_input(fmt::format("{} has no parameter '{}'", r.spec.label, c.parameter));
+  if (c.point.size() != std::size_t{p->rows} * p->cols)
+    return bad_input(fmt::format("a start of {} has {} numbers, not {}", p->name, p->rows * p->cols, c.point.size()));
+  if (!std::all_of(c.point.begin(), c.point.end(), [](double x) { return std::isfinite(x); }))
+    return bad_input(fmt::format("a start of {} must be finite numbers", p->name));
+  auto& slots = r.initial.slots;
+  const auto held = std::find_if(slots.begin(), slots.end(), [&](const auto& s) { return s.first == p->weight; });
+  const bool shown = r.dragging && held != slots.end() && held->second == c.point;
+  if (!shown) {
+    if (!r.dragging) r.ghost = r.series.view();
+    if (held != slots.end())
+      held->second = c.point;
+    else
+      slots.emplace_back(p->weight, c.point);
+    recompute(r);
+  }
+  r.dragging = c.preview;
+  double square = 0;
+  for (const double x : c.point) square += x * x;
+  if (!c.preview) {
+    StartSpec start;
+    start.point = c.point;
+    if (parameters.size() == 1) {
+      r.spec.start = std::move(start);
+    } else {
+      r.spec.start.parameters[p->name] = std::move(start);
+    }
+    update_scene();
+  }
+  return fmt::format("{} starts at norm {:.3g}", r.spec.label, std::sqrt(square));
+}
+
+// ---- runs ----------------------------------------------------------------------------------------------------------
+
+// `like`: what the sentence says about where the run came from.
+Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like) {
+  const std::string label = spec.label;
+  auto run = make_run(std::move(spec));
+  if (!run) return run.error();
+  Run& r = **run;
+  share_budget();
+  r.edits = std::move(edits);
+  for (const Edit& e : r.edits) r.hparams[static_cast<std::size_t>(e.column)] = e.value;
+  selected = r.id;
+  update_scene();
+  const auto deadline = Clock::now() + kAtOnce;
+  for (Run* one = &r; behind(*one) && Clock::now() < deadline;) burst(*one->group, {&one, 1}, head);
+  return fmt::format("added {}{}", label, like);
+}
+
+Result<std::string> Session::Impl::add_preset(const command::AddRun& c) {
+  auto optimizer = load_optimizer(c.optimizer);
+  if (!optimizer) return optimizer.error();
+  RunSpec spec;
+  spec.label = free_label(optimizer->title.empty() ? optimizer->name : optimizer->title);
+  spec.optimizer = std::move(*optimizer);
+  // The same start as the run one looks at: two runs are compared from one place.
+  std::string like;
+  if (const Run* r = find(selected)) {
+    spec.start = r->spec.start;
+    spec.seed = r->spec.seed;
+    like = fmt::format(", from the start of {}", r->spec.label);
+  }
+  return add_run(std::move(spec), {}, like);
+}
+
+Result<std::string> Session::Impl::duplicate(const command::DuplicateRun& c) {
+  auto run = find_run(c.run);
+  if (!run) return run.error();
+  const Run& r = **run;
+  RunSpec spec = r.spec;
+  spec.label = free_label(r.spec.label + " copy");
+  for (std::size_t i = 0; i < r.start_hparams.size(); ++i)
+    spec.hparams[r.group->program->hparams()[i].setting.name] = r.start_hparams[i];
+  return add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));
+}
+
+Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
+  auto run = find_run(c.run);
+  if (!run) return run.error();
+  if (runs.size() == 1) return bad_input("the last run stays");
+  const std::string label = (*run)->spec.label;
+  (*run)->members().remove((*run)->member);
+  const auto at = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == c.run; });
+  const auto index = static_cast<std::size_t>(at - runs.begin());
+  runs.erase(at);
+  if (selected == c.run) selected = runs[std::min(index, runs.size() - 1)]->id;
+  share_budget();
+  update_scene();
+  return fmt::format("removed {}", label);
+}
+
+Result<std::string> Session::Impl::rename_run(const command::RenameRun& c) {
+  auto run = find_run(c.run);
+  if (!run) return run.error();
+  if (c.label.empty()) return bad_input("a run needs a name");
+  if (c.label.find_first_of("\n\r") != std::string::npos) return bad_input("a run's name is one line");
+  for (const auto& r : runs)
+    if (r->id != c.run && r->spec.label == c.label)
+      return bad_input(fmt::format("there is already a run called '{}'", c.label));
+  std::string said = fmt::format("{} is now called {}", (*run)->spec.label, c.label);
+  (*run)->spec.label = c.label;
+  update_scene();
+  return said;
+}
+
+std::string Session::Impl::restart() {
+  head = cursor = 0;
+  for (const auto& r : runs) {
+    for (std::size_t i = 0; i < r->hparams.size(); ++i)
+      if (r->hparams[i] != r->start_hparams[i])
+        r->spec.hparams[r->program().hparams()[i].setting.name] = r->hparams[i];
+    r->start_hparams = r->hparams;
+    r->edits.clear();
+    r->edit_events.clear();
+    r->ghost = {};
+    begin(*r);
+  }
+  update_scene();
+  return "back at step 0; edits are kept as starting values";
+}
+
+// ---- the façade ----------------------------------------------------------------------------------------------------
+
+Result<std::string> Session::apply(const Command& command) {
+  Impl& s = *impl_;
+  using Said = Result<std::string>;
+  const auto compute_to = [&](long step) {
+    const long target = std::clamp(step, 0l, s.scene->steps);
+    s.catch_up(Clock::time_point::max());
+    if (target > s.head) {
+      s.cursor = s.head;
+      s.advance(target - s.head);
+    }
+    s.cursor = target;
+    return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
+  };
+  return std::visit(
+      Overloaded{
+          [&](const command::Play&) -> Said { return std::string("playing"); },
+          [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
+          [&](const command::SetSpeed& c) -> Said {
+            if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
+              return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
+            if (c.steps_per_second == 0) return std::string("as fast as possible");
+            return fmt::format("{:.4g} steps per second", c.steps_per_second);
+          },
+          [&](const command::StepBy& c) -> Said {
+            return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps) : s.move_cursor(s.cursor + c.steps);
+          },
+          [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
+          [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
+          [&](const command::Restart&) -> Said { return s.restart(); },
+          [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
+          [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
+          [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
+          [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
+          [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
+          [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
+          [&](const command::SelectRun& c) -> Said {
+            auto run = s.find_run(c.run);
+            if (!run) return run.error();
+            s.selected = c.run;
+            return fmt::format("{} is selected", (*run)->spec.label);
+          },
+          [&](const command::OpenScene& c) -> Said {
+            return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
+          },
+      },
+      command);
+}
+
+} // namespace polarscope

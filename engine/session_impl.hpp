@@ -1,0 +1,122 @@
+// What a Session is made of; private to engine/session*.cpp.
+#pragma once
+
+#include "engine/backend.hpp"
+#include "engine/compile.hpp"
+#include "engine/events.hpp"
+#include "engine/session.hpp"
+#include "engine/timeline.hpp"
+
+#include <chrono>
+#include <optional>
+#include <span>
+
+namespace polarscope {
+
+// The members of one distinct program; runs with equal programs share it.
+struct Group {
+  std::shared_ptr<const StepProgram> program;
+  std::unique_ptr<MemberGroup> members;
+};
+
+struct Run {
+  Run(RunId id_, RunSpec spec_, Group* group_, RunSeries series_, Timeline timeline_, RunWatch watch_)
+      : id(id_), spec(std::move(spec_)), group(group_), series(std::move(series_)), timeline(std::move(timeline_)),
+        watch(std::move(watch_)) {}
+
+  RunId id;
+  RunSpec spec; // with what edits from step 0 made of it
+  Group* group; // owned by the session
+  RunSeries series;
+  SeriesView ghost; // the path before the last edit from step 0
+  Timeline timeline;
+  RunWatch watch;
+  int member = -1;
+  int style = 0;
+  std::uint64_t seed = 0;
+  std::shared_ptr<const OptimizerSpec> optimizer;
+  InitialContents initial;
+  std::shared_ptr<const Weights> start = std::make_shared<Weights>(), reference = start;
+  std::vector<double> start_hparams, hparams; // at step 0; now, all edits included
+  std::vector<Edit> edits;                    // by step
+  std::vector<std::pair<int, Event>> edit_events; // by hyperparameter's column
+  long step = 0; // completed; behind the head while catching up or when diverged
+  bool diverged = false;
+  long diverged_at = 0;
+  bool fresh = false;    // the whole block, not only its persistent head, is that of `step`
+  bool dragging = false; // previews since the last committed edit
+  std::optional<double> before_drag; // the edited hyperparameter's value when the drag began
+  std::optional<std::uint64_t> hash; // of the state at `step`
+  std::vector<std::shared_ptr<const ExpectedLine>> expected;
+  long expected_until = -1; // the step up to which `expected` was evaluated
+
+  const StepProgram& program() const { return *group->program; }
+  MemberGroup& members() { return *group->members; }
+};
+
+using Clock = std::chrono::steady_clock;
+
+struct Session::Impl {
+  std::shared_ptr<const Scene> scene;
+  SessionOptions options;
+  std::unique_ptr<Backend> backend;
+  std::string device_note;
+  std::vector<std::unique_ptr<Group>> groups;
+  std::vector<std::unique_ptr<Run>> runs; // in scene order
+  long head = 0, cursor = 0;
+  RunId next_id = 1, selected = 0, first_to_catch_up = 0;
+  std::string fault; // a replay that did not give the same state: a bug, shown until the scene is closed
+  std::vector<std::vector<std::byte>> records; // of the last burst, kept for their memory
+
+  // session.cpp: making and stepping runs
+  Result<void> open();
+  Result<Run*> make_run(RunSpec spec);
+  Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
+  void read_constant_weights(Run& run);
+  void begin(Run& run); // to step 0
+  void share_budget();
+  std::size_t series_budget() const;
+  std::size_t keyframe_budget() const;
+  std::size_t memory_bytes() const;
+  Run* find(RunId id) const;
+  int free_style() const;
+  std::string free_label(const std::string& base) const;
+  // Steps runs of one group that stand at the same step, not beyond `target`, a burst at a time; edits take effect at
+  // their steps. Returns the steps made.
+  long burst(Group& group, std::span<Run* const> some, long target);
+  void keep(Run& run, long first_step, std::span<const std::byte> made);
+  void save_keyframe(Run& run);
+  bool behind(const Run& run) const { return run.step < head && !run.diverged; }
+  bool catch_up(Clock::time_point deadline); // false when nothing is left
+  long advance(long steps);
+  void update_scene(); // the scene's runs follow the session's
+
+  // session_edit.cpp: commands
+  Result<Run*> find_run(RunId id) const;
+  std::string back_to_head();
+  std::string move_cursor(long step);
+  Result<std::string> set_hparam(const command::SetHparam& c);
+  std::string set_from_here(Run& run, int column, const command::SetHparam& c);
+  std::string set_from_start(Run& run, int column, const command::SetHparam& c);
+  Result<std::string> move_start(const command::MoveStart& c);
+  void recompute(Run& run);
+  Result<std::string> add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like);
+  Result<std::string> add_preset(const command::AddRun& c);
+  Result<std::string> duplicate(const command::DuplicateRun& c);
+  Result<std::string> remove_run(const command::RemoveRun& c);
+  Result<std::string> rename_run(const command::RenameRun& c);
+  std::string restart();
+
+  // session_time.cpp: other steps than the head
+  // Calls f() while the run's block is that of `step`, recomputed from a keyframe; the run then stands as before.
+  // `whole`: gradient and scratch are needed too, not only the persistent head.
+  void at_step(Run& run, long step, bool whole, const std::function<void()>& f);
+  void replay(Run& run, long from, long to);
+  void check_replay(Run& run, long step, std::span<const std::byte> truth);
+  std::shared_ptr<const StateView> read_state(Run& run, long step);
+  std::uint64_t hash_of(Run& run);
+  void fill(Frame& frame);
+  void fill_run(RunFrame& f, Run& run, bool with_hash);
+};
+
+} // namespace polarscope

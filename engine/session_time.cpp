@@ -1,0 +1,233 @@
+// Other steps than the head: restore a keyframe, replay the edits and steps after it, look, and go back.
+#include "engine/session_impl.hpp"
+#include "engine/state_hash.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+namespace polarscope {
+
+namespace {
+
+constexpr std::size_t kShownElements = 4096; // of a slot; larger ones are listed without values
+constexpr std::size_t kHashedWhilePlaying = std::size_t{1} << 16; // scalars of all runs together
+constexpr long kReplayBurst = 256;
+
+std::size_t persistent_scalars(const StepProgram& p) { return p.persistent_bytes() / p.scalar_bytes(); }
+
+} // namespace
+
+const SlotValues* StateView::find(std::string_view name) const {
+  for (const SlotValues& s : slots)
+    if (s.name == name) return &s;
+  return nullptr;
+}
+
+const RunFrame* Frame::find(RunId run) const {
+  for (const RunFrame& r : runs)
+    if (r.id == run) return &r;
+  return nullptr;
+}
+
+void Session::Impl::replay(Run& run, long from, long to) {
+  const std::size_t record = run.program().record_size() * run.program().scalar_bytes();
+  const long longest = std::clamp(static_cast<long>((std::size_t{1} << 20) / record), 1l, kReplayBurst);
+  const int one[] = {run.member};
+  for (long step = from; step < to;) {
+    long steps = std::min(to - step, longest);
+    for (const Edit& e : run.edits)
+      if (e.step > step) steps = std::min(steps, e.step - step);
+    run.members().set_hparams(run.member, edited_row(run.start_hparams, run.edits, step, true));
+    run.members().advance(one, static_cast<std::uint64_t>(steps), records);
+    step += steps;
+  }
+}
+
+// Replaying must give the bits that were there before: the numbers contract. If not, it is said and stays said.
+void Session::Impl::check_replay(Run& run, long step, std::span<const std::byte> truth) {
+  std::vector<std::byte> made(truth.size());
+  run.members().save(run.member, made);
+  const bool same = std::equal(truth.begin(), truth.end(), made.begin());
+  if (!same)
+    fault = fmt::format("replaying {} to step {} gave another state than before: please report this bug",
+                        run.spec.label, step);
+}
+
+void Session::Impl::at_step(Run& run, long step, bool whole, const std::function<void()>& f) {
+  step = std::clamp(step, 0l, run.step);
+  if (step == run.step && (run.fresh || !whole)) return f();
+  MemberGroup& members = run.members();
+  std::vector<std::byte> now(run.program().persistent_bytes());
+  members.save(run.member, now);
+  const MemberState state = members.state(run.member);
+
+  // Gradient and scratch of a step are made by making that step.
+  const Keyframe& k = run.timeline.before(whole ? std::max(0l, step - 1) : step);
+  members.restore(run.member, k.block);
+  members.set_state(run.member, k.state);
+  if (step == 0) members.set_hparams(run.member, run.start_hparams);
+  replay(run, k.step, step);
+  if (const Keyframe* truth = run.timeline.at(step))
+    check_replay(run, step, truth->block);
+  else if (step == run.step)
+    check_replay(run, step, now);
+  f();
+
+  members.restore(run.member, now);
+  members.set_state(run.member, state);
+  members.set_hparams(run.member, run.hparams);
+  run.fresh = false;
+}
+
+std::shared_ptr<const StateView> Session::Impl::read_state(Run& run, long step) {
+  auto view = std::make_shared<StateView>();
+  view->run = run.id;
+  view->step = std::clamp(step, 0l, run.step);
+  at_step(run, view->step, true, [&] {
+    const StepProgram& p = run.program();
+    for (std::size_t i = 0; i < p.slots().size(); ++i) {
+      const SlotInfo& slot = p.slots()[i];
+      // Before the first step there is no gradient and no update, only what the start left behind.
+      const bool of_a_step = slot.role == Role::grad || slot.role == Role::scratch;
+      if (slot.role == Role::metric || (of_a_step && view->step == 0)) continue;
+      SlotValues s{static_cast<SlotId>(i), slot.name, slot.meaning, slot.role, slot.rows, slot.cols, {}};
+      if (std::size_t{slot.rows} * slot.cols <= kShownElements) {
+        s.values.resize(std::size_t{slot.rows} * slot.cols);
+        run.members().read_slot(run.member, s.slot, s.values);
+      }
+      view->slots.push_back(std::move(s));
+    }
+  });
+  return view;
+}
+
+std::uint64_t Session::Impl::hash_of(Run& run) {
+  if (!run.hash) run.hash = hash_member(run.program(), run.members(), run.member);
+  return *run.hash;
+}
+
+Result<std::shared_ptr<const StateView>> Session::state_at(RunId run, long step) {
+  auto r = impl_->find_run(run);
+  if (!r) return r.error();
+  if (step < 0 || step > impl_->head)
+    return bad_input(fmt::format("step {} is not computed; the head is at {}", step, impl_->head));
+  return impl_->read_state(**r, step);
+}
+
+std::uint64_t Session::state_hash_at(RunId run, long step) {
+  Run* r = impl_->find(run);
+  assert(r);
+  std::uint64_t hash = 0;
+  impl_->at_step(*r, step, false, [&] { hash = hash_member(r->program(), r->members(), r->member); });
+  return hash;
+}
+
+std::uint64_t Session::state_hash(RunId run) const {
+  Run* r = impl_->find(run);
+  assert(r);
+  return impl_->hash_of(*r);
+}
+
+std::uint64_t Session::state_hash() const {
+  std::vector<std::uint64_t> hashes;
+  for (const auto& r : impl_->runs) hashes.push_back(impl_->hash_of(*r));
+  return hash_of_hashes(hashes);
+}
+
+std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vector<double>& e1,
+                                        const std::vector<double>& e2, int samples) {
+  Run* r = impl_->find(run);
+  const auto& parameters = r ? r->program().parameters() : std::vector<ParamInfo>{};
+  if (!r || parameter < 0 || parameter >= static_cast<int>(parameters.size()) || samples < 1) return {};
+  const ParamInfo& p = parameters[static_cast<std::size_t>(parameter)];
+  const std::size_t elements = std::size_t{p.rows} * p.cols;
+  if (e1.size() != elements || e2.size() != elements) return {};
+
+  std::vector<double> losses;
+  const auto evaluate = [&] {
+    // The circle has the weight's own norm: where the loss is not scale-invariant that is the one it means.
+    std::vector<double> w(elements);
+    r->members().read_slot(r->member, p.weight, w);
+    double square = 0;
+    for (const double x : w) square += x * x;
+    const double norm = square > 0 && std::isfinite(square) ? std::sqrt(square) : 1.0;
+    std::vector<double> points(elements * static_cast<std::size_t>(samples));
+    for (int k = 0; k < samples; ++k) {
+      const double angle = 2 * std::numbers::pi * k / samples;
+      const double a = norm * std::cos(angle), b = norm * std::sin(angle);
+      double* point = points.data() + elements * static_cast<std::size_t>(k);
+      for (std::size_t i = 0; i < elements; ++i) point[i] = a * e1[i] + b * e2[i];
+    }
+    losses = r->members().evaluate_loss(r->member, parameter, points);
+  };
+  // Alone and scale-invariant, a parameter's loss on a plane does not depend on where it stands.
+  const bool anywhere = parameters.size() == 1 && p.invariance != Invariance::none;
+  impl_->at_step(*r, anywhere ? r->step : impl_->cursor, false, evaluate);
+  return losses;
+}
+
+// ---- frames --------------------------------------------------------------------------------------------------------
+
+void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash) {
+  f.id = run.id;
+  f.label = run.spec.label;
+  f.optimizer_name = run.spec.optimizer.name;
+  f.style = run.style;
+  f.optimizer = run.optimizer;
+  f.program = run.group->program;
+  f.hparams = run.hparams;
+  f.start_hparams = run.start_hparams;
+  f.seed = run.seed;
+  f.diverged = run.diverged;
+  f.diverged_at = run.diverged_at;
+  f.series = run.series.view();
+  f.ghost = run.ghost;
+  f.start = run.start;
+  f.reference = run.reference;
+  f.invariants = run.watch.invariants();
+  f.expected = run.expected;
+  f.state_hash = with_hash ? hash_of(run) : 0;
+}
+
+void Session::Impl::fill(Frame& frame) {
+  std::size_t scalars = 0;
+  for (const auto& r : runs) scalars += persistent_scalars(r->program());
+  const bool with_hash = !frame.playing || scalars <= kHashedWhilePlaying;
+
+  frame.scene = scene;
+  frame.head = head;
+  frame.cursor = cursor;
+  frame.steps = scene->steps;
+  frame.computing = std::any_of(runs.begin(), runs.end(), [this](const auto& r) { return behind(*r); });
+  frame.runs.resize(runs.size());
+  frame.events.clear();
+  std::vector<std::uint64_t> hashes;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    Run& r = *runs[i];
+    fill_run(frame.runs[i], r, with_hash);
+    frame.runs[i].order = static_cast<int>(i);
+    hashes.push_back(frame.runs[i].state_hash);
+    frame.events.insert(frame.events.end(), r.watch.events().begin(), r.watch.events().end());
+    for (const auto& [column, event] : r.edit_events) frame.events.push_back(event);
+  }
+  std::stable_sort(frame.events.begin(), frame.events.end(),
+                   [](const Event& a, const Event& b) { return a.step < b.step; });
+  frame.selected = selected;
+  frame.device = backend->description();
+  frame.device_note = device_note;
+  frame.state_hash = with_hash ? hash_of_hashes(hashes) : 0;
+  frame.memory_bytes = memory_bytes();
+  if (!fault.empty()) {
+    frame.notice = fault;
+    frame.notice_is_error = true;
+  }
+}
+
+void Session::fill(Frame& frame) { impl_->fill(frame); }
+
+} // namespace polarscope

@@ -1,0 +1,45 @@
+// The harness: what it reports, not how fast anything is.
+#include "tests/support/catch.hpp"
+
+#include "engine/bench.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+using namespace polarscope;
+
+TEST_CASE("Every benchmark gives rows with ordered percentiles, as text and as JSON") {
+  BenchOptions quick;
+  quick.blocks = 7;
+  quick.block_seconds = 1e-4;
+  const auto report = run_bench({}, quick);
+  REQUIRE(report.ok());
+  for (const BenchInfo& b : benchmarks()) {
+    const auto of = std::count_if(report->rows.begin(), report->rows.end(), [&](const BenchRow& r) { return r.id == b.id; });
+    INFO(b.id);
+    CHECK(of > 0);
+  }
+  for (const BenchRow& r : report->rows) {
+    INFO(r.id << ' ' << r.name);
+    CHECK(r.median > 0);
+    CHECK(r.p10 <= r.median);
+    CHECK(r.median <= r.p90);
+    CHECK((r.percent < 0) == r.against.empty());
+  }
+  const auto json = nlohmann::json::parse(report->to_json());
+  CHECK(json["rows"].size() == report->rows.size());
+  CHECK(json["idle"] == report->idle());
+  CHECK(report->to_text().find("B14") != std::string::npos);
+}
+
+TEST_CASE("Bench runs only what is asked for and names what it does not know") {
+  BenchOptions quick;
+  quick.block_seconds = 1e-4;
+  const auto report = run_bench({"B14"}, quick);
+  REQUIRE(report.ok());
+  CHECK(std::all_of(report->rows.begin(), report->rows.end(), [](const BenchRow& r) { return r.id == "B14"; }));
+  const auto unknown = run_bench({"B99"});
+  REQUIRE_FALSE(unknown.ok());
+  CHECK(unknown.error().message == "unknown benchmark 'B99'; B0, B1, B4, B14 are known");
+}
