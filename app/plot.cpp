@@ -259,6 +259,24 @@ void draw_cursor(const Frame2& f) {
   }
 }
 
+// Values that the log axis cannot show. Counting reads every sample of the sources that have any, so the number is kept
+// for a moment.
+long count_not_shown(const Frame2& f) {
+  const double now = ImGui::GetTime();
+  const long from = std::lround(f.x.least), to = std::lround(f.x.most);
+  const std::array<double, 3> key{f.x.least, f.x.most, static_cast<double>(f.curves.size())};
+  if (f.cache.not_shown_key == key && now - f.cache.not_shown_at < 4 * kBandSeconds) return f.cache.not_shown;
+  long count = 0;
+  for (const PlotCurve& curve : f.curves)
+    for (const PlotSource& source : curve.sources) {
+      if (source.column < 0 || source.series.empty()) continue;
+      const auto extent = source.series.extent(source.column, from, to);
+      if (extent && extent->min <= 0) count += source.series.count_not_positive(source.column, from, to);
+    }
+  f.cache.not_shown = count, f.cache.not_shown_key = key, f.cache.not_shown_at = now;
+  return count;
+}
+
 // Marker and name at each curve's end, pushed apart, with a leader.
 void draw_end_labels(const Frame2& f, float right_edge) {
   const Palette& c = f.theme.colour();
@@ -288,6 +306,8 @@ void draw_end_labels(const Frame2& f, float right_edge) {
       const std::array<ImVec2, 3> leader{ImVec2{own_end + f.theme.px(2), wanted[k]}, {end + f.theme.px(4), y}, {marker - f.theme.px(7), y}};
       stroke(f.list, leader, with_alpha(c.text3, 0.6f), f.theme.hairline());
     }
+    const ImU32 ground = own_end < f.x.last - 1 ? mix(c.panel, c.bar, 0.65f) : c.panel;
+    f.list->AddRectFilled({marker - f.theme.px(6), y - half}, {marker + name + f.theme.px(11), y + half}, ground);
     draw_marker(f.list, curve.style.marker, {marker, y}, f.theme.px(f.spec.presenting ? 5 : 4.2f), curve_colour(f.theme, curve), c.panel, f.theme.px(1.2f));
     draw_text_aligned(f.list, f.theme, text::kName, {marker + f.theme.px(9), y}, curve.dimmed ? c.text2 : c.text, curve.name, 0, 0.5f);
   }
@@ -403,11 +423,13 @@ void trace_curve(const PlotSource& source, const PlotAxis& x, const PlotAxis& y,
         add(static_cast<double>(m.first_step), m.first);
         continue;
       }
+      // extremes inside the bucket stand in its middle; where they are its ends, the ends alone keep slopes smooth
       const double middle = 0.5 * static_cast<double>(m.first_step + m.last_step);
+      const double low = std::min(m.first, m.last), high = std::max(m.first, m.last);
       const bool rising = m.first <= m.last;
       add(static_cast<double>(m.first_step), m.first);
-      add(middle, rising ? m.min : m.max);
-      add(middle, rising ? m.max : m.min);
+      for (bool least : {rising, !rising})
+        if (least ? m.min < low : m.max > high) add(middle, least ? m.min : m.max);
       add(static_cast<double>(m.last_step), m.last);
     }
   }
@@ -451,7 +473,7 @@ void draw_axes(ImDrawList* list, const Theme& theme, const PlotAxis& x, const Pl
     draw_text_aligned(list, theme, text::kTick, {x.first - theme.px(7), std::round(at)}, c.text3, tick.words, 1, 0.5f);
   }
   float taken = -1e9f;
-  const int x_ticks = std::clamp(static_cast<int>((x.last - x.first) / theme.px(72)), 2, 6);
+  const int x_ticks = std::clamp(static_cast<int>((x.last - x.first) / theme.px(68)) + 1, 2, 7);
   for (const PlotTick& tick : axis_ticks(x, x_ticks)) {
     const std::string words = step_axis ? format_count(std::lround(tick.value)) : tick.words;
     const float half = measure(theme, text::kTick, words).x * 0.5f, at = x.pixel(tick.value);
@@ -497,11 +519,7 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
   draw_cursor(f);
   list->PopClipRect();
   draw_end_labels(f, max.x - theme.px(6));
-  if (spec.log_y)
-    for (const PlotCurve& curve : curves)
-      for (const PlotSource& source : curve.sources)
-        if (source.column >= 0 && !source.series.empty())
-          result.not_shown += source.series.count_not_positive(source.column, std::lround(f.x.least), std::lround(f.x.most));
+  if (spec.log_y) result.not_shown = count_not_shown(f);
   if (result.not_shown > 0)
     draw_text_aligned(list, theme, text::kLabel, {f.x.last - theme.px(4), f.y.first - theme.px(9)}, theme.colour().warning,
                       format_count(result.not_shown) + (result.not_shown == 1 ? " value" : " values") + " not above 0, not shown", 1, 0.5f);

@@ -7,6 +7,7 @@
 #include "app/widgets.hpp"
 #include "engine/series.hpp"
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -70,6 +71,9 @@ struct PlotCache {
     double made_at = -1; // seconds of ImGui's clock
   };
   std::map<std::size_t, Band> bands; // by position of the curve
+  std::array<double, 3> not_shown_key{};
+  double not_shown_at = -1;
+  long not_shown = 0;
 };
 
 struct PlotResult {

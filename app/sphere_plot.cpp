@@ -51,43 +51,33 @@ struct Scene3 {
     // light from the upper left, gentle, so that the shade still reads as loss
     const float light = std::clamp(-0.45f * normal[0] + 0.55f * normal[1] + 0.70f * normal[2], 0.0f, 1.0f);
     const ImU32 base = c.field(level);
-    return c.dark ? mix(c.bar, base, 0.55f + 0.5f * light) : mix(mix(base, c.ridge, 0.6f), base, 0.35f + 0.75f * light);
+    return c.dark ? mix(c.bar, mix(base, c.grid, 0.05f * light), 0.55f + 0.55f * light) : mix(mix(base, c.ridge, 0.6f), base, 0.35f + 0.75f * light);
   }
 };
 
 // ---- surface ----------------------------------------------------------------------------------------------------
 
-void paint_half(const Scene3& s, const std::vector<float>& levels, bool front) {
+void paint_half(const Scene3& s, const std::vector<float>& levels, bool front, MeshCache& mesh) {
   const Palette& c = s.theme.colour();
-  const ImVec2 uv = ImGui::GetFontTexUvWhitePixel();
-  const int count = (kMeshRows + 1) * (kMeshCols + 1);
   static thread_local std::vector<Point3> seen;
-  seen.resize(static_cast<std::size_t>(count));
-  s.list->PrimReserve(0, count);
-  const unsigned base = s.list->_VtxCurrentIdx;
-  for (int row = 0, i = 0; row <= kMeshRows; ++row)
-    for (int col = 0; col <= kMeshCols; ++col, ++i) {
+  seen.clear();
+  for (int row = 0; row <= kMeshRows; ++row)
+    for (int col = 0; col <= kMeshCols; ++col) {
       const Point3 p = s.turn(grid_direction(row, col));
-      seen[static_cast<std::size_t>(i)] = p;
-      ImU32 colour = s.ground(levels.empty() ? 0.5f : levels[static_cast<std::size_t>(i)], p);
-      colour = front ? with_alpha(colour, 0.8f) : mix(colour, c.panel, 0.55f);
+      ImU32 colour = s.ground(levels.empty() ? 0.5f : levels[seen.size()], p);
+      colour = front ? with_alpha(colour, 0.85f) : mix(colour, c.panel, 0.55f);
       // pushed to the limb rather than cut by it: half-visible cells would leave a ragged edge
       const float r = std::hypot(p[0], p[1]);
-      const bool beyond = front ? p[2] < 0 : p[2] > 0;
-      const float k = beyond && r > 0 ? 1 / r : 1;
-      s.list->PrimWriteVtx(s.at({p[0] * k, p[1] * k, 0}), uv, colour);
+      const float k = (front ? p[2] < 0 : p[2] > 0) && r > 0 ? 1 / r : 1;
+      mesh.vertex(s.at({p[0] * k, p[1] * k, 0}), colour);
+      seen.push_back(p);
     }
-  static thread_local std::vector<unsigned> indices;
-  indices.clear();
   const auto visible = [&](unsigned i) { return front ? seen[i][2] >= 0 : seen[i][2] <= 0; };
   for (unsigned row = 0; row < kMeshRows; ++row)
     for (unsigned col = 0; col < kMeshCols; ++col) {
       const unsigned a = row * (kMeshCols + 1) + col, b = a + 1, d = a + kMeshCols + 1, e = d + 1;
-      if (visible(a) || visible(b) || visible(d) || visible(e))
-        for (unsigned v : {a, b, e, a, e, d}) indices.push_back(base + v);
+      if (visible(a) || visible(b) || visible(d) || visible(e)) mesh.quad(a, b, e, d);
     }
-  s.list->PrimReserve(static_cast<int>(indices.size()), 0);
-  for (unsigned v : indices) s.list->PrimWriteIdx(v);
 }
 
 // Lines of the sphere at one side of the limb.
@@ -330,13 +320,13 @@ bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& pictu
     for (const Point3& p : trail.point) reach = std::max(reach, length(p) / picture.unit);
   const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) - theme.px(16);
   const Scene3 s{list, theme, picture, Turn(view), {std::round((area.min.x + area.max.x) * 0.5f), std::round((area.min.y + area.max.y) * 0.5f)},
-                 std::max(theme.px(12), std::min(kUnitShare * room, room / reach))};
+                 std::max(theme.px(12), std::min(kUnitShare * room, 0.94f * room / reach))};
   if (!picture.field.empty() && view.levels_of != picture.field.generation) {
     view.levels.clear();
     for (int row = 0; row <= kMeshRows; ++row)
       for (int col = 0; col <= kMeshCols; ++col) view.levels.push_back(picture.field.level(grid_direction(row, col)));
     make_contours(picture.field, view.contours);
-    view.levels_of = view.contours_of = picture.field.generation;
+    view.levels_of = picture.field.generation;
   } else if (picture.field.empty()) {
     view.levels.clear(), view.contours.clear(), view.levels_of = 0;
   }
@@ -348,7 +338,11 @@ bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& pictu
     if (trail.selected) shell = &trail;
   if (shell) draw_shell(s, *shell, obstacles);
   for (bool front : {false, true}) {
-    paint_half(s, view.levels, front);
+    MeshCache& mesh = front ? view.front : view.back;
+    const std::array<double, 7> key{view.yaw, view.pitch, s.centre.x, s.centre.y, s.pixels, static_cast<double>(picture.field.generation),
+                                    static_cast<double>(theme_key(theme))};
+    if (mesh.stale(key)) paint_half(s, view.levels, front, mesh);
+    mesh.append(list);
     draw_graticule(s, front);
     for (const auto& chain : view.contours) stroke_side(s, chain, front, with_alpha(c.grid, front ? (c.dark ? 0.17f : 0.20f) : 0.05f));
     if (front) list->AddCircle(s.centre, s.pixels, with_alpha(c.grid, c.dark ? 0.42f : 0.5f), 180, std::max(1.3f, theme.stroke(1.2f)));

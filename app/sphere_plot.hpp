@@ -44,8 +44,8 @@ struct SphereView {
   std::vector<int> label_slots;
   // contours of the loss every tenth of its range, as chains of unit vectors
   std::vector<std::vector<Point3>> contours;
-  std::uint64_t contours_of = 0;
   std::vector<float> levels; // of the drawing mesh's corners
+  MeshCache back, front;     // the painted halves, kept until turned
   std::uint64_t levels_of = 0;
 };
 

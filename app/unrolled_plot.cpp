@@ -15,8 +15,10 @@ constexpr float kPi = std::numbers::pi_v<float>;
 struct Sheet {
   PlotAxis x, y;      // degrees travelled; norm, log
   float zero = 0;     // angle of the start direction, radians
+  float sign = 1;     // paths turn to the right
   float strip_top = 0, strip_bottom = 0;
-  float degrees(float angle) const { return (angle - zero) * 180 / kPi; }
+  float degrees(float angle) const { return sign * (angle - zero) * 180 / kPi; }
+  float angle(float pixel) const { return zero + sign * static_cast<float>(x.value(pixel)) * kPi / 180; }
   ImVec2 at(float angle, float radius) const { return {x.pixel(degrees(angle)), y.pixel(radius)}; }
 };
 
@@ -26,7 +28,11 @@ Sheet make_sheet(const Theme& theme, const Box& area, const PlanePicture& pictur
   for (const PlaneTrail& trail : picture.trails)
     if (trail.selected) first = &trail;
   sheet.zero = first->angle.empty() ? 0 : first->angle.front();
-  float least = 0, most = 0;
+  float least = 0, most = 0, travelled = 0;
+  for (const PlaneTrail& trail : picture.trails)
+    if (!trail.angle.empty())
+      if (const float way = trail.angle.back() - sheet.zero; std::abs(way) > std::abs(travelled)) travelled = way;
+  sheet.sign = travelled < -0.1f ? -1.0f : 1.0f;
   for (const PlaneTrail& trail : picture.trails)
     for (float angle : trail.angle) least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
   // growing in steps of 30° on the side where the paths go, so that the sheet does not creep
@@ -47,7 +53,7 @@ void build_field(const Theme& theme, const Sheet& sheet, const PlaneField& field
   const float tall = sheet.strip_bottom - sheet.strip_top;
   for (int i = 0; i <= columns; ++i) {
     const float px = sheet.x.first + (sheet.x.last - sheet.x.first) * static_cast<float>(i) / static_cast<float>(columns);
-    const float level = field.level(sheet.zero + static_cast<float>(sheet.x.value(px)) * kPi / 180);
+    const float level = field.level(sheet.angle(px));
     const ImU32 shade = theme.colour().field(level), ink = with_alpha(rim, std::lerp(0.10f, 0.36f, level));
     const unsigned v = mesh.vertex({px, sheet.y.last}, shade);
     mesh.vertex({px, sheet.y.first}, shade);
@@ -62,14 +68,14 @@ void build_field(const Theme& theme, const Sheet& sheet, const PlaneField& field
 void draw_ground(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlaneField& field, UnrolledView& view) {
   const Palette& c = theme.colour();
   if (!field.empty()) {
-    const std::array<double, 10> key{sheet.x.least, sheet.x.most, sheet.x.first, sheet.x.last, sheet.y.first, sheet.strip_top,
+    const std::array<double, 11> key{sheet.sign, sheet.x.least, sheet.x.most, sheet.x.first, sheet.x.last, sheet.y.first, sheet.strip_top,
                                      sheet.zero, sheet.strip_bottom, static_cast<double>(field.generation), static_cast<double>(theme_key(theme))};
     if (view.field.stale(key)) build_field(theme, sheet, field, view.field);
     view.field.append(list);
     static thread_local std::vector<ImVec2> edge;
     edge.clear();
     for (float px = sheet.x.first; px <= sheet.x.last; px += 3) {
-      const float level = field.level(sheet.zero + static_cast<float>(sheet.x.value(px)) * kPi / 180);
+      const float level = field.level(sheet.angle(px));
       edge.push_back({px, sheet.strip_bottom - (sheet.strip_bottom - sheet.strip_top) * level});
     }
     stroke(list, edge, with_alpha(c.grid, 0.62f), theme.stroke(1.25f));

@@ -1,0 +1,520 @@
+// The drawing library on the null back end: layout of labels, decimation, hit areas, and that everything draws at every
+// theme and scale.
+#include "app/norm_plot.hpp"
+#include "app/plot.hpp"
+#include "app/polar_plot.hpp"
+#include "app/sphere_plot.hpp"
+#include "app/unrolled_plot.hpp"
+#include "app/widgets.hpp"
+#include "app/window.hpp"
+#include "engine/program.hpp"
+
+#include "tests/support/catch.hpp"
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <numbers>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace polarscope;
+
+namespace {
+
+constexpr float kPi = std::numbers::pi_v<float>;
+
+// A window without OpenGL and one full-size ImGui window in it.
+class Canvas {
+public:
+  explicit Canvas(ThemeName name = ThemeName::dark, float scale = 1, int width = 900, int height = 700) {
+    WindowOptions options;
+    options.width = width, options.height = height, options.scale = scale;
+    options.apply_theme = [this, name](float s) {
+      if (!fonts_.regular) fonts_ = load_fonts();
+      auto theme = Theme::make(name, s, fonts_);
+      REQUIRE(theme.ok());
+      theme_ = std::make_unique<Theme>(*theme);
+      theme_->apply();
+    };
+    auto window = Window::open(WindowKind::null, options);
+    REQUIRE(window.ok());
+    window_ = std::move(*window);
+  }
+  const Theme& theme() const { return *theme_; }
+  Box area() const { return {{0, 0}, {static_cast<float>(window_->width()), static_cast<float>(window_->height())}}; }
+
+  // One frame; returns the number of vertices drawn.
+  int frame(const std::function<void()>& draw) {
+    window_->begin_frame();
+    theme_->begin_frame();
+    ImGui::SetNextWindowPos({0, 0});
+    ImGui::SetNextWindowSize(ImGui::GetIO().DisplaySize);
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0, 0});
+    ImGui::Begin("canvas", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoNavInputs);
+    ImGui::PopStyleVar();
+    draw();
+    ImGui::End();
+    window_->end_frame();
+    return ImGui::GetDrawData()->TotalVtxCount;
+  }
+
+private:
+  Fonts fonts_;
+  std::unique_ptr<Theme> theme_;
+  std::unique_ptr<Window> window_;
+};
+
+PlanePicture two_runs(const Theme& theme) {
+  PlanePicture picture;
+  picture.radius_least = 1, picture.radius_most = 4;
+  for (int k = 0; k < 2; ++k) {
+    PlaneTrail trail;
+    trail.style = theme.run(k);
+    trail.short_name = std::string(1, static_cast<char>('A' + k));
+    trail.name = trail.short_name + "  SGD";
+    trail.selected = k == 1;
+    for (int i = 0; i <= 100; ++i) {
+      trail.step.push_back(i);
+      trail.angle.push_back(-2.35f - 0.012f * static_cast<float>(i) / static_cast<float>(k + 1));
+      trail.radius.push_back(k == 0 ? 1.0f + 0.004f * static_cast<float>(i) : 4.0f);
+    }
+    trail.ghost_angle = {-2.35f, -2.5f}, trail.ghost_radius = {2, 2.1f};
+    picture.trails.push_back(trail);
+  }
+  for (int i = 0; i < 720; ++i) picture.field.loss.push_back(0.5f - 0.5f * std::cos(2 * 2 * kPi * static_cast<float>(i) / 720));
+  picture.field.generation = 1;
+  set_field_range(picture.field);
+  picture.update = PlaneUpdate{1, 0.01f, -0.03f, 0.1f, 0.4f};
+  picture.share = 0.21;
+  return picture;
+}
+
+// One metric column with the given values, one row per step.
+std::pair<std::shared_ptr<const StepProgram>, SeriesView> make_series(const std::vector<std::vector<double>>& columns) {
+  ProgramBuilder build(Precision::f64);
+  build.metric("loss", -1, static_cast<int>(columns.size()), 1);
+  auto program = build.finish();
+  RunSeries series(program, std::size_t{1} << 28);
+  std::vector<double> records(columns.front().size() * program->record_size());
+  for (std::size_t row = 0; row < columns.front().size(); ++row)
+    for (std::size_t c = 0; c < columns.size(); ++c) records[row * program->record_size() + c] = columns[c][row];
+  series.append(std::as_bytes(std::span<const double>(records)));
+  return {program, series.view()};
+}
+
+std::vector<double> noisy(std::size_t rows, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::normal_distribution<double> normal;
+  std::vector<double> values(rows);
+  for (double& v : values) v = 1 + 0.1 * normal(engine);
+  return values;
+}
+
+} // namespace
+
+TEST_CASE("placed labels never overlap, leave the area or cover obstacles") {
+  std::mt19937 engine(4);
+  std::uniform_real_distribution<float> where(0, 500), size(20, 120);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<LabelRequest> requests;
+    std::vector<Box> obstacles;
+    for (int i = 0; i < 14; ++i) {
+      const ImVec2 anchor{where(engine), where(engine)};
+      requests.push_back({anchor, {size(engine), 28}, 12, i % 3 == 0 ? 5 : -1});
+      obstacles.push_back({{anchor.x - 6, anchor.y - 6}, {anchor.x + 6, anchor.y + 6}});
+    }
+    const Box area{{0, 0}, {500, 500}};
+    const auto placed = place_labels(requests, area, obstacles, 2);
+    int shown = 0;
+    for (std::size_t i = 0; i < placed.size(); ++i) {
+      if (placed[i].slot < 0) continue;
+      ++shown;
+      const Box& box = placed[i].box;
+      REQUIRE(box.min.x >= 0);
+      REQUIRE(box.max.x <= 500);
+      REQUIRE(box.min.y >= 0);
+      REQUIRE(box.max.y <= 500);
+      for (std::size_t j = 0; j < i; ++j)
+        if (placed[j].slot >= 0) REQUIRE_FALSE(overlap(box, placed[j].box));
+      for (const Box& obstacle : obstacles) REQUIRE_FALSE(overlap(box, obstacle));
+    }
+    REQUIRE(shown >= 10);
+  }
+}
+
+TEST_CASE("a label stays where it was while that place is free") {
+  const Box area{{0, 0}, {400, 400}};
+  std::vector<LabelRequest> requests{{{200, 200}, {50, 20}, 12, 7}};
+  CHECK(place_labels(requests, area, {}, 2).front().slot == 7);
+  const Box in_the_way = place_labels(requests, area, {}, 2).front().box;
+  CHECK(place_labels(requests, area, std::vector<Box>{in_the_way}, 2).front().slot != 7);
+}
+
+TEST_CASE("end labels are spread without overlap and in order") {
+  std::mt19937 engine(9);
+  std::uniform_real_distribution<float> where(-50, 250);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> wanted(static_cast<std::size_t>(1 + round % 12));
+    for (float& w : wanted) w = where(engine);
+    const auto placed = spread_labels(wanted, 15, 8, 192);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      REQUIRE(placed[i] >= 8 - 1e-3f);
+      REQUIRE(placed[i] <= 192 + 1e-3f);
+      for (std::size_t j = 0; j < i; ++j) {
+        REQUIRE(std::abs(placed[i] - placed[j]) >= 15 - 1e-3f);
+        if (wanted[i] != wanted[j]) REQUIRE((wanted[i] < wanted[j]) == (placed[i] < placed[j]));
+      }
+    }
+  }
+  CHECK(spread_labels(std::vector<float>{40, 100}, 15, 0, 200) == std::vector<float>{40, 100});
+  const auto crowded = spread_labels(std::vector<float>{1, 2, 3, 4}, 15, 0, 30);
+  CHECK_FALSE(std::isnan(crowded[2]));
+  CHECK(std::isnan(crowded[3])); // three fit, the last asked for gives way
+}
+
+TEST_CASE("a decimated curve keeps every spike and at most two points per pixel") {
+  auto values = noisy(100000, 2);
+  values[61803] = 9; // one step
+  values[31415] = -5;
+  const auto [program, view] = make_series({values});
+  const PlotAxis y{-6, 10, 400, 0, false};
+  for (bool log : {false, true}) {
+    const PlotAxis x{log ? 1.0 : 0.0, 99999, 0, 500, log};
+    std::vector<ImVec2> points;
+    trace_curve({view, 0}, x, y, points);
+    REQUIRE(points.size() > 300);
+    CHECK(points.size() <= 2 * 500 + 60);
+    float least = 1e9f, most = -1e9f;
+    for (const ImVec2& p : points) least = std::min(least, p.y), most = std::max(most, p.y);
+    CHECK(least == Approx(y.pixel(9)));
+    CHECK(most == Approx(y.pixel(-5)));
+    for (std::size_t i = 1; i < points.size(); ++i) REQUIRE(points[i].x >= points[i - 1].x);
+  }
+}
+
+TEST_CASE("few samples are drawn exactly where they are") {
+  const auto [program, view] = make_series({{NAN, 1, 4, 9, 16}});
+  const PlotAxis x{0, 4, 0, 400, false}, y{0, 20, 200, 0, false};
+  std::vector<ImVec2> points;
+  trace_curve({view, 0}, x, y, points);
+  REQUIRE(points.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(points[i].x == Approx(100 * static_cast<float>(i + 1)));
+    CHECK(points[i].y == Approx(200 - 10 * static_cast<float>((i + 1) * (i + 1))));
+  }
+}
+
+TEST_CASE("axes map values to pixels and back, with round ticks") {
+  for (bool log : {false, true}) {
+    const PlotAxis axis{0.02, 30, 300, 10, log};
+    for (double v : {0.02, 0.5, 7.0, 30.0}) CHECK(axis.value(axis.pixel(v)) == Approx(v).epsilon(1e-4));
+    const auto ticks = axis_ticks(axis, 5);
+    CHECK(ticks.size() >= 3);
+    CHECK(ticks.size() <= 5);
+  }
+  std::vector<std::string> words;
+  for (const PlotTick& tick : axis_ticks({0, 2000, 0, 360, false}, 6)) words.push_back(tick.words);
+  CHECK(words == std::vector<std::string>{"0", "500", "1,000", "1,500", "2,000"});
+}
+
+TEST_CASE("wells of the loss field are found with their depth") {
+  PlaneField field;
+  for (int i = 0; i < 720; ++i) {
+    const float a = 2 * kPi * static_cast<float>(i) / 720;
+    field.loss.push_back(1 - 0.6f * std::exp(-8 * (1 - std::cos(a - 1))) - 0.3f * std::exp(-8 * (1 - std::cos(a - 4))) +
+                         0.001f * std::cos(60 * a));
+  }
+  set_field_range(field);
+  const auto wells = find_wells(field, 4);
+  REQUIRE(wells.size() == 2);
+  CHECK(wells[0].angle == Approx(1).margin(0.06));
+  CHECK(wells[0].loss == Approx(0.4).margin(0.01));
+  CHECK(wells[1].angle == Approx(4).margin(0.06));
+  CHECK(field.level(wells[0].angle) == Approx(0).margin(1e-3));
+  CHECK(field.level(wells[0].angle - 2 * kPi) == Approx(0).margin(1e-3));
+}
+
+TEST_CASE("radius and pixels of the polar view are inverse, rings are round numbers") {
+  Canvas canvas;
+  PolarOptions options;
+  for (bool log : {false, true}) {
+    options.log = log;
+    const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), 0.9f, 4.2f, options);
+    for (float r : {0.9f, 2.0f, 4.2f}) CHECK(scale.radius(scale.pixels(r)) == Approx(r).epsilon(1e-4));
+    CHECK(scale.pixels(4.2f) < scale.outer);
+    CHECK(scale.pixels(0.9f) > 0);
+  }
+  options.log = false;
+  CHECK(polar_scale(canvas.theme(), canvas.area(), 1, 4.2f, options).most == Approx(5));
+}
+
+TEST_CASE("a start handle is hit, dragged and released with the position under the pointer") {
+  Canvas canvas;
+  const PlanePicture picture = two_runs(canvas.theme());
+  PolarView view;
+  PolarOptions options;
+  PolarResult result;
+  std::vector<StartDrag> drags;
+  const auto draw = [&] {
+    result = draw_polar(canvas.theme(), canvas.area(), picture, options, view);
+    if (result.drag) drags.push_back(*result.drag);
+  };
+  const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, options);
+  const auto mouse = [&](ImVec2 at) { ImGui::GetIO().AddMousePosEvent(at.x, at.y); };
+  canvas.frame(draw);
+  const ImVec2 handle = scale.at(-2.35f, 4);
+  mouse({handle.x + 3, handle.y - 2}); // not exactly on it: the grab keeps its offset
+  canvas.frame(draw);
+  ImGui::GetIO().AddMouseButtonEvent(0, true);
+  canvas.frame(draw);
+  CHECK(drags.empty()); // pressing alone moves nothing
+  const ImVec2 to = scale.at(1.0f, 2.5f);
+  mouse({to.x + 3, to.y - 2});
+  canvas.frame(draw);
+  REQUIRE(drags.size() == 1);
+  CHECK(drags.back().trail == 1);
+  CHECK(drags.back().angle == Approx(1).margin(1e-3));
+  CHECK(drags.back().radius == Approx(2.5).epsilon(1e-3));
+  CHECK_FALSE(drags.back().released);
+  ImGui::GetIO().AddMouseButtonEvent(0, false);
+  canvas.frame(draw);
+  REQUIRE(drags.size() == 2);
+  CHECK(drags.back().released);
+  CHECK(drags.back().radius == Approx(2.5).epsilon(1e-3));
+  canvas.frame(draw);
+  CHECK(drags.size() == 2);
+  // a click without motion is no drag
+  mouse(handle);
+  canvas.frame(draw);
+  ImGui::GetIO().AddMouseButtonEvent(0, true);
+  canvas.frame(draw);
+  ImGui::GetIO().AddMouseButtonEvent(0, false);
+  canvas.frame(draw);
+  CHECK(drags.size() == 2);
+}
+
+TEST_CASE("the pointer finds the nearest point of a trail") {
+  Canvas canvas;
+  const PlanePicture picture = two_runs(canvas.theme());
+  PolarView view;
+  PolarResult result;
+  const auto draw = [&] { result = draw_polar(canvas.theme(), canvas.area(), picture, {}, view); };
+  const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, {});
+  const ImVec2 at = scale.at(picture.trails[1].angle[60], 4);
+  ImGui::GetIO().AddMousePosEvent(at.x + 1, at.y);
+  for (int i = 0; i < 3; ++i) canvas.frame(draw);
+  CHECK(result.hovered == 1);
+  CHECK(std::abs(result.hovered_step - 60) <= 1);
+}
+
+TEST_CASE("field and sphere meshes are kept until something changes") {
+  Canvas canvas;
+  PlanePicture picture = two_runs(canvas.theme());
+  MeshCache mesh;
+  const std::array<double, 2> a{1, 2}, b{1, 3};
+  CHECK(mesh.stale(a));
+  CHECK_FALSE(mesh.stale(a));
+  CHECK(mesh.stale(b));
+  PolarView view;
+  canvas.frame([&] { draw_polar(canvas.theme(), canvas.area(), picture, {}, view); });
+  CHECK(view.field.vertices() > 720);
+}
+
+TEST_CASE("the exact stored sample is found and values that a log axis cannot show are counted") {
+  Canvas canvas(ThemeName::dark, 1, 500, 300);
+  auto values = noisy(501, 5);
+  values[100] = -1, values[200] = 0;
+  const auto [program, view] = make_series({values});
+  PlotCurve curve;
+  curve.style = canvas.theme().run(0);
+  curve.name = "A";
+  curve.sources = {{view, 0}};
+  PlotSpec spec;
+  spec.id = "##loss";
+  spec.title = "Loss";
+  spec.log_y = true;
+  PlotShared shared;
+  shared.to = 500, shared.steps = 500, shared.head = 500, shared.cursor = 250;
+  PlotCache cache;
+  PlotResult result;
+  const auto draw = [&] {
+    result = draw_plot(canvas.theme(), {0, 0}, {500, 300}, spec, std::span<const PlotCurve>(&curve, 1), shared, cache);
+  };
+  canvas.frame(draw);
+  CHECK(result.not_shown == 2);
+  CHECK_FALSE(result.range);
+  ImGui::GetIO().AddMousePosEvent(260, 150);
+  canvas.frame(draw);
+  canvas.frame(draw);
+  REQUIRE(result.hovered == 0);
+  REQUIRE(result.hover_step);
+  CHECK(result.focused);
+  ImGui::GetIO().AddMouseButtonEvent(0, true);
+  canvas.frame(draw);
+  ImGui::GetIO().AddMouseButtonEvent(0, false);
+  canvas.frame(draw);
+  REQUIRE(result.copied);
+  CHECK(*result.copied == values[static_cast<std::size_t>(*result.hover_step)]);
+}
+
+TEST_CASE("the wheel zooms the shared range around the pointer and a double click resets it") {
+  Canvas canvas(ThemeName::dark, 1, 500, 300);
+  const auto [program, view] = make_series({noisy(501, 5)});
+  PlotCurve curve;
+  curve.style = canvas.theme().run(0);
+  curve.sources = {{view, 0}};
+  PlotSpec spec;
+  spec.id = "##zoom";
+  PlotShared shared;
+  shared.to = 500, shared.steps = 500, shared.head = 500;
+  PlotCache cache;
+  bool reset = false;
+  const auto draw = [&] {
+    const auto result = draw_plot(canvas.theme(), {0, 0}, {500, 300}, spec, std::span<const PlotCurve>(&curve, 1), shared, cache);
+    if (result.range) shared.from = result.range->first, shared.to = result.range->second;
+    reset |= result.reset_range;
+  };
+  ImGui::GetIO().AddMousePosEvent(260, 150);
+  for (int i = 0; i < 3; ++i) canvas.frame(draw);
+  ImGui::GetIO().AddMouseWheelEvent(0, 3);
+  for (int i = 0; i < 3; ++i) canvas.frame(draw);
+  CHECK(shared.from > 1);
+  CHECK(shared.to < 499);
+  for (bool down : {true, false, true, false}) {
+    ImGui::GetIO().AddMouseButtonEvent(0, down);
+    canvas.frame(draw);
+  }
+  CHECK(reset);
+}
+
+TEST_CASE("the slope of turning against norm is a power law's exponent") {
+  std::vector<double> norm, turning;
+  for (int i = 0; i <= 4000; ++i) {
+    norm.push_back(std::pow(1 + 0.01 * i, 0.25));
+    turning.push_back(0.1 * std::pow(norm.back(), -2));
+  }
+  const auto [program, view] = make_series({norm, turning});
+  NormCache::Path path;
+  smoothed_path({view, 0}, {view, 1}, 4000, 1, path);
+  REQUIRE(path.step.size() > 100);
+  for (std::size_t i = 5; i < path.step.size(); i += 40) {
+    const auto slope = local_slope(path, i);
+    REQUIRE(slope);
+    CHECK(*slope == Approx(-2).epsilon(1e-3));
+  }
+  NormCache::Path still;
+  const auto [other, constant] = make_series({std::vector<double>(200, 3.0), noisy(200, 1)});
+  smoothed_path({constant, 0}, {constant, 1}, 199, 10, still);
+  CHECK_FALSE(local_slope(still, still.step.size() / 2));
+}
+
+TEST_CASE("widgets answer to the mouse") {
+  Canvas canvas;
+  bool on = false;
+  int chosen = 0, clicks = 0;
+  double value = 0.01;
+  const char* words[] = {"from here", "from step 0"};
+  ImVec2 button_at, toggle_at, switch_at;
+  const auto centre = [] {
+    const ImVec2 a = ImGui::GetItemRectMin(), b = ImGui::GetItemRectMax();
+    return ImVec2{(a.x + b.x) * 0.5f, (a.y + b.y) * 0.5f};
+  };
+  const auto draw = [&] {
+    ImGui::SetCursorScreenPos({20, 20});
+    clicks += button(canvas.theme(), "Fork");
+    button_at = centre();
+    toggle(canvas.theme(), "log y", &on);
+    toggle_at = centre();
+    CHECK(ImGui::GetItemRectSize().y >= 24); // hit area, though drawn smaller
+    segmented(canvas.theme(), "edits", words, &chosen);
+    switch_at = {ImGui::GetItemRectMax().x - 8, centre().y};
+    SliderSpec spec{"lr", 1e-4, 1, true};
+    spec.default_mark = 0.02, spec.differs = true;
+    slider(canvas.theme(), spec, &value, 280);
+  };
+  const auto click = [&](ImVec2 at) {
+    ImGui::GetIO().AddMousePosEvent(at.x, at.y);
+    canvas.frame(draw);
+    for (bool down : {true, false}) {
+      ImGui::GetIO().AddMouseButtonEvent(0, down);
+      canvas.frame(draw);
+    }
+  };
+  canvas.frame(draw);
+  click(button_at);
+  CHECK(clicks == 1);
+  click({toggle_at.x, toggle_at.y + 11});
+  CHECK(on);
+  click(switch_at);
+  CHECK(chosen == 1);
+  CHECK(value == 0.01);
+}
+
+TEST_CASE("everything draws in every theme and scale") {
+  std::vector<std::vector<double>> columns;
+  for (unsigned k = 0; k < 8; ++k) columns.push_back(noisy(400, k));
+  const auto [program, view] = make_series(columns);
+  for (ThemeName name : {ThemeName::dark, ThemeName::light, ThemeName::projector})
+    for (float scale : {0.75f, 1.0f, 2.0f, 3.0f}) {
+      Canvas canvas(name, scale);
+      const Theme& theme = canvas.theme();
+      const PlanePicture picture = two_runs(theme);
+      SpherePicture sphere;
+      sphere.field.rows = 9, sphere.field.cols = 16, sphere.field.generation = 1;
+      for (int i = 0; i < 9 * 16; ++i) sphere.field.loss.push_back(std::cos(0.3f * static_cast<float>(i)));
+      set_field_range(sphere.field);
+      sphere.trails.push_back({theme.run(0), "A", "A", true, false, {0, 1, 2}, {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
+      std::vector<PlotCurve> curves(2);
+      for (int c = 0; c < 8; ++c) curves[0].sources.push_back({view, c});
+      curves[1].sources = {{view, 0}}, curves[1].ghost = PlotSource{view, 1}, curves[1].name = "B", curves[0].name = "A";
+      std::vector<Sample> expected{{1, 1.0}, {200, 1.1}, {399, 1.2}};
+      PlotSpec spec;
+      spec.id = "##all";
+      spec.expected.push_back({theme.run(1), expected, "dotted: B expected"});
+      spec.targets.push_back({1.0, "target 1"});
+      PlotShared shared{0, 600, true, 200, 399, 600, 100};
+      PolarView polar;
+      UnrolledView unrolled;
+      SphereView ball;
+      PlotCache cache;
+      NormCache norms;
+      const NormCurve against{theme.run(0), "A", true, false, {view, 0}, {view, 1}};
+      const Box area = canvas.area();
+      const ImVec2 half{area.max.x * 0.5f, area.max.y * 0.5f};
+      int vertices = 0;
+      for (int frame = 0; frame < 2; ++frame)
+        vertices = canvas.frame([&] {
+          draw_polar(theme, {{0, 0}, half}, picture, {}, polar);
+          draw_unrolled(theme, {{half.x, 0}, {area.max.x, half.y}}, picture, true, unrolled);
+          draw_sphere(theme, {{0, half.y}, {half.x, area.max.y}}, sphere, true, ball);
+          draw_plot(theme, half, {area.max.x, area.max.y - 40}, spec, curves, shared, cache);
+          NormSpec against_spec;
+          against_spec.id = "##norm";
+          draw_norm_plot(theme, half, area.max, against_spec, std::span<const NormCurve>(&against, 1), shared, norms);
+        });
+      CHECK(vertices > 5000);
+    }
+}
+
+TEST_CASE("nothing to draw is said in words, not asserted") {
+  Canvas canvas;
+  const PlanePicture picture;
+  PolarView polar;
+  UnrolledView unrolled;
+  SphereView ball;
+  PlotCache cache;
+  NormCache norms;
+  canvas.frame([&] {
+    draw_polar(canvas.theme(), canvas.area(), picture, {}, polar);
+    draw_unrolled(canvas.theme(), canvas.area(), picture, true, unrolled);
+    draw_sphere(canvas.theme(), canvas.area(), {}, true, ball);
+    PlotSpec spec;
+    spec.id = "##empty";
+    draw_plot(canvas.theme(), {0, 0}, {300, 200}, spec, {}, {}, cache);
+    NormSpec against;
+    against.id = "##norm";
+    draw_norm_plot(canvas.theme(), {0, 0}, {300, 200}, against, {}, {}, norms);
+  });
+}
