@@ -69,7 +69,7 @@ const std::vector<Case> kCases = {
     {10, "optimizer = \"muom\"", "s.toml:10:13: unknown optimizer 'muom'; did you mean 'muon'?"},
     {14, "optimizer.geometry = \"orthogonalize\"", "s.toml:14:22: unknown geometry 'orthogonalize'; did you mean 'orthogonalise'?"},
     {14, "optimizer = { base = \"muon\", geometry = { ns_coefficients = \"quintc\" } }",
-     "s.toml:14:62: 'ns_coefficients' has no value 'quintc'; did you mean 'quintic'?"},
+     "s.toml:14:61: 'ns_coefficients' has no value 'quintc'; did you mean 'quintic'?"},
     {15, "schedule.lr = { kind = \"wds\" }", "s.toml:15:24: 'kind' has no value 'wds'; did you mean 'wsd'?"},
     {19, "plane = \"start-curent\"", "s.toml:19:9: 'plane' has no value 'start-curent'; did you mean 'start-current'?"},
     {21, "loss = { run = \"b\", below = 0.5 }", "s.toml:21:16: no run is labelled 'b'"},
