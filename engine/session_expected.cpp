@@ -3,7 +3,6 @@
 #include "engine/theory.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 
 namespace polarscope {
@@ -44,7 +43,7 @@ void Session::Impl::evaluate_expected(Run& run) {
   run.predicted.clear();
   for (const TheoryLine& line : program.theory()) {
     const int column = program.find_metric(line.metric);
-    assert(column >= 0);
+    if (column < 0) continue; // a curve that is not recorded has none beside it
     const int parameter = program.metrics()[static_cast<std::size_t>(column)].parameter;
     const double start_norm = parameter < 0 ? 0 : norm((*run.start)[static_cast<std::size_t>(parameter)]);
     const std::vector<double> values = evaluate_theory(line, {program, start_norm, rows, steps});
