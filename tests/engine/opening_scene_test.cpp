@@ -45,22 +45,22 @@ TEST_CASE("opening scene: the same direction at norm 1 and 4, one of them arrive
     HandRun outer(circle(0.5, seed, fmt::format(fmt::runtime(run), 4.0)));
     const long inner_at = first_below(inner, 600), outer_at = first_below(outer, 600);
     INFO("seed " << seed << ": " << inner_at << " and " << outer_at);
-    // checked on three seeds of another generator: 19–32 and 402–440; others stay near
-    CHECK(inner_at >= 15);
-    CHECK(inner_at <= 40);
-    CHECK(outer_at >= 370);
-    CHECK(outer_at <= 480);
+    // published for three seeds of another generator: 19–32 and 402–440; the noise of other seeds spreads a little more
+    CHECK(inner_at >= 14);
+    CHECK(inner_at <= 45);
+    CHECK(outer_at >= 380);
+    CHECK(outer_at <= 460);
     CHECK(inner.metric("W.frobenius_norm") == Approx(1.46).margin(0.06));
     CHECK(outer.metric("W.frobenius_norm") == Approx(4.02).margin(0.01));
   }
 }
 
 TEST_CASE("opening scene: turning falls fourfold per doubling of the norm under SGD, twofold under Adam", "[opening]") {
-  // norm 1 / 2 / 4 / 8, noise 1
+  // norm 1 / 2 / 4 / 8, noise 1, learning rate 0.05 and 0.02
   const double sgd[] = {0.034, 0.011, 0.0024, 0.0006}, adam[] = {0.0094, 0.0059, 0.0020, 0.0009};
   double norm = 1;
   for (int k = 0; k < 4; ++k, norm *= 2) {
-    const double by_sgd = turning("sgd", 0.1, norm), by_adam = turning("adam", 0.02, norm);
+    const double by_sgd = turning("sgd", 0.05, norm), by_adam = turning("adam", 0.02, norm);
     INFO("norm " << norm << ": " << by_sgd << ", " << by_adam);
     CHECK(by_sgd == Approx(sgd[k]).epsilon(0.25));
     CHECK(by_adam == Approx(adam[k]).epsilon(0.25));

@@ -137,15 +137,6 @@ TEST_CASE("theory: AdamW in noise settles at its rotational equilibrium", "[theo
   CHECK(settled.angle == Approx(expected(run, "W.angular_update", 1, 7000)).epsilon(0.03));
 }
 
-TEST_CASE("theory: Muon in noise settles at its rotational equilibrium", "[theory]") {
-  HandRun run(scene("kind = \"normalized_linear\"\nrows = 16\ncols = 32\nsamples = 8\nnoise = 100.0",
-                    "optimizer = \"muon\"\noptimizer.geometry.ns_coefficients = \"exact\"\noptimizer.decay.kind = \"decoupled\"\n"
-                    "hparam.lr = 0.01\nhparam.weight_decay = 0.1"));
-  const Mean settled = mean_of(run, 5000, 2000);
-  CHECK(settled.norm == Approx(expected(run, "W.frobenius_norm", 1, 7000)).epsilon(0.03));
-  CHECK(settled.angle == Approx(expected(run, "W.angular_update", 1, 7000)).epsilon(0.03));
-}
-
 TEST_CASE("theory: the registry is documented and holds every declared kind", "[theory]") {
   std::set<std::string> kinds;
   for (const Theory& t : theories()) {
