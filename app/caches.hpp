@@ -10,6 +10,7 @@
 #include "app/unrolled_plot.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,8 @@ struct Caches {
   // Lists for the overlays, read once when first shown.
   std::vector<PresetEntry> presets;
   std::vector<SceneEntry> scenes;
+
+  std::optional<RunId> name_field; // run whose name field has been given the keyboard
 
   // The lesson as the guide left it for this frame.
   const LessonPart* lesson_part = nullptr;
