@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -32,8 +33,9 @@ std::string layout_file(const ShellOptions& options) {
   return folder.empty() ? folder : folder + "/layout.ini";
 }
 
-ImVec2 least_size(const Panel& panel) {
+ImVec2 least_size(const Panel& panel, LayoutKind layout) {
   if (panel.is_strip()) return {280, 0};
+  if (layout == LayoutKind::show) return {160, 120}; // nothing there needs more
   return panel.name == "polar" ? kLeastPolar : kLeastPanel;
 }
 
@@ -85,6 +87,7 @@ Result<void> Shell::follow_theme() {
   theme_ = std::move(*made);
   theme_scale_ = scale;
   theme_->apply();
+  ImGui::GetStyle().TabMinWidthShrink = FLT_MAX; // tabs that do not fit scroll; shrunk to dots they say nothing
   const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
   window_.clear_colour = {ground.x, ground.y, ground.z, 1};
   if (before > 0 && before != theme_->px(1)) layout_.rescale(theme_->px(1) / before);
@@ -299,12 +302,13 @@ void Shell::draw_docked(const PanelContext& outer) {
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
     ImGui::PushStyleColor(ImGuiCol_WindowBg, panel.is_strip() ? theme_->colour().bar : theme_->colour().panel);
     const bool open = ImGui::Begin(layout_.window_name(panel).c_str(), nullptr,
-                                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_HorizontalScrollbar);
+                                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_HorizontalScrollbar |
+                                       ImGuiWindowFlags_NoFocusOnAppearing);
     ImGui::PopStyleVar();
     if (open) {
       const ImGuiDockNode* node = ImGui::GetCurrentWindow()->DockNode;
       context.titled = node && (node->IsHiddenTabBar() || node->IsNoTabBar());
-      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel);
+      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel, view_.layout);
       const ImVec2 size{std::max(room.x, theme_->snap(least.x)), std::max(room.y, theme_->snap(least.y))};
       ImGui::PushStyleColor(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
       if (ImGui::BeginChild("content", size)) {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_update", "effective_lr", "frobenius_norm", "spectral_norm"};
 constexpr long kSmoothing = 50;   // steps averaged, of noisy metrics against the norm
-constexpr int kMostPoints = 240;  // of a trail
+constexpr long kMostPoints = 720; // of all trails together
 
 double factor_of(const std::string& metric) { return metric == "angular_update" ? kDegrees : 1.0; }
 
@@ -34,31 +34,41 @@ struct Trail {
   std::vector<long> step;
 };
 
-// Mean of the finite samples in the `kSmoothing` steps that end at `step`.
-double smoothed(const RunFrame& run, int column, long step) {
-  double sum = 0;
-  int count = 0;
-  for (long s = std::max(1L, step - kSmoothing + 1); s <= step; ++s) {
-    const double v = value_at(run, column, s);
-    if (std::isfinite(v)) sum += v, ++count;
+// Means of the finite samples in the kSmoothing steps that end at each of `steps` (ascending, evenly spaced).
+std::vector<double> smoothed(const RunFrame& run, int column, const std::vector<long>& steps) {
+  std::vector<double> means;
+  static thread_local std::vector<Sample> samples;
+  for (long step : steps) {
+    samples.clear();
+    run.series.samples(column, std::max(1L, step - kSmoothing + 1), step, samples);
+    double sum = 0;
+    int count = 0;
+    for (const Sample& sample : samples)
+      if (std::isfinite(sample.value)) sum += sample.value, ++count;
+    means.push_back(count > 0 ? sum / count : std::nan(""));
   }
-  return count > 0 ? sum / count : std::nan("");
+  return means;
 }
 
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
-  for (const RunFrame* run : visible_runs(c)) {
+  const std::vector<const RunFrame*> runs = visible_runs(c);
+  const long points = std::max(24L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
+  for (const RunFrame* run : runs) {
     const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
     Trail trail{run, {}, {}, {}};
     const long end = std::min(c.frame.cursor, run->series.last_step());
-    const long every = std::max(1L, end / kMostPoints);
-    for (long step = end % every; step <= end; step += every) {
-      const double x = value_at(*run, norm, step), y = smoothed(*run, column, step) * factor_of(metric);
+    const long every = std::max(1L, end / points);
+    std::vector<long> steps;
+    for (long step = end % every; step <= end; step += every) steps.push_back(step);
+    const std::vector<double> means = smoothed(*run, column, steps);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const double x = value_at(*run, norm, steps[i]), y = means[i] * factor_of(metric);
       if (!std::isfinite(x) || !std::isfinite(y)) continue;
       trail.x.push_back(x);
       trail.y.push_back(y);
-      trail.step.push_back(step);
+      trail.step.push_back(steps[i]);
     }
     trails.push_back(std::move(trail));
   }
@@ -229,13 +239,11 @@ void draw_over_steps(const PanelContext& c, const std::string& metric) {
   StepPlot plot;
   plot.panel = "magnitude_direction";
   plot.empty_words = "not recorded for this parameter";
-  for (const RunFrame* run : visible_runs(c)) {
-    const int column = column_of(*run, metric, c.view.polar.plane.parameter);
-    if (column < 0) continue;
-    plot.curves.push_back({run, {column}});
+  plot.curves = curves_of_runs(c, metric);
+  for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
-      if (line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name) plot.expected.emplace_back(run, line.get());
-  }
+      if (const int column = column_of(*run, metric, c.view.polar.plane.parameter); column >= 0 && line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name)
+        plot.expected.emplace_back(run, line.get());
   draw_step_plot(c, plot);
 }
 

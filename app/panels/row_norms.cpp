@@ -9,8 +9,6 @@
 namespace polarscope {
 namespace {
 
-constexpr std::size_t kMostCurves = 8;
-
 // Columns of "<parameter>.row_norm[i]" in a run's series.
 std::vector<int> row_columns(const RunFrame& run, int parameter) {
   std::vector<int> columns;
@@ -46,9 +44,13 @@ void draw_row_norms(const PanelContext& c) {
     if (columns.empty()) continue;
     for (const auto& line : run->expected)
       if (line->metric.find("row_norm") != std::string::npos) plot.expected.emplace_back(run, line.get());
-    if (band) plot.curves.push_back({run, std::move(columns)});
-    else
-      for (int column : columns) plot.curves.push_back({run, {column}});
+    if (band) {
+      CurveSource source{run, {}, run->label};
+      for (int column : columns) source.columns.emplace_back(run, column);
+      plot.curves.push_back(std::move(source));
+    } else {
+      for (int column : columns) plot.curves.push_back({run, {{run, column}}, run->label});
+    }
   }
   draw_step_plot(c, plot);
 }
