@@ -96,12 +96,12 @@ std::vector<float> ring_norms(const PolarScale& scale) {
   }
   const auto first = static_cast<int>(std::floor(std::log10(scale.least))) - 1;
   const auto last = static_cast<int>(std::ceil(std::log10(scale.most)));
-  const bool dense = scale.most / scale.least < 300;
+  const float range = scale.most / scale.least;
+  const std::vector<float> digits = range < 8 ? std::vector<float>{1, 2, 3, 4, 5, 6, 8} : range < 300 ? std::vector<float>{1, 2, 5} : std::vector<float>{1};
   for (int decade = first; decade <= last; ++decade)
-    for (float digit : {1.0f, 2.0f, 5.0f}) {
-      if (digit > 1 && !dense) continue;
+    for (float digit : digits) {
       const float norm = digit * std::pow(10.0f, static_cast<float>(decade));
-      if (norm > scale.least * 0.999f && norm < scale.most * 0.999f) norms.push_back(norm);
+      if (norm > scale.least * 0.999f && norm < scale.most * 0.985f) norms.push_back(norm);
     }
   return norms;
 }

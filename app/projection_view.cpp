@@ -240,8 +240,11 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   const long step = plane_step(frame);
   const double mark = path_mark(selected->series, choice.parameter, std::min(step, selected->series.last_step())) +
                       path_mark(selected->series, choice.parameter, 0);
-  if (cache.plane.e1.empty() || cache.scene != frame.scene_generation || cache.run != selected->id ||
-      !(cache.choice == choice) || cache.plane_step != step || cache.plane_mark != mark) {
+  const bool other = cache.plane.e1.empty() || cache.scene != frame.scene_generation || cache.run != selected->id ||
+                     !(cache.choice == choice) || cache.plane_step != step;
+  // While a start is under the hand the plane stays: made from the moving start it would turn away beneath the pointer.
+  const bool held = ImGui::IsMouseDown(ImGuiMouseButton_Left);
+  if (other || (cache.plane_mark != mark && !held)) {
     const auto plane = choose_plane(*selected, *p, choice, step);
     if (!plane) {
       picture.empty_text = "the start has no direction";

@@ -35,6 +35,7 @@ class Surface {
   virtual Came wait(double timeout_seconds) = 0;
   virtual void wake() = 0; // any thread
 
+  virtual void toggle_full_screen() {}
   virtual bool close_requested() const { return false; }
   virtual float monitor_scale() const { return 1.0f; }
   virtual std::string renderer() const { return {}; }

@@ -68,6 +68,19 @@ class DisplaySurface final : public Surface {
     return {};
   }
 
+  void toggle_full_screen() override {
+    if (glfwGetWindowMonitor(window_)) {
+      glfwSetWindowMonitor(window_, nullptr, before_[0], before_[1], before_[2], before_[3], GLFW_DONT_CARE);
+      return;
+    }
+    GLFWmonitor* monitor = glfwGetPrimaryMonitor();
+    const GLFWvidmode* mode = monitor ? glfwGetVideoMode(monitor) : nullptr;
+    if (!mode) return;
+    glfwGetWindowPos(window_, &before_[0], &before_[1]);
+    glfwGetWindowSize(window_, &before_[2], &before_[3]);
+    glfwSetWindowMonitor(window_, monitor, 0, 0, mode->width, mode->height, mode->refreshRate);
+  }
+
   Came wait(double timeout_seconds) override {
     if (timeout_seconds > 0 && !input_ && !woken_)
       glfwWaitEventsTimeout(timeout_seconds);
@@ -118,6 +131,7 @@ class DisplaySurface final : public Surface {
   std::unique_ptr<GlfwLibrary> library_; // outlives the window
   GLFWwindow* window_;
   Framebuffer picture_;
+  std::array<int, 4> before_{}; // x, y, width, height outside full screen
   bool input_ = false;
   std::atomic<bool> woken_{false};
 };

@@ -126,6 +126,11 @@ Result<void> Window::resize(int width, int height) {
   return surface_->resize(width, height);
 }
 
+void Window::toggle_full_screen() {
+  frames_due_ = kFramesAfterInput;
+  surface_->toggle_full_screen();
+}
+
 bool Window::close_requested() const { return close_requested_ || surface_->close_requested(); }
 
 } // namespace polarscope

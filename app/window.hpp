@@ -59,6 +59,8 @@ class Window {
   int height() const;
   Result<void> resize(int width, int height); // pixels; not between begin_frame and end_frame
 
+  void toggle_full_screen(); // nothing without a display
+
   float scale() const { return scale_; }
   void set_scale(float scale) { wanted_scale_ = scale; } // 0 = the monitor's; acts at the next begin_frame()
 

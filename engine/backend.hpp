@@ -50,12 +50,23 @@ public:
   virtual std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) = 0;
 };
 
+// Members of one group that are stepped together with those of others; records as in MemberGroup::advance.
+struct GroupJob {
+  MemberGroup* group;
+  std::span<const int> members;
+  std::vector<std::vector<std::byte>>* records;
+};
+
 class Backend {
 public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;        // "cpu", "cuda"
   virtual std::string description() const = 0; // "CPU, AVX-512, 2 threads"
   virtual Result<std::unique_ptr<MemberGroup>> open(std::shared_ptr<const StepProgram> program) = 0;
+  // MemberGroup::advance for several groups of this backend; a device that can steps them at the same time.
+  virtual void advance(std::span<const GroupJob> jobs, std::uint64_t steps) {
+    for (const GroupJob& j : jobs) j.group->advance(j.members, steps, *j.records);
+  }
 };
 
 struct DeviceInfo {

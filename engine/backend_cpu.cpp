@@ -110,17 +110,30 @@ public:
   }
 
   void start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) override {
-    each_member(members, 1, records, [&](kernels::Member& m, void* scratch) -> std::uint64_t {
-      assert(m.step == 0);
-      executor_.start(program_->view(), m, scratch);
-      return 1;
+    records.resize(members.size());
+    pool_->run(static_cast<int>(members.size()), [&](int i, int thread) {
+      const auto k = static_cast<std::size_t>(i);
+      run_one(members[k], 1, records[k], [&](kernels::Member& m) -> std::uint64_t {
+        assert(m.step == 0);
+        executor_.start(program_->view(), m, scratch(thread));
+        return 1;
+      });
     });
   }
 
   void advance(std::span<const int> members, std::uint64_t steps,
                std::vector<std::vector<std::byte>>& records) override {
-    each_member(members, steps, records, [&](kernels::Member& m, void* scratch) {
-      return executor_.advance(program_->view(), m, steps, scratch);
+    records.resize(members.size());
+    pool_->run(static_cast<int>(members.size()), [&](int i, int thread) {
+      const auto k = static_cast<std::size_t>(i);
+      advance_one(members[k], steps, records[k], thread);
+    });
+  }
+
+  // One member on the calling thread, which is number `thread` of the pool.
+  void advance_one(int member, std::uint64_t steps, std::vector<std::byte>& record, int thread) {
+    run_one(member, steps, record, [&](kernels::Member& m) {
+      return executor_.advance(program_->view(), m, steps, scratch(thread));
     });
   }
 
@@ -172,20 +185,15 @@ private:
       walk(reinterpret_cast<double*>(block));
   }
 
-  template <class F>
-  void each_member(std::span<const int> members, std::uint64_t room, std::vector<std::vector<std::byte>>& records,
-                   F f) {
+  // f(member) with room for `room` records; what it returns is the number it wrote.
+  template <class F> void run_one(int member, std::uint64_t room, std::vector<std::byte>& record, F f) {
     const std::size_t record_bytes = program_->record_size() * program_->scalar_bytes();
-    records.resize(members.size());
-    pool_->run(static_cast<int>(members.size()), [&](int i, int thread) {
-      kernels::Member& m = at(members[static_cast<std::size_t>(i)]).view;
-      std::vector<std::byte>& out = records[static_cast<std::size_t>(i)];
-      out.resize(room * record_bytes);
-      m.records = out.data();
-      const std::uint64_t made = f(m, scratch(thread));
-      m.records = nullptr;
-      out.resize(made * record_bytes);
-    });
+    kernels::Member& m = at(member).view;
+    record.resize(room * record_bytes);
+    m.records = record.data();
+    const std::uint64_t made = f(m);
+    m.records = nullptr;
+    record.resize(made * record_bytes);
   }
 
   double loss_at(kernels::Member& m, const ParamInfo& p, std::span<const double> weight, void* thread_scratch) const {
@@ -241,6 +249,18 @@ public:
     if (!executors) return machine_lacks(fmt::format("this machine lacks the instruction set {}", isa));
     const kernels::CpuExecutor& e = program->precision() == Precision::f32 ? executors->f32 : executors->f64;
     return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, pool_));
+  }
+
+  void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override {
+    std::vector<std::pair<const GroupJob*, std::size_t>> items; // job and index of its member
+    for (const GroupJob& j : jobs) {
+      j.records->resize(j.members.size());
+      for (std::size_t i = 0; i < j.members.size(); ++i) items.emplace_back(&j, i);
+    }
+    pool_->run(static_cast<int>(items.size()), [&](int item, int thread) {
+      const auto& [job, i] = items[static_cast<std::size_t>(item)];
+      static_cast<CpuGroup*>(job->group)->advance_one(job->members[i], steps, (*job->records)[i], thread);
+    });
   }
 
 private:

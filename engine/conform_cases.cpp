@@ -36,12 +36,19 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
   return build.finish();
 }
 
-ConformCase plain_descent_case(const Problem& problem) {
+// At its defaults, or as another case of the same problem: the last of each list of words, and a tall odd shape.
+ConformCase plain_descent_case(const Problem& problem, bool other) {
+  const std::map<std::string, long> other_shape = {{"rows", 19}, {"cols", 5}, {"samples", 33}, {"dim", 7}};
   ProblemValues values;
-  for (const Setting& key : problem.keys)
-    values.values[key.name] = key.name == "noise" ? SettingValue(0.05) : key.value;
+  for (const Setting& key : problem.keys) {
+    SettingValue& value = values.values[key.name];
+    value = key.name == "noise" ? SettingValue(0.05) : key.value;
+    if (!other) continue;
+    if (key.kind == SettingKind::word) value = key.words.back().word;
+    if (const auto it = other_shape.find(key.name); it != other_shape.end()) value = it->second;
+  }
   ConformCase c;
-  c.name = problem.kind + ", plain descent";
+  c.name = problem.kind + (other ? ", other words and shape, plain descent" : ", plain descent");
   c.f32 = plain_descent(problem, values, Precision::f32);
   c.f64 = plain_descent(problem, values, Precision::f64);
   c.hparams = {0.05};
@@ -101,7 +108,8 @@ std::vector<ConformCase> conform_cases() {
       "{ kind = \"wsd\", warmup = 3, cooldown = 0.2 }", "{ kind = \"cosine\", warmup = 2 }", "{ kind = \"linear\" }",
       "{ kind = \"inverse_power\" }", "{ kind = \"constant\", warmup = 0.1 }"};
   std::vector<ConformCase> cases;
-  for (const Problem& problem : problems()) cases.push_back(plain_descent_case(problem));
+  for (const Problem& problem : problems())
+    for (const bool other : {false, true}) cases.push_back(plain_descent_case(problem, other));
   // Every preset on a vector and on a matrix, each with another schedule.
   std::size_t k = 0;
   for (const std::string& preset : preset_names())

@@ -83,6 +83,7 @@ struct Driver::Impl {
   void play(double seconds, double limit);
   void compute_to_target(double limit);
   void turn(double seconds, bool by_hand);
+  bool plane_is_wanted() const;
   void update_plane();
   void publish();
   void run();
@@ -200,6 +201,11 @@ void Driver::Impl::compute_to_target(double limit) {
   dirty = true;
 }
 
+bool Driver::Impl::plane_is_wanted() const {
+  std::lock_guard lock(mutex);
+  return wanted_plane && !(plane_request && *plane_request == *wanted_plane);
+}
+
 void Driver::Impl::update_plane() {
   std::optional<PlaneRequest> wanted;
   {
@@ -271,9 +277,10 @@ void Driver::Impl::turn(double seconds, bool by_hand) {
       play(seconds, speed == 0 ? kBurst : slice);
   }
   if (!playing) achieved = 0, made_in_window = 0, window_start = Clock::now();
+  const bool due = seconds_since(last_frame) >= kFrameTime, asked = plane_is_wanted();
+  if ((!dirty && !asked) || !(by_hand || commanded || asked || !pending() || due)) return;
   update_plane();
-  const bool due = seconds_since(last_frame) >= kFrameTime;
-  if (dirty && (by_hand || commanded || !pending() || due)) publish();
+  publish();
 }
 
 // Seconds until there is something to do without a command; none: only a command will do.
@@ -281,6 +288,7 @@ std::optional<double> Driver::Impl::wait_time() const {
   if (catching_up || target) return 0;
   if (!playing) return std::nullopt;
   if (speed == 0) return session->cursor() < session->head() ? kFrameTime : 0;
+  if (carry >= 1) return 0; // computing is slower than the speed asked for
   // The next step, but not more often than a screen shows.
   return std::max(kFrameTime - seconds_since(last_frame), (1 - carry) / speed);
 }
@@ -293,7 +301,7 @@ void Driver::Impl::run() {
     const std::optional<double> wait = wait_time();
     std::unique_lock lock(mutex);
     const auto ready = [this] {
-      return stopping || !queue.empty() || (wanted_plane && (!plane_request || !(*plane_request == *wanted_plane)));
+      return stopping || !queue.empty() || (wanted_plane && !(plane_request && *plane_request == *wanted_plane));
     };
     if (!wait)
       changed.wait(lock, ready);

@@ -12,9 +12,7 @@ RunWatch::RunWatch(std::shared_ptr<const StepProgram> program, RunId run, const 
       norms_.push_back({column, p.name, 0, false});
   for (const auto& [name, schedule] : optimizer.schedules) {
     const double length = schedule.warmup >= 1 ? schedule.warmup : schedule.warmup * static_cast<double>(steps);
-    if (schedule.kind != "constant" || length > 0) {
-      if (const long step = std::lround(length); step > 0) warmups_.push_back({name, step, false});
-    }
+    if (const long step = std::lround(length); step > 0) warmups_.push_back({name, step, false});
   }
   for (const InvariantColumn& i : program_->invariants()) {
     InvariantStatus s;

@@ -209,23 +209,27 @@ void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> m
   if (options.sink) options.sink(run.id, run.program(), first_step, made);
 }
 
-long Session::Impl::burst(Group& group, std::span<Run* const> some, long target) {
+long Session::Impl::burst(std::span<Run* const> some, long target) {
   const long step = some.front()->step;
-  const std::size_t record = group.program->record_size() * group.program->scalar_bytes();
-  long steps = std::min({target - step, kLongestBurst, static_cast<long>(kRecordBytes / record) + 1});
-  std::vector<int> members;
+  long steps = std::min(target - step, kLongestBurst);
+  for (const auto& g : groups) g->going.clear();
   for (Run* r : some) {
     assert(r->step == step && !r->diverged);
-    members.push_back(r->member);
-    steps = std::min(steps, r->timeline.next(step) - step);
-    group.members->set_hparams(r->member, edited_row(r->start_hparams, r->edits, step, true));
+    r->place = r->group->going.size();
+    r->group->going.push_back(r->member);
+    const std::size_t record = r->program().record_size() * r->program().scalar_bytes();
+    steps = std::min({steps, r->timeline.next(step) - step, static_cast<long>(kRecordBytes / record) + 1});
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
+    r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step, true));
   }
-  group.members->advance(members, static_cast<std::uint64_t>(steps), records);
-  for (std::size_t i = 0; i < some.size(); ++i) {
-    keep(*some[i], step + 1, records[i]);
-    if (!some[i]->diverged && some[i]->timeline.wants(some[i]->step)) save_keyframe(*some[i]);
+  std::vector<GroupJob> jobs;
+  for (const auto& g : groups)
+    if (!g->going.empty()) jobs.push_back({g->members.get(), g->going, &g->records});
+  backend->advance(jobs, static_cast<std::uint64_t>(steps));
+  for (Run* r : some) {
+    keep(*r, step + 1, r->group->records[r->place]);
+    if (!r->diverged && r->timeline.wants(r->step)) save_keyframe(*r);
   }
   return steps;
 }
@@ -238,7 +242,7 @@ bool Session::Impl::catch_up(Clock::time_point deadline) {
     return nullptr;
   };
   for (Run* r; (r = next());) {
-    burst(*r->group, {&r, 1}, head);
+    burst({&r, 1}, head);
     if (Clock::now() >= deadline) return next() != nullptr;
   }
   return false;
@@ -249,23 +253,10 @@ long Session::Impl::advance(long steps) {
   const bool follow = cursor == head;
   const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
   while (head < target) {
-    // Every group makes the same steps before the next burst, so that the head is one number.
-    long made = target - head;
-    std::vector<std::vector<Run*>> going(groups.size());
+    std::vector<Run*> going;
     for (const auto& r : runs)
-      if (!r->diverged)
-        for (std::size_t g = 0; g < groups.size(); ++g)
-          if (groups[g].get() == r->group) going[g].push_back(r.get());
-    for (auto& g : going)
-      for (Run* r : g) made = std::min(made, std::min(kLongestBurst, r->timeline.next(head) - head));
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      auto& some = going[g];
-      for (long at = head; at < head + made && !some.empty();) {
-        at += burst(*groups[g], some, head + made);
-        std::erase_if(some, [](Run* r) { return r->diverged; });
-      }
-    }
-    head += made;
+      if (!r->diverged) going.push_back(r.get());
+    head += going.empty() ? target - head : burst(going, target);
   }
   if (follow) cursor = head;
   return head - first;

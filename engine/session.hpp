@@ -57,6 +57,7 @@ public:
 
   // Loss as a function of the angle in a plane through the origin of one parameter's space, other parameters as at the
   // cursor: value k at angle 2πk/samples from e1 towards e2 (unit, orthogonal, rows·cols numbers each).
+  // Rows that are zero in both keep their weight.
   std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1,
                                  const std::vector<double>& e2, int samples);
 

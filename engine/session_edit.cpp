@@ -124,7 +124,7 @@ void Session::Impl::recompute(Run& run) {
   begin(run);
   first_to_catch_up = run.id;
   const auto deadline = Clock::now() + kAtOnce;
-  for (Run* r = &run; behind(*r) && Clock::now() < deadline;) burst(*r->group, {&r, 1}, head);
+  for (Run* r = &run; behind(*r) && Clock::now() < deadline;) burst({&r, 1}, head);
 }
 
 Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
@@ -179,7 +179,7 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   selected = r.id;
   update_scene();
   const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline;) burst(*one->group, {&one, 1}, head);
+  for (Run* one = &r; behind(*one) && Clock::now() < deadline;) burst({&one, 1}, head);
   return fmt::format("added {}{}", label, like);
 }
 

@@ -17,6 +17,9 @@ namespace polarscope {
 struct Group {
   std::shared_ptr<const StepProgram> program;
   std::unique_ptr<MemberGroup> members;
+  // Of the burst under way: which members take part, and what they recorded. Kept for their memory.
+  std::vector<int> going;
+  std::vector<std::vector<std::byte>> records;
 };
 
 struct Run {
@@ -32,6 +35,7 @@ struct Run {
   Timeline timeline;
   RunWatch watch;
   int member = -1;
+  std::size_t place = 0; // in the group's burst under way
   int style = 0;
   std::uint64_t seed = 0;
   std::shared_ptr<const OptimizerSpec> optimizer;
@@ -66,7 +70,7 @@ struct Session::Impl {
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
   std::string fault; // a replay that did not give the same state: a bug, shown until the scene is closed
-  std::vector<std::vector<std::byte>> records; // of the last burst, kept for their memory
+  std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
 
   // session.cpp: making and stepping runs
   Result<void> open();
@@ -81,9 +85,9 @@ struct Session::Impl {
   Run* find(RunId id) const;
   int free_style() const;
   std::string free_label(const std::string& base) const;
-  // Steps runs of one group that stand at the same step, not beyond `target`, a burst at a time; edits take effect at
-  // their steps. Returns the steps made.
-  long burst(Group& group, std::span<Run* const> some, long target);
+  // One burst of runs that stand at the same step, not beyond `target`; edits take effect at their steps. Returns the
+  // steps made.
+  long burst(std::span<Run* const> some, long target);
   void keep(Run& run, long first_step, std::span<const std::byte> made);
   void save_keyframe(Run& run);
   bool behind(const Run& run) const { return run.step < head && !run.diverged; }

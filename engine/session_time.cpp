@@ -148,25 +148,35 @@ std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vec
   const std::size_t elements = std::size_t{p.rows} * p.cols;
   if (e1.size() != elements || e2.size() != elements) return {};
 
+  // A plane of one row leaves the other rows where they stand: a row of zeros would have no direction and no loss.
+  std::vector<bool> turned(elements);
+  bool all_rows = true;
+  for (std::uint32_t row = 0; row < p.rows; ++row) {
+    bool any = false;
+    for (std::size_t i = std::size_t{row} * p.cols; i < (std::size_t{row} + 1) * p.cols; ++i) any |= e1[i] != 0 || e2[i] != 0;
+    for (std::size_t i = std::size_t{row} * p.cols; i < (std::size_t{row} + 1) * p.cols; ++i) turned[i] = any;
+    all_rows &= any;
+  }
+
   std::vector<double> losses;
   const auto evaluate = [&] {
     // The circle has the weight's own norm: where the loss is not scale-invariant that is the one it means.
     std::vector<double> w(elements);
     r->members().read_slot(r->member, p.weight, w);
     double square = 0;
-    for (const double x : w) square += x * x;
+    for (std::size_t i = 0; i < elements; ++i) square += turned[i] ? w[i] * w[i] : 0.0;
     const double norm = square > 0 && std::isfinite(square) ? std::sqrt(square) : 1.0;
     std::vector<double> points(elements * static_cast<std::size_t>(samples));
     for (int k = 0; k < samples; ++k) {
       const double angle = 2 * std::numbers::pi * k / samples;
       const double a = norm * std::cos(angle), b = norm * std::sin(angle);
       double* point = points.data() + elements * static_cast<std::size_t>(k);
-      for (std::size_t i = 0; i < elements; ++i) point[i] = a * e1[i] + b * e2[i];
+      for (std::size_t i = 0; i < elements; ++i) point[i] = turned[i] ? a * e1[i] + b * e2[i] : w[i];
     }
     losses = r->members().evaluate_loss(r->member, parameter, points);
   };
   // Alone and scale-invariant, a parameter's loss on a plane does not depend on where it stands.
-  const bool anywhere = parameters.size() == 1 && p.invariance != Invariance::none;
+  const bool anywhere = parameters.size() == 1 && p.invariance != Invariance::none && all_rows;
   impl_->at_step(*r, anywhere ? r->step : impl_->cursor, false, evaluate);
   return losses;
 }

@@ -6,20 +6,29 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
+template <class R> struct NormalPair {
+  R first, second;
+};
+
+// Box and Muller (1958): two independent numbers from two words. |z| ≤ 5.9.
+template <class R> POLARSCOPE_FN NormalPair<R> box_muller(std::uint32_t a, std::uint32_t b) {
+  const R radius = sqrt_(R(-2) * log_(uniform_open<R>(a)));
+  const SinCos<R> angle = sincos_turns_(uniform_open<R>(b));
+  return {radius * angle.cos, radius * angle.sin};
+}
+
 template <class R> struct FourNormals {
   R v[4];
 };
 
-// Box–Muller on the four words of one block; the second pair is made only when `all`.
+// The four words of one block as four numbers; the second pair is made only when `all`.
 template <class R> POLARSCOPE_FN FourNormals<R> four_normals(const RandomBits& bits, bool all) {
-  constexpr double kTwoPi = 6.283185307179586;
-  FourNormals<R> z{};
-  for (int k = 0; k < (all ? 4 : 2); k += 2) {
-    const R radius = sqrt_(R(-2) * log_(uniform_open<R>(bits.v[k])));
-    const R angle = R(kTwoPi) * uniform_open<R>(bits.v[k + 1]);
-    z.v[k] = radius * cos_(angle);
-    z.v[k + 1] = radius * sin_(angle);
-  }
+  const NormalPair<R> a = box_muller<R>(bits.v[0], bits.v[1]);
+  FourNormals<R> z{{a.first, a.second, R(0), R(0)}};
+  if (!all) return z;
+  const NormalPair<R> b = box_muller<R>(bits.v[2], bits.v[3]);
+  z.v[2] = b.first;
+  z.v[3] = b.second;
   return z;
 }
 

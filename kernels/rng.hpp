@@ -3,8 +3,7 @@
 // can be had on its own, by any lane, and does not depend on how many others are drawn.
 #pragma once
 
-#include "kernels/math.hpp"
-#include "kernels/view.hpp"
+#include "kernels/isa.hpp"
 
 #include <cstdint>
 
@@ -40,54 +39,6 @@ POLARSCOPE_FN RandomBits random_bits(std::uint64_t seed, std::uint32_t stream, s
 // float and double runs see the same noise.
 template <class R> POLARSCOPE_FN R uniform_open(std::uint32_t bits) {
   return (static_cast<R>(static_cast<std::int32_t>(bits >> 8)) + R(0.5)) * R(1.0 / 16777216.0);
-}
-
-template <class R> struct NormalPair {
-  R first, second;
-};
-
-// Box and Muller (1958): two independent standard normal numbers from two words. |z| ≤ 5.9.
-template <class R> POLARSCOPE_FN NormalPair<R> box_muller(std::uint32_t a, std::uint32_t b) {
-  const R radius = sqrt_(R(-2) * log_(uniform_open<R>(a)));
-  const SinCos<R> angle = sincos_turns_(uniform_open<R>(b));
-  return {radius * angle.cos, radius * angle.sin};
-}
-
-template <class R>
-POLARSCOPE_FN NormalPair<R> normal_pair(std::uint64_t seed, std::uint32_t stream, std::uint64_t step,
-                                        std::uint32_t index) {
-  const RandomBits bits = random_bits(seed, stream, step, index);
-  return box_muller<R>(bits.v[0], bits.v[1]);
-}
-
-// Fills the logical elements of m with standard normal numbers; padding stays. Element e = i · cols + j of n is number
-// e / q of group e mod q, q = ⌈n / 4⌉, and a group is one call of the generator: so neighbours lie in neighbouring lanes and
-// the values depend on the shape, not on the layout or the team. The caller syncs before others read.
-template <class T>
-POLARSCOPE_FN void fill_normal(T& t, Mat<typename T::Real> m, std::uint64_t seed, std::uint32_t stream,
-                               std::uint64_t step) {
-  using R = typename T::Real;
-  const int n = m.rows * m.cols, groups = (n + 3) / 4;
-  if (m.ld == m.cols && n % 4 == 0) { // contiguous: plain stores
-    t.for_each(groups, [=](int g) {
-      const RandomBits bits = random_bits(seed, stream, step, static_cast<std::uint32_t>(g));
-      const NormalPair<R> a = box_muller<R>(bits.v[0], bits.v[1]), b = box_muller<R>(bits.v[2], bits.v[3]);
-      m.p[g] = a.first;
-      m.p[g + groups] = a.second;
-      m.p[g + 2 * groups] = b.first;
-      m.p[g + 3 * groups] = b.second;
-    });
-    return;
-  }
-  t.for_each(groups, [=](int g) {
-    const RandomBits bits = random_bits(seed, stream, step, static_cast<std::uint32_t>(g));
-    const NormalPair<R> a = box_muller<R>(bits.v[0], bits.v[1]), b = box_muller<R>(bits.v[2], bits.v[3]);
-    const R z[4] = {a.first, a.second, b.first, b.second};
-    for (int k = 0; k < 4; ++k) {
-      const int e = g + k * groups;
-      if (e < n) m(e / m.cols, e % m.cols) = z[k];
-    }
-  });
 }
 
 POLARSCOPE_KERNELS_END

@@ -53,7 +53,7 @@ void declare_theory(ProgramBuilder& build, int parameter, const OptimizerSpec& s
   const bool decoupled = is(spec, Part::decay, "decoupled");
   const bool tangential = gradient && is(spec, Part::geometry, "normalize") &&
                           option_of(spec, Part::geometry, "granularity") == SettingValue(std::string("matrix"));
-  if (tangential && is(spec, Part::decay, "none"))
+  if (tangential && is(spec, Part::decay, "none") && constant_rate(spec))
     build.theory({norm, "norm_normalized_growth", "tangential steps of fixed size, no decay", "r_T = √(r₀² + Σ η²‖U‖²)", {update_norm}});
   if (!decoupled || !constant_rate(spec)) return;
 

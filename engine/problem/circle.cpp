@@ -2,7 +2,6 @@
 #include "engine/problem/emit.hpp"
 #include "engine/problem/problem.hpp"
 
-#include <array>
 #include <cmath>
 
 namespace polarscope {
@@ -21,12 +20,9 @@ void emit_circle(const ProblemValues& values, ProgramBuilder& build) {
   build.parameter(w).reference = build.slot("W.reference", Role::data, 1, 2, "direction of the deepest well", w);
   const ParamInfo p = build.parameter(w);
 
-  std::vector<double> constants = {static_cast<double>(kCircleWells.size())};
-  for (const CircleWell& well : kCircleWells)
-    constants.insert(constants.end(), {well.depth, well.sharpness, std::cos(well.angle), std::sin(well.angle)});
   build.set_parameter(w);
   build.begin_loss();
-  build.emit(make_op(OpCode::circle_loss, {p.weight, p.gradient}, {}, build.constants(constants),
+  build.emit(make_op(OpCode::circle_loss, {p.weight, p.gradient}, {}, circle_constants(build),
                      static_cast<std::uint32_t>(loss)),
              "L = 1 − Σ A e^(κ(cos(θ−μ)−1)) ; G = (g′(θ)/‖W‖) e_θ");
   build.end_loss();

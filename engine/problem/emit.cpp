@@ -1,8 +1,16 @@
 #include "engine/problem/emit.hpp"
 
 #include <cassert>
+#include <cmath>
 
 namespace polarscope {
+
+std::uint32_t circle_constants(ProgramBuilder& build) {
+  std::vector<double> constants = {static_cast<double>(kCircleWells.size())};
+  for (const CircleWell& well : kCircleWells)
+    constants.insert(constants.end(), {well.depth, well.sharpness, std::cos(well.angle), std::sin(well.angle)});
+  return build.constants(constants);
+}
 
 int declare_loss(ProgramBuilder& build) {
   build.set_phase(Phase::gradient);

@@ -13,6 +13,12 @@ struct CircleWell {
 };
 inline constexpr std::array<CircleWell, 3> kCircleWells = {{{1, 3, 2.4}, {0.6, 5, -0.9}, {0.35, 8, 0.6}}};
 
+// Largest number of rows or columns a problem accepts.
+inline constexpr long kMostRows = 4096, kMostSamples = 65536;
+
+// Constants of the circle's loss for Op::constant: count, then A, κ, cos μ, sin μ of each well.
+std::uint32_t circle_constants(ProgramBuilder& build);
+
 // The metric "loss" as column 0; returns the column.
 int declare_loss(ProgramBuilder& build);
 

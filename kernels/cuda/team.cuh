@@ -112,9 +112,9 @@ public:
 private:
   static constexpr int kTile = 4; // a thread computes 4 × 4 elements from registers
 
-  // Not inlined: one copy per form serves every op that multiplies.
+  // Inlined, as everything is: a body's choice of form is a constant there, so that one of the four remains.
   template <bool kTransposeA, bool kTransposeB>
-  __device__ __noinline__ static void product(Mat<Real> c, Mat<Real> a, Mat<Real> b, MatmulArgs<Real> args) {
+  __device__ __forceinline__ static void product(Mat<Real> c, Mat<Real> a, Mat<Real> b, const MatmulArgs<Real>& args) {
     const int inner = kTransposeA ? a.rows : a.cols;
     const int across = (c.cols + kTile - 1) / kTile, tiles = (c.rows + kTile - 1) / kTile * across;
     for (int tile = static_cast<int>(threadIdx.x); tile < tiles; tile += kThreads) {

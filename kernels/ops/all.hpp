@@ -7,3 +7,4 @@
 #include "kernels/ops/optimizer.hpp"
 #include "kernels/ops/problem.hpp"
 #include "kernels/ops/rows.hpp"
+#include "kernels/ops/spectral.hpp"

@@ -135,5 +135,31 @@ template <class T> POLARSCOPE_FN void effective_lr(Context<T>& c, const Op& op) 
   c.t.single([=] { out[0] = static_cast<R>(rate); });
 }
 
+// word: metric column of the first row.
+template <class T> POLARSCOPE_FN void row_norms(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto w = c.mat(op, 0);
+  const int cols = w.cols;
+  R* out = c.metric(op);
+  c.t.rows(w.rows, [=](auto& sub, int i) {
+    const R* wi = w.row(i);
+    const auto square = sub.sum(cols, [=](int j) { return wi[j] * wi[j]; });
+    sub.single([=] { out[i] = static_cast<R>(sqrt_(square)); });
+  });
+}
+
+// word: metric column of the first column.
+template <class T> POLARSCOPE_FN void column_norms(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto w = c.mat(op, 0);
+  R* out = c.metric(op);
+  c.t.for_each(w.cols, [=](int j) {
+    Acc square = 0;
+    for (int i = 0; i < w.rows; ++i) square += Acc(w(i, j)) * Acc(w(i, j));
+    out[j] = static_cast<R>(sqrt_(square));
+  });
+}
+
 } // namespace ops
 POLARSCOPE_KERNELS_END

@@ -131,7 +131,7 @@ template <class T> POLARSCOPE_FN void gain_gradients(Context<T>& c, const Op& op
   const bool by_row = c.has(op, 2), by_column = c.has(op, 3);
   const R* row_gain = by_row ? c.ptr(op, 2) : nullptr;
   const R* column_gain = by_column ? c.ptr(op, 3) : nullptr;
-  const bool scalar = by_row && c.mat(op, 2).cols == 1;
+  const bool scalar = by_row && c.mat(op, 2).cols == 1 && w.rows > 1; // one row's gain is a row gain
   const int rows = w.rows, cols = w.cols;
   if (by_column) {
     R* out = c.ptr(op, 5);

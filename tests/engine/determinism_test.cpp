@@ -105,6 +105,37 @@ TEST_CASE("every preset on every problem is the same for any threads, bursts and
     }
 }
 
+TEST_CASE("a run is the same alone and beside runs of other programs") {
+  for (const Problem& problem : problems()) {
+    Scene scene;
+    scene.seed = 3;
+    scene.steps = 70;
+    scene.problem = problem.kind;
+    for (const std::string& preset : preset_names()) {
+      RunSpec run;
+      run.label = preset;
+      run.optimizer = *load_optimizer(preset);
+      if (compile(scene, run).ok()) scene.runs.push_back(run);
+    }
+    REQUIRE_FALSE(scene.runs.empty());
+    RunSpec other = scene.runs.front(); // the same program with another number
+    other.label = "other";
+    other.hparams["lr"] = 0.0123;
+    scene.runs.push_back(other);
+    auto together = open_session(scene, threads(2));
+    for (int i = 0; i < 10; ++i) together->advance(7);
+    const Frame f = frame_of(*together);
+    for (std::size_t i = 0; i < scene.runs.size(); ++i) {
+      Scene single = scene;
+      single.runs = {scene.runs[i]};
+      auto alone = open_session(single, threads(1));
+      alone->advance(70);
+      CAPTURE(problem.kind, scene.runs[i].label);
+      REQUIRE(f.runs[i].state_hash == frame_of(*alone).runs[0].state_hash);
+    }
+  }
+}
+
 TEST_CASE("seek and replay give the bits that were there, through edits") {
   for (const char* precision : {"f32", "f64"}) {
     SceneText text;

@@ -74,3 +74,21 @@ TEST_CASE("sincos_turns_ is within 1e-7, and exact at quarter turns") {
     CHECK(cd == Approx(cosines[q & 3]).margin(1e-15));
   }
 }
+
+TEST_CASE("atan2_ is within 3e-7 of the angle, in every quadrant and for tiny and huge ratios") {
+  double worst = 0;
+  for (int i = 0; i < 200000; ++i) {
+    const double angle = -3.14159 + 6.28318 * i / 200000.0, size = std::pow(10.0, i % 20 - 10);
+    const float x = static_cast<float>(size * std::cos(angle)), y = static_cast<float>(size * std::sin(angle));
+    const double want = std::atan2(static_cast<double>(y), static_cast<double>(x));
+    if (want != 0) worst = std::max(worst, std::fabs(atan2_(y, x) - want) / std::fabs(want));
+  }
+  for (float y = 1e-30f; y < 1e30f; y *= 3.7f)
+    worst = std::max(worst, std::fabs(atan2_(y, 1.0f) / std::atan2(static_cast<double>(y), 1.0) - 1));
+  CHECK(worst < 3e-7);
+  CHECK(atan2_(0.0f, 0.0f) == 0.0f);
+  CHECK(atan2_(0.0f, 1.0f) == 0.0f);
+  CHECK(atan2_(0.0f, -1.0f) == Approx(3.14159265));
+  CHECK(std::isnan(atan2_(std::nanf(""), 1.0f)));
+  CHECK(std::isnan(atan2_(1.0f, std::nanf(""))));
+}

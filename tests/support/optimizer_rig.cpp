@@ -15,10 +15,10 @@ namespace polarscope::test {
 
 namespace {
 
-std::byte* aligned(std::vector<std::max_align_t>& memory, std::size_t bytes) {
-  memory.assign((bytes + 128) / sizeof(std::max_align_t) + 1, std::max_align_t{});
+std::byte* aligned(std::vector<std::byte>& memory, std::size_t bytes) {
+  memory.assign(bytes + 64, std::byte{0});
   void* p = memory.data();
-  std::size_t room = memory.size() * sizeof(std::max_align_t);
+  std::size_t room = memory.size();
   return static_cast<std::byte*>(std::align(64, bytes, p, room));
 }
 

@@ -54,7 +54,7 @@ private:
 
   std::shared_ptr<const StepProgram> program_;
   std::vector<double> hparams_;
-  std::vector<std::max_align_t> memory_, scratch_memory_;
+  std::vector<std::byte> memory_, scratch_memory_;
   std::byte* block_ = nullptr;
   std::byte* scratch_ = nullptr;
   kernels::Member member_;

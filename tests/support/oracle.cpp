@@ -25,12 +25,13 @@ Numbers minus(const Numbers& a, const Numbers& b) {
 }
 
 double angle(const Numbers& a, const Numbers& b) {
-  // ‖a ∧ b‖² = Σ_{i<j} (aᵢbⱼ − aⱼbᵢ)²
+  // ‖a ∧ b‖² = ‖a ∧ (b − a)‖² = Σ_{i<j} (aᵢdⱼ − aⱼdᵢ)²
   long double wedge = 0, inner = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     inner += static_cast<long double>(a[i]) * b[i];
     for (std::size_t j = i + 1; j < a.size(); ++j) {
-      const long double w = static_cast<long double>(a[i]) * b[j] - static_cast<long double>(a[j]) * b[i];
+      const long double di = static_cast<long double>(b[i]) - a[i], dj = static_cast<long double>(b[j]) - a[j];
+      const long double w = a[i] * dj - a[j] * di;
       wedge += w * w;
     }
   }

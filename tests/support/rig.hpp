@@ -2,11 +2,10 @@
 // hand: no scene, no optimizer, no session. For tests of problems and metrics.
 #pragma once
 
+#include "engine/host_member.hpp"
 #include "engine/metric/metric.hpp"
 #include "engine/problem/problem.hpp"
 #include "engine/program.hpp"
-
-#include "kernels/op.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,22 +39,16 @@ public:
   bool step(long n = 1); // false once the run has diverged
   void gradient();       // runs the gradient phase only: gradient with noise, invariants, loss
   double loss();         // runs the loss ops only, at the present weight
+  void run_op(OpCode code); // runs the step list's ops of this kind, without starting a new row
   double metric(const std::string& column) const; // of the last row or gradient(); NaN when not recorded
-  bool diverged() const { return member_.status != kernels::MemberStatus::ok; }
-  std::uint64_t steps() const { return member_.step; }
-  bool padding_is_zero() const;
+  bool diverged() const { return member_->member().status != kernels::MemberStatus::ok; }
+  std::uint64_t steps() const { return member_->member().step; }
+  bool padding_is_zero() const { return member_->dirty_padding() == kNone; }
 
 private:
-  void run_range(std::size_t first, std::size_t last);
-  double element(std::size_t index) const;
-
   std::shared_ptr<const StepProgram> program_;
+  std::unique_ptr<HostMember> member_;
   std::size_t gradient_end_ = 0;
-  std::vector<double> hparams_;
-  std::vector<std::max_align_t> memory_, scratch_memory_;
-  std::byte* block_ = nullptr;
-  std::byte* scratch_ = nullptr;
-  kernels::Member member_;
 };
 
 } // namespace polarscope::test

@@ -1,0 +1,40 @@
+// What drawing functions keep between frames so as not to compute it again: always a function of what it is keyed by,
+// never a second source of truth.
+#pragma once
+
+#include "app/lesson.hpp"
+#include "app/plot.hpp"
+#include "app/polar_plot.hpp"
+#include "app/projection_view.hpp"
+#include "app/sphere_plot.hpp"
+#include "app/unrolled_plot.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+struct PresetEntry {
+  std::string name, title, description;
+};
+
+struct Caches {
+  std::map<std::string, PlotCache> plots; // by panel
+  ProjectionCache projection;
+  PolarView polar;
+  std::map<std::string, UnrolledView> unrolled; // by panel
+  SphereView sphere;
+  SphereLoss sphere_loss;
+  bool sphere_asks = false; // its field is not complete: the engine answers one request at a time
+  // Lists for the overlays, read once when first shown.
+  std::vector<PresetEntry> presets;
+  std::vector<SceneEntry> scenes;
+
+  // The lesson as the guide left it for this frame.
+  const LessonPart* lesson_part = nullptr;
+  std::size_t lesson_parts = 0;
+  bool lesson_waiting = false;
+};
+
+} // namespace polarscope

@@ -1,0 +1,38 @@
+#include "app/gui.hpp"
+
+#include "app/shell.hpp"
+#include "app/window.hpp"
+#include "engine/driver.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace polarscope {
+
+Result<void> run_window(Scene scene, const GuiOptions& options) {
+  WindowOptions wish;
+  wish.title = scene.title.empty() ? "Polarscope" : scene.title + " · Polarscope";
+  wish.scale = options.scale;
+  auto window = Window::open(WindowKind::display, wish);
+  if (!window) return window.error();
+  const std::string layout = options.layout.empty() ? scene.view.layout : options.layout;
+  auto session = Session::open(std::move(scene), options.session);
+  if (!session) return session.error();
+
+  Window& view = **window;
+  // Destroyed before the window, which its thread wakes.
+  Driver driver(std::move(*session), options.session, true, [&view] { view.request_redraw(); });
+  auto shell = Shell::make(view, driver);
+  if (!shell) return shell.error();
+  Shell& content = **shell;
+  if (layout == "show") content.view().layout = LayoutKind::show;
+  if (!options.theme.empty()) (layout == "show" ? content.view().show_theme : content.view().theme) = options.theme;
+
+  while (!view.close_requested() && !content.quit_requested()) {
+    const double wait = content.seconds_until_draw();
+    if (view.wait_events(wait) || wait < Shell::kIdleSeconds) content.draw();
+  }
+  return {};
+}
+
+} // namespace polarscope

@@ -1,0 +1,154 @@
+#include "app/overlays.hpp"
+
+#include "app/caches.hpp"
+#include "app/widgets.hpp"
+
+#include "misc/cpp/imgui_stdlib.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+namespace polarscope {
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+// A window in the middle that closes by Esc, its cross or a click outside. False: not to be filled.
+bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
+  const ImVec2 room = ImGui::GetIO().DisplaySize;
+  const ImVec2 size{std::min(room.x, c.theme.px(design.x)), std::min(room.y, c.theme.px(design.y))};
+  ImGui::SetNextWindowPos({(room.x - size.x) * 0.5f, (room.y - size.y) * 0.5f}, ImGuiCond_Always);
+  ImGui::SetNextWindowSize(size, ImGuiCond_Always);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(c.theme.px(16), c.theme.px(12)));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, c.theme.px(8));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, c.theme.colour().panel);
+  ImGui::PushStyleColor(ImGuiCol_Border, c.theme.colour().frame);
+  const bool filled = ImGui::Begin(title, open, ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking |
+                                                    ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoMove |
+                                                    ImGuiWindowFlags_NoResize);
+  if (ImGui::IsWindowAppearing()) ImGui::SetWindowFocus();
+  else if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows) && !ImGui::IsAnyItemActive()) *open = false;
+  return filled;
+}
+
+void end_overlay() {
+  ImGui::End();
+  ImGui::PopStyleColor(2);
+  ImGui::PopStyleVar(3);
+}
+
+void draw_help(const PanelContext& c) {
+  if (begin_overlay(c, "Help and keys", {760, 640}, &c.view.help_open)) {
+    ImGui::TextWrapped("Each run is a colour, a marker and a dash, the same everywhere. Rest the pointer on a number or a "
+                       "curve to read its exact value, unit and formula. Tab moves the keyboard focus, Enter presses; "
+                       "Space always plays.");
+    std::string menu;
+    for (const Action& action : c.actions.all()) {
+      const std::string top = action.menu.substr(0, action.menu.find('/'));
+      if (top != menu) {
+        if (!menu.empty()) ImGui::EndTable();
+        menu = top;
+        ImGui::Dummy({1, c.theme.px(8)});
+        section_title(c.theme, menu);
+        if (!ImGui::BeginTable(menu.c_str(), 3, ImGuiTableFlags_SizingFixedFit)) return end_overlay();
+        ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthFixed, c.theme.px(110));
+        ImGui::TableSetupColumn("label", ImGuiTableColumnFlags_WidthFixed, c.theme.px(190));
+        ImGui::TableSetupColumn("help", ImGuiTableColumnFlags_WidthStretch);
+      }
+      ImGui::TableNextRow();
+      ImGui::TableNextColumn();
+      const std::string key = c.actions.key_label(action.id);
+      if (!key.empty()) key_cap(c.theme, key);
+      ImGui::TableNextColumn();
+      ImGui::TextUnformatted(action.label.c_str());
+      ImGui::TableNextColumn();
+      ImGui::PushStyleColor(ImGuiCol_Text, c.theme.colour().text2);
+      ImGui::TextWrapped("%s", action.help.c_str());
+      ImGui::PopStyleColor();
+    }
+    if (!menu.empty()) ImGui::EndTable();
+  }
+  end_overlay();
+}
+
+// One line of a list: name, then its description in the quieter ink. True when chosen.
+bool list_row(const PanelContext& c, const std::string& id, const std::string& name, const std::string& words, bool chosen) {
+  const Theme& theme = c.theme;
+  ImGui::PushStyleColor(ImGuiCol_Header, theme.colour().hover);
+  ImGui::PushStyleColor(ImGuiCol_HeaderHovered, theme.colour().hover);
+  const float width = ImGui::GetContentRegionAvail().x;
+  const float pad = theme.px(8), wrap = std::max(theme.px(60), width - 2 * pad);
+  const ImVec2 words_size = ImGui::CalcTextSize(words.c_str(), nullptr, false, wrap);
+  const float height = theme.px(30) + words_size.y;
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const bool pressed = ImGui::Selectable(("##" + id).c_str(), chosen, ImGuiSelectableFlags_None, {width, height});
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  draw_text(list, theme, text::kName, {at.x + pad, at.y + theme.px(6)}, theme.colour().text, name);
+  list->AddText(nullptr, 0, {at.x + pad, at.y + theme.px(24)}, theme.colour().text2, words.c_str(), nullptr, wrap);
+  ImGui::PopStyleColor(2);
+  return pressed;
+}
+
+bool matches(const std::string& filter, const std::string& text) { return filter.empty() || lower(text).find(lower(filter)) != std::string::npos; }
+
+void filter_field(const PanelContext& c, const char* hint) {
+  if (ImGui::IsWindowAppearing()) {
+    c.view.scene_filter.clear();
+    ImGui::SetKeyboardFocusHere();
+  }
+  ImGui::SetNextItemWidth(-1);
+  ImGui::InputTextWithHint("##filter", hint, &c.view.scene_filter);
+  ImGui::Dummy({1, c.theme.px(4)});
+}
+
+void draw_scenes(const PanelContext& c) {
+  auto& scenes = c.caches.scenes;
+  if (scenes.empty()) scenes = installed_scenes();
+  if (begin_overlay(c, "Open a scene", {640, 560}, &c.view.scenes_open)) {
+    filter_field(c, "Filter by name or words");
+    const std::string now = installed_name(*c.frame.scene);
+    for (const SceneEntry& entry : scenes) {
+      if (!matches(c.view.scene_filter, entry.name + " " + entry.title + " " + entry.description)) continue;
+      const std::string words = entry.description.empty() ? entry.name : entry.name + " · " + entry.description;
+      if (list_row(c, entry.name, entry.title.empty() ? entry.name : entry.title, words, entry.name == now)) {
+        c.send(command::OpenScene{entry.name});
+        c.view.scenes_open = false;
+      }
+    }
+  }
+  end_overlay();
+}
+
+void draw_presets(const PanelContext& c) {
+  auto& presets = c.caches.presets;
+  if (presets.empty())
+    for (const std::string& name : preset_names())
+      if (auto spec = load_optimizer(name)) presets.push_back({name, spec->title, spec->description});
+  if (begin_overlay(c, "Add a run", {560, 560}, &c.view.add_open)) {
+    filter_field(c, "Filter optimizers");
+    for (const PresetEntry& entry : presets) {
+      if (!matches(c.view.scene_filter, entry.name + " " + entry.title + " " + entry.description)) continue;
+      const std::string words = entry.description.empty() ? entry.name : entry.name + " · " + entry.description;
+      if (list_row(c, entry.name, entry.title.empty() ? entry.name : entry.title, words, false)) {
+        c.send(command::AddRun{entry.name});
+        c.view.add_open = false;
+      }
+    }
+  }
+  end_overlay();
+}
+
+} // namespace
+
+void draw_overlays(const PanelContext& context) {
+  if (context.view.help_open) draw_help(context);
+  if (context.view.scenes_open) draw_scenes(context);
+  if (context.view.add_open) draw_presets(context);
+}
+
+} // namespace polarscope

@@ -1,0 +1,11 @@
+// Windows over the panels: help with every action and key, the list of scenes, the list of optimizers to add.
+#pragma once
+
+#include "app/panel.hpp"
+
+namespace polarscope {
+
+// Draws those that the view state says are open, and closes them by their own means (click outside, Esc, choice).
+void draw_overlays(const PanelContext& context);
+
+} // namespace polarscope

@@ -1,0 +1,43 @@
+#include "app/panel.hpp"
+
+namespace polarscope {
+
+#define POLARSCOPE_PANEL(name, title, place, plot, in_show) \
+  void draw_##name(const PanelContext&);                    \
+  std::string text_of_##name(const PanelContext&);
+#include "app/panels/panels.def"
+#undef POLARSCOPE_PANEL
+
+const std::vector<Panel>& panels() {
+  static const std::vector<Panel> list = {
+#define POLARSCOPE_PANEL(name, title, place, plot, in_show) \
+  {#name, title, PanelPlace::place, plot, in_show, draw_##name, text_of_##name},
+#include "app/panels/panels.def"
+#undef POLARSCOPE_PANEL
+  };
+  return list;
+}
+
+const Panel* find_panel(std::string_view name) {
+  for (const Panel& panel : panels())
+    if (panel.name == name) return &panel;
+  return nullptr;
+}
+
+bool panel_shown(const ViewState& view, std::string_view name) {
+  const Panel* panel = find_panel(name);
+  if (!panel) return false;
+  if (view.plots_only && !panel->plot) return false;
+  if (view.layout == LayoutKind::show && !panel->in_show) return false;
+  const auto found = view.panels.find(std::string(name));
+  return found == view.panels.end() || found->second;
+}
+
+bool has_sphere(const Frame& frame) {
+  for (const RunFrame& run : frame.runs)
+    for (const ParamInfo& parameter : run.program->parameters())
+      if (parameter.rows * parameter.cols == 3) return true;
+  return false;
+}
+
+} // namespace polarscope

@@ -1,0 +1,113 @@
+#include "app/panels/curves.hpp"
+
+#include "app/caches.hpp"
+#include "app/format.hpp"
+#include "app/labels.hpp"
+#include "app/panels/tools.hpp"
+#include "app/plot.hpp"
+#include "app/stroke.hpp"
+#include "engine/metric/metric.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace polarscope {
+namespace {
+
+PlotShared shared_of(const PanelContext& c, const std::string& panel) {
+  const StepRange range = c.view.steps_shown(c.frame);
+  PlotShared shared;
+  shared.from = range.from;
+  shared.to = range.to;
+  shared.log_x = c.view.scales[panel].log_x;
+  shared.cursor = c.frame.cursor;
+  shared.head = c.frame.head;
+  shared.steps = c.frame.steps;
+  shared.hover_step = c.view.hover.step;
+  return shared;
+}
+
+const MetricColumn& column_info(const CurveSource& source) {
+  return source.run->program->metrics()[static_cast<std::size_t>(source.columns.front())];
+}
+
+PlotCurve curve_of(const PanelContext& c, const CurveSource& source) {
+  PlotCurve curve;
+  curve.style = c.theme.run(source.run->style);
+  curve.name = source.run->label;
+  curve.selected = source.run->id == c.frame.selected || c.view.hover.run == source.run->id;
+  for (int column : source.columns) curve.sources.push_back({source.run->series, column});
+  if (!source.run->ghost.empty() && source.columns.size() == 1) curve.ghost = PlotSource{source.run->ghost, source.columns.front()};
+  curve.card_place = source.run->label;
+  const int index = column_info(source).index;
+  if (source.columns.size() == 1 && index >= 0) {
+    curve.card_place += ", row " + format_count(index);
+    curve.dimmed = c.view.hover.row && *c.view.hover.row != index;
+  }
+  return curve;
+}
+
+void take_result(const PanelContext& c, const StepPlot& plot, const PlotResult& result) {
+  ViewState& view = c.view;
+  if (result.focused) view.focused_plot = plot.panel;
+  if (result.reset_range) view.range.reset();
+  if (result.range) view.range = StepRange{result.range->first, result.range->second};
+  if (result.hover_step) view.next_hover.step = result.hover_step;
+  if (result.hovered >= 0) {
+    const CurveSource& source = plot.curves[static_cast<std::size_t>(result.hovered)];
+    view.next_hover.run = source.run->id;
+    const int index = column_info(source).index;
+    if (source.columns.size() == 1 && index >= 0) view.next_hover.row = index;
+  }
+  if (result.copied) view.requests.copied_text = format_exact(*result.copied);
+}
+
+} // namespace
+
+void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
+  PlotSpec spec;
+  spec.id = "plot";
+  spec.log_y = c.view.scales[plot.panel].log_y;
+  spec.presenting = c.view.layout == LayoutKind::show;
+  if (spec.presenting) spec.x_words = "step";
+  spec.empty_text = plot.empty_words;
+  if (!plot.curves.empty())
+    if (const Metric* metric = find_metric(column_info(plot.curves.front()).metric)) {
+      spec.title = metric->title;
+      spec.unit = metric->unit;
+      spec.formula = metric->formula;
+      spec.sentence = metric->meaning;
+    }
+  if (plot.target) spec.targets.push_back({*plot.target, "target " + format_value(*plot.target)});
+  for (const auto& [run, line] : plot.expected)
+    spec.expected.push_back({c.theme.run(run->style), line->points, "dotted: " + run->label + " expected, " + line->condition});
+  std::vector<PlotCurve> curves;
+  for (const CurveSource& source : plot.curves) curves.push_back(curve_of(c, source));
+
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(), ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};
+  take_result(c, plot, draw_plot(c.theme, {at.x + c.theme.snap(12), at.y}, {corner.x - c.theme.snap(4), corner.y - c.theme.snap(4)}, spec, curves,
+                                 shared_of(c, plot.panel), c.caches.plots[plot.panel]));
+}
+
+void draw_end_labels(const PanelContext& c, std::vector<EndLabel> labels, float left, float top, float bottom) {
+  const Theme& t = c.theme;
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  std::stable_sort(labels.begin(), labels.end(), [](const EndLabel& a, const EndLabel& b) { return a.at.y < b.at.y; });
+  std::vector<float> wanted;
+  for (const EndLabel& label : labels) wanted.push_back(label.at.y);
+  const std::vector<float> y = spread_labels(wanted, measure(t, text::kButton, "A").y + t.px(1), top, bottom);
+  const float right = ImGui::GetWindowPos().x + ImGui::GetWindowWidth() - t.px(6);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (!std::isfinite(y[i])) continue; // no room for all
+    const RunFrame& run = *labels[i].run;
+    const RunStyle style = t.run(run.style);
+    const float x = std::max(left, labels[i].at.x) + t.px(10);
+    if (std::abs(y[i] - labels[i].at.y) > t.px(3))
+      stroke_line(list, {labels[i].at.x + t.px(2), labels[i].at.y}, {x - t.px(2), y[i]}, with_alpha(t.colour().grid, 0.35f), t.hairline());
+    draw_marker(list, style.marker, {x + t.px(4), y[i]}, t.px(c.view.hover.run == run.id ? 5.0f : 4.0f), style.colour);
+    draw_text_aligned(list, t, text::kButton, {x + t.px(12), y[i]}, t.colour().text, fit(t, text::kButton, run.label, std::max(t.px(12), right - x - t.px(12))), 0, 0.5f);
+  }
+}
+
+} // namespace polarscope

@@ -1,0 +1,37 @@
+// Loss over steps.
+#include "app/panels/curves.hpp"
+#include "app/panels/tools.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace polarscope {
+
+void draw_loss(const PanelContext& c) {
+  AxisScales& scales = c.view.scales["loss"];
+  show_header(c, "loss", {},
+              {HeaderControl::make_toggle("log y", &scales.log_y, "Logarithmic loss (L)"),
+               HeaderControl::make_toggle("log x", &scales.log_x, "Logarithmic steps (Shift L)")});
+  StepPlot plot;
+  plot.panel = "loss";
+  plot.target = c.frame.scene->view.target;
+  plot.empty_words = "no loss yet: press play";
+  for (const RunFrame* run : visible_runs(c)) {
+    const int column = column_of(*run, "loss");
+    if (column < 0) continue;
+    plot.curves.push_back({run, {column}});
+    for (const auto& line : run->expected)
+      if (line->metric == "loss") plot.expected.emplace_back(run, line.get());
+  }
+  draw_step_plot(c, plot);
+}
+
+std::string text_of_loss(const PanelContext& c) {
+  std::string text;
+  for (const RunFrame* run : visible_runs(c))
+    text += fmt::format("Run {}, step {}: loss {:.9g}.\n", run->label, c.frame.cursor, value_at(*run, column_of(*run, "loss"), c.frame.cursor));
+  return text;
+}
+
+} // namespace polarscope

@@ -1,0 +1,292 @@
+// Magnitude & direction: one metric of the weight's motion against the norm, or over steps.
+#include "app/format.hpp"
+#include "app/panels/curves.hpp"
+#include "app/panels/tools.hpp"
+#include "app/plot.hpp"
+#include "app/stroke.hpp"
+#include "engine/metric/metric.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+
+namespace polarscope {
+namespace {
+
+constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_update", "effective_lr", "frobenius_norm", "spectral_norm"};
+constexpr long kSmoothing = 50;   // steps averaged, of noisy metrics against the norm
+constexpr int kMostPoints = 240;  // of a trail
+
+double factor_of(const std::string& metric) { return metric == "angular_update" ? kDegrees : 1.0; }
+
+std::string unit_words(const std::string& metric) {
+  if (metric == "angular_update") return "°/step";
+  const Metric* found = find_metric(metric);
+  return found ? found->title : metric;
+}
+
+struct Trail {
+  const RunFrame* run;
+  std::vector<double> x, y; // norm and metric, oldest first; the last is at the cursor
+  std::vector<long> step;
+};
+
+// Mean of the finite samples in the `kSmoothing` steps that end at `step`.
+double smoothed(const RunFrame& run, int column, long step) {
+  double sum = 0;
+  int count = 0;
+  for (long s = std::max(1L, step - kSmoothing + 1); s <= step; ++s) {
+    const double v = value_at(run, column, s);
+    if (std::isfinite(v)) sum += v, ++count;
+  }
+  return count > 0 ? sum / count : std::nan("");
+}
+
+std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
+  std::vector<Trail> trails;
+  for (const RunFrame* run : visible_runs(c)) {
+    const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
+    if (norm < 0 || column < 0 || run->series.empty()) continue;
+    Trail trail{run, {}, {}, {}};
+    const long end = std::min(c.frame.cursor, run->series.last_step());
+    const long every = std::max(1L, end / kMostPoints);
+    for (long step = end % every; step <= end; step += every) {
+      const double x = value_at(*run, norm, step), y = smoothed(*run, column, step) * factor_of(metric);
+      if (!std::isfinite(x) || !std::isfinite(y)) continue;
+      trail.x.push_back(x);
+      trail.y.push_back(y);
+      trail.step.push_back(step);
+    }
+    trails.push_back(std::move(trail));
+  }
+  return trails;
+}
+
+struct Scatter {
+  const PanelContext& c;
+  ImDrawList* list;
+  PlotAxis x, y;
+  ImVec2 min, max;
+  bool shows(double px, double py) const { return (!x.log || px > 0) && (!y.log || py > 0); }
+  ImVec2 at(double px, double py) const { return {x.pixel(px), y.pixel(py)}; }
+};
+
+// Widens a range so that trails do not touch the frame; handles empty and single-valued ones.
+void pad_range(double& low, double& high, bool log) {
+  if (!(high >= low)) low = log ? 0.1 : 0, high = 1;
+  if (log) {
+    const double middle = std::sqrt(low * high), half = std::pow(std::max(high / low, 1.25), 0.55);
+    low = middle / half;
+    high = middle * half;
+    return;
+  }
+  const double least = std::max(1e-12, 0.02 * std::max(std::abs(low), std::abs(high)));
+  const double span = std::max(high - low, least), middle = 0.5 * (low + high);
+  low = middle - 0.56 * span;
+  high = middle + 0.56 * span;
+}
+
+bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
+  double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
+  for (const Trail& trail : trails)
+    for (std::size_t i = 0; i < trail.x.size(); ++i) {
+      if (!s.shows(trail.x[i], trail.y[i])) continue;
+      x0 = std::min(x0, trail.x[i]);
+      x1 = std::max(x1, trail.x[i]);
+      y0 = std::min(y0, trail.y[i]);
+      y1 = std::max(y1, trail.y[i]);
+    }
+  const bool any = x1 >= x0;
+  pad_range(x0, x1, s.x.log);
+  pad_range(y0, y1, s.y.log);
+  s.x.least = x0;
+  s.x.most = x1;
+  s.y.least = y0;
+  s.y.most = y1;
+  return any;
+}
+
+// Runs of one optimizer at different norms: the power law through where they are now.
+void draw_slopes(const Scatter& s, const std::vector<Trail>& trails) {
+  std::map<std::string, std::vector<const Trail*>> groups;
+  for (const Trail& trail : trails)
+    if (!trail.x.empty() && s.shows(trail.x.back(), trail.y.back())) groups[trail.run->optimizer_name].push_back(&trail);
+  const Theme& t = s.c.theme;
+  const std::array<float, 2> dots{t.px(2), t.px(4)};
+  for (const auto& [name, group] : groups) {
+    if (group.size() < 3) continue;
+    double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, low = 1e300, high = 0;
+    for (const Trail* trail : group) {
+      const double lx = std::log(trail->x.back()), ly = std::log(trail->y.back());
+      n += 1, sx += lx, sy += ly, sxx += lx * lx, sxy += lx * ly;
+      low = std::min(low, trail->x.back());
+      high = std::max(high, trail->x.back());
+    }
+    const double spread = n * sxx - sx * sx;
+    if (spread < 1e-9) continue;
+    const double slope = (n * sxy - sx * sy) / spread, level = (sy - slope * sx) / n;
+    const auto line = [&](double x) { return std::exp(level + slope * std::log(x)); };
+    stroke_dashed(s.list, std::vector<ImVec2>{s.at(low, line(low)), s.at(high, line(high))}, t.colour().text2, t.stroke(1.2f), dots);
+    const double middle = std::sqrt(low * high) * 1.15;
+    draw_text_aligned(s.list, t, text::kLabel, {s.x.pixel(middle) + t.px(6), s.y.pixel(line(middle)) - t.px(10)}, t.colour().text2,
+                      fmt::format("{}: slope {}", name, format_fixed(slope, 1)), 0, 0.5f);
+  }
+}
+
+// Turning by a step of fixed size is its size over the norm: lines of slope −1 to compare with.
+void draw_guides(const Scatter& s) {
+  const Theme& t = s.c.theme;
+  const std::array<float, 2> dots{t.px(1.5f), t.px(5)};
+  for (double k = std::floor(std::log2(s.y.least * s.x.least)); k <= std::log2(s.y.most * s.x.most); k += 2) {
+    const double size = std::pow(2.0, k);
+    stroke_dashed(s.list, std::vector<ImVec2>{s.at(s.x.least, size / s.x.least), s.at(s.x.most, size / s.x.most)}, with_alpha(t.colour().grid, 0.22f), t.stroke(1.0f), dots);
+  }
+  draw_text_aligned(s.list, t, text::kLabel, {s.max.x, s.min.y + t.px(8)}, t.colour().text3, "dotted: fixed step, angle = 1/norm", 1, 0.5f);
+}
+
+void draw_trails(const Scatter& s, const std::vector<Trail>& trails, std::vector<EndLabel>& labels) {
+  const Theme& t = s.c.theme;
+  for (const Trail& trail : trails) {
+    const RunStyle style = t.run(trail.run->style);
+    std::vector<ImVec2> points;
+    std::vector<ImU32> colours;
+    for (std::size_t i = 0; i < trail.x.size(); ++i) {
+      if (!s.shows(trail.x[i], trail.y[i])) continue;
+      points.push_back(s.at(trail.x[i], trail.y[i]));
+      const float age = static_cast<float>(i + 1) / static_cast<float>(trail.x.size());
+      colours.push_back(mix(t.colour().panel, style.colour, 0.2f + 0.8f * age * age));
+    }
+    if (points.empty()) continue;
+    const bool loud = trail.run->id == s.c.frame.selected || s.c.view.hover.run == trail.run->id;
+    const float width = t.curve_width(loud);
+    stroke(s.list, points, colours, std::span<const float>(&width, 1));
+    draw_marker(s.list, style.marker, points.back(), t.px(loud ? 5.2f : 4.4f), style.colour, t.colour().panel, t.px(1.4f));
+    labels.push_back({points.back(), trail.run});
+  }
+}
+
+void take_input(const Scatter& s, const std::vector<Trail>& trails, const std::string& metric) {
+  ImGui::SetCursorScreenPos(s.min);
+  ImGui::InvisibleButton("plot", {s.max.x - s.min.x, s.max.y - s.min.y});
+  if (!ImGui::IsItemHovered()) return;
+  s.c.view.focused_plot = "magnitude_direction";
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  const Trail* best = nullptr;
+  std::size_t index = 0;
+  float distance = s.c.theme.px(18);
+  for (const Trail& trail : trails)
+    for (std::size_t i = 0; i < trail.x.size(); ++i) {
+      if (!s.shows(trail.x[i], trail.y[i])) continue;
+      const ImVec2 p = s.at(trail.x[i], trail.y[i]);
+      const float d = std::hypot(p.x - mouse.x, p.y - mouse.y);
+      if (d < distance) distance = d, best = &trail, index = i;
+    }
+  if (!best) return;
+  s.c.view.next_hover.run = best->run->id;
+  s.c.view.next_hover.step = best->step[index];
+  HoverCard card = card_for(s.c, *best->run, column_of(*best->run, metric, s.c.view.polar.plane.parameter), best->step[index]);
+  card.place += fmt::format(", norm {}", format_digits(best->x[index], 4));
+  show_hover_card(s.c.theme, card);
+}
+
+void draw_against_norm(const PanelContext& c, const std::string& metric) {
+  const Theme& t = c.theme;
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(), ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};
+  const AxisScales scales = c.view.scales["magnitude_direction"];
+  Scatter s{c, ImGui::GetWindowDrawList(), {}, {}, {at.x + t.snap(48), at.y + t.snap(4)}, {corner.x - t.snap(96), corner.y - t.snap(40)}};
+  if (s.max.x - s.min.x < t.px(40) || s.max.y - s.min.y < t.px(20)) return;
+  s.x.log = scales.log_x;
+  s.y.log = scales.log_y;
+  const std::vector<Trail> trails = make_trails(c, metric);
+  if (!set_axes(s, trails)) {
+    draw_text_aligned(s.list, t, text::kLabel, {(s.min.x + s.max.x) * 0.5f, (s.min.y + s.max.y) * 0.5f}, t.colour().text3, "no step yet: press play", 0.5f, 0.5f);
+    return;
+  }
+  s.x.first = s.min.x;
+  s.x.last = s.max.x;
+  s.y.first = s.max.y;
+  s.y.last = s.min.y;
+  draw_axes(s.list, t, s.x, s.y, false);
+  s.list->PushClipRect({s.min.x - t.px(6), s.min.y - t.px(6)}, {s.max.x + t.px(6), s.max.y + t.px(6)}, true);
+  const bool log_log = s.x.log && s.y.log;
+  if (log_log && metric == "angular_update") draw_guides(s);
+  std::vector<EndLabel> labels;
+  draw_trails(s, trails, labels);
+  if (log_log) draw_slopes(s, trails);
+  s.list->PopClipRect();
+  draw_end_labels(c, std::move(labels), s.min.x, s.min.y, s.max.y);
+  draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
+                    fmt::format("↑ {}, mean of {} steps", unit_words(metric), kSmoothing), 0, 0.5f);
+  draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1, 0.5f);
+  take_input(s, trails, metric);
+}
+
+void draw_over_steps(const PanelContext& c, const std::string& metric) {
+  StepPlot plot;
+  plot.panel = "magnitude_direction";
+  plot.empty_words = "not recorded for this parameter";
+  for (const RunFrame* run : visible_runs(c)) {
+    const int column = column_of(*run, metric, c.view.polar.plane.parameter);
+    if (column < 0) continue;
+    plot.curves.push_back({run, {column}});
+    for (const auto& line : run->expected)
+      if (line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name) plot.expected.emplace_back(run, line.get());
+  }
+  draw_step_plot(c, plot);
+}
+
+} // namespace
+
+void draw_magnitude_direction(const PanelContext& c) {
+  static constexpr std::array kWords = {"norm", "steps"};
+  ViewState& view = c.view;
+  std::vector<std::string> titles;
+  int chosen = 0;
+  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+    const Metric* metric = find_metric(kMetrics[i]);
+    titles.push_back(metric ? metric->title : kMetrics[i]);
+    if (view.metric == kMetrics[i]) chosen = static_cast<int>(i);
+  }
+  AxisScales& scales = view.scales["magnitude_direction"];
+  int against = view.against_norm ? 0 : 1;
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  show_header(c, "magnitude_direction", {});
+  const float row = at.y + c.theme.snap(32);
+  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), row});
+  if (dropdown(c.theme, "##metric", titles, &chosen, c.theme.px(140))) view.metric = kMetrics[static_cast<std::size_t>(chosen)];
+  if (const Metric* metric = find_metric(view.metric))
+    item_help(c.theme, fmt::format("{}\n{}\n{}", metric->title, metric->formula, metric->meaning).c_str());
+  ImGui::SameLine(0, c.theme.px(8));
+  if (segmented(c.theme, "against", kWords, &against, "Horizontal axis: the norm of the weight, or the steps.")) view.against_norm = against == 0;
+  ImGui::SameLine(0, c.theme.px(8));
+  const float low = row + c.theme.snap(3);
+  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
+  toggle(c.theme, "log y", &scales.log_y, "Logarithmic upward axis (L)");
+  ring_if_highlighted(c, "magnitude_direction.log_y");
+  ImGui::SameLine(0, c.theme.px(6));
+  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
+  toggle(c.theme, "log x", &scales.log_x, "Logarithmic axis to the right (Shift L)");
+  ImGui::SetCursorScreenPos({at.x, row + c.theme.snap(34)});
+  if (view.against_norm) draw_against_norm(c, view.metric);
+  else draw_over_steps(c, view.metric);
+}
+
+std::string text_of_magnitude_direction(const PanelContext& c) {
+  std::string text;
+  for (const RunFrame* run : visible_runs(c)) {
+    text += fmt::format("Run {}, step {}:", run->label, c.frame.cursor);
+    for (const char* name : kMetrics) {
+      const Metric* metric = find_metric(name);
+      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name, value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
+                          metric && !metric->unit.empty() ? " " + metric->unit : "");
+      text += std::string(name) == kMetrics.back() ? ".\n" : ",";
+    }
+  }
+  return text;
+}
+
+} // namespace polarscope

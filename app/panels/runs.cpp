@@ -1,0 +1,176 @@
+// The runs: mark, label, loss, norm and turning per step at the cursor; hide, solo, rename, duplicate, remove, add.
+#include "app/format.hpp"
+#include "app/panels/tools.hpp"
+#include "app/stroke.hpp"
+
+#include "misc/cpp/imgui_stdlib.h"
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace polarscope {
+namespace {
+
+constexpr float kRow = 28, kMark = 44, kMore = 24, kValue = 48;
+
+struct Values {
+  double loss, norm, degrees; // at the cursor
+};
+
+Values values_of(const PanelContext& c, const RunFrame& run) {
+  const int parameter = c.view.polar.plane.parameter;
+  const long step = run.diverged ? std::min(c.frame.cursor, run.diverged_at) : c.frame.cursor;
+  return {value_at(run, column_of(run, "loss"), step), value_at(run, column_of(run, "frobenius_norm", parameter), step),
+          value_at(run, column_of(run, "angular_update", parameter), step) * kDegrees};
+}
+
+void draw_column_titles(const PanelContext& c, float right) {
+  const Theme& t = c.theme;
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  const float y = ImGui::GetCursorScreenPos().y + t.px(8);
+  float x = right;
+  for (const char* words : {"°/step", "norm", "loss"}) {
+    draw_text_aligned(list, t, text::kLabel, {x, y}, t.colour().text3, words, 1, 0.5f);
+    x -= t.px(kValue + 4);
+  }
+  ImGui::Dummy({1, t.snap(18)});
+}
+
+// Duplicate, rename, hide … of one run: the menu of its "more" button and of a right click on its row.
+void draw_run_menu(const PanelContext& c, const RunFrame& run) {
+  ViewState& view = c.view;
+  if (ImGui::MenuItem("Rename")) view.renaming = run.id;
+  if (ImGui::MenuItem("Duplicate")) c.send(command::DuplicateRun{run.id});
+  if (ImGui::MenuItem("Remove", nullptr, false, c.frame.runs.size() > 1)) c.send(command::RemoveRun{run.id});
+  ImGui::Separator();
+  const std::string number = fmt::format("{}", run.order + 1);
+  if (ImGui::MenuItem("Shown", c.actions.key_label("runs.toggle." + number).c_str(), view.visible(run.id))) {
+    view.solo.reset();
+    if (view.hidden.erase(run.id) == 0) view.hidden.insert(run.id);
+  }
+  const bool solo = view.solo == run.id;
+  if (ImGui::MenuItem("Only this run", c.actions.key_label("runs.solo." + number).c_str(), solo)) {
+    if (solo) view.solo.reset();
+    else view.solo = run.id;
+  }
+}
+
+void draw_name_field(const PanelContext& c, const RunFrame& run, float width) {
+  std::string label = run.label;
+  ImGui::SetNextItemWidth(width);
+  ImGui::SetKeyboardFocusHere();
+  if (ImGui::InputText("##name", &label, ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll)) {
+    if (!label.empty() && label != run.label) c.send(command::RenameRun{run.id, label});
+    c.view.renaming.reset();
+  } else if (ImGui::IsKeyPressed(ImGuiKey_Escape)) {
+    c.view.renaming.reset();
+  }
+}
+
+void draw_values(const PanelContext& c, const RunFrame& run, float right, float middle, bool shown) {
+  const Theme& t = c.theme;
+  const Palette& colour = t.colour();
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  const Values v = values_of(c, run);
+  if (run.diverged && c.frame.cursor >= run.diverged_at) {
+    const std::string words = "stopped at " + format_count(run.diverged_at);
+    draw_text_aligned(list, t, text::kButton, {right, middle}, colour.broken, words, 1, 0.5f);
+    draw_icon(list, t, Icon::cross, {right - measure(t, text::kButton, words).x - t.px(10), middle}, colour.broken, 10);
+    return;
+  }
+  float x = right;
+  for (double value : {v.degrees, v.norm, v.loss}) {
+    const std::string words = std::isfinite(value) ? format_value(value, 3) : "–";
+    draw_text_aligned(list, t, text::kValue, {x, middle}, shown ? colour.text : colour.text3, words, 1, 0.5f);
+    x -= t.px(kValue + 4);
+  }
+}
+
+void draw_run(const PanelContext& c, const RunFrame& run) {
+  const Theme& t = c.theme;
+  const Palette& colour = t.colour();
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  ImGui::PushID(static_cast<int>(run.id));
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float width = ImGui::GetContentRegionAvail().x, tall = t.snap(kRow), middle = at.y + std::round(tall * 0.5f);
+  const bool selected = run.id == c.frame.selected, shown = c.view.visible(run.id);
+  const RunStyle style = t.run(run.style);
+  const bool renaming = c.view.renaming == run.id;
+
+  // The row selects; the mark at its left shows and hides; "more" is at its right.
+  ImGui::SetNextItemAllowOverlap();
+  if (ImGui::InvisibleButton(("row " + run.label).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav)) c.send(command::SelectRun{run.id});
+  const bool hovered = ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenOverlappedByItem);
+  if (hovered) c.view.next_hover.run = run.id;
+  if (hovered && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) c.view.renaming = run.id;
+  if (ImGui::BeginPopupContextItem("run menu")) {
+    draw_run_menu(c, run);
+    ImGui::EndPopup();
+  }
+  ring_if_highlighted(c, "run." + run.label);
+  if (selected || hovered || c.view.hover.run == run.id) list->AddRectFilled(at, {at.x + width, at.y + tall}, colour.hover);
+  if (selected) list->AddRectFilled(at, {at.x + t.snap(3), at.y + tall}, style.colour);
+
+  ImGui::SetCursorScreenPos({at.x + t.px(8), at.y});
+  if (ImGui::InvisibleButton("shown", {t.px(kMark), tall}, ImGuiButtonFlags_EnableNav)) {
+    c.view.solo.reset();
+    if (c.view.hidden.erase(run.id) == 0) c.view.hidden.insert(run.id);
+  }
+  item_help(t, shown ? "Hide this run" : "Show this run");
+  run_key(list, t, style, {at.x + t.px(14), middle}, kMark - 8, shown ? 0.0f : 0.7f);
+  if (!shown) draw_icon(list, t, Icon::hidden, {at.x + t.px(14 + 18), middle}, colour.text2, 11);
+
+  const float more_left = at.x + width - t.px(kMore + 4);
+  const float label_left = at.x + t.px(14 + kMark + 6);
+  const float values_right = more_left - t.px(4);
+  const float values_left = values_right - 3 * t.px(kValue + 4);
+  if (renaming) {
+    ImGui::SetCursorScreenPos({label_left, at.y + t.px(2)});
+    draw_name_field(c, run, more_left - label_left);
+  } else {
+    const float room = std::max(t.px(20), values_left - label_left);
+    const std::string label = fit(t, text::kName, run.label, room);
+    draw_text_aligned(list, t, text::kName, {label_left, middle}, shown ? colour.text : colour.text3, label, 0, 0.5f);
+    const float after = label_left + measure(t, text::kName, label).x + t.px(6);
+    if (run.optimizer && values_left - after > t.px(28) && run.optimizer_name != run.label)
+      draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text2, fit(t, text::kLabel, run.optimizer_name, values_left - after), 0, 0.5f);
+    draw_values(c, run, values_right, middle, shown);
+  }
+  ImGui::SetCursorScreenPos({more_left, std::round(middle - t.px(kMore) * 0.5f)});
+  if (icon_button(t, "more", Icon::more, "Rename, duplicate, remove, show alone", false, true, kMore)) ImGui::OpenPopup("run menu");
+  ImGui::SetCursorScreenPos({at.x, at.y + tall});
+  ImGui::Dummy({0, 0});
+  ImGui::PopID();
+}
+
+} // namespace
+
+void draw_runs(const PanelContext& c) {
+  show_header(c, "runs", {});
+  const Theme& t = c.theme;
+  const float width = ImGui::GetContentRegionAvail().x;
+  ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
+  draw_column_titles(c, ImGui::GetCursorScreenPos().x + width - t.px(kMore + 8));
+  for (const RunFrame& run : c.frame.runs) draw_run(c, run);
+  ImGui::PopStyleVar();
+  ImGui::Dummy({1, t.px(4)});
+  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + t.snap(12), ImGui::GetCursorScreenPos().y});
+  ButtonOptions options;
+  options.icon = Icon::add;
+  options.width = 92;
+  action_button(c, "runs.add", "Add run", options);
+}
+
+std::string text_of_runs(const PanelContext& c) {
+  std::string text;
+  for (const RunFrame& run : c.frame.runs) {
+    const Values v = values_of(c, run);
+    text += fmt::format("Run {} ({}), step {}: loss {:.6g}, norm {:.6g}, turned {:.4g} degrees in the last step.", run.label,
+                        run.optimizer_name, c.frame.cursor, v.loss, v.norm, v.degrees);
+    if (run.diverged) text += fmt::format(" It stopped at step {}: a number was no longer finite.", run.diverged_at);
+    text += "\n";
+  }
+  return text;
+}
+
+} // namespace polarscope

@@ -1,0 +1,38 @@
+// What several panels share: the header with its icons, values at a step, the ring of the lesson's highlight.
+#pragma once
+
+#include "app/panel.hpp"
+#include "app/widgets.hpp"
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace polarscope {
+
+// Title (unless the dock's tab shows it), note, the panel's own controls, then "copy as text". Returns the index of the
+// panel's control that was used, or −1.
+int show_header(const PanelContext& c, std::string_view panel, HeaderNote note, std::vector<HeaderControl> controls = {});
+
+// Draws the lesson's ring around the last item when the lesson points at `mark`.
+void ring_if_highlighted(const PanelContext& c, std::string_view mark);
+void ring_if_highlighted(const PanelContext& c, std::string_view mark, ImVec2 min, ImVec2 max);
+
+// A button that is an action: its label in the tooltip with its key.
+bool action_button(const PanelContext& c, std::string_view action, const char* label, ButtonOptions options);
+
+// Runs that are drawn, in the list's order; the selected one last, so that it lies on top.
+std::vector<const RunFrame*> visible_runs(const PanelContext& c);
+
+// Column of a metric in a run's series; −1 when the run does not record it. "P.x" with the polar view's parameter P.
+int column_of(const RunFrame& run, std::string_view metric, int parameter = 0);
+// The stored value at a step; NaN when there is none.
+double value_at(const RunFrame& run, int column, long step);
+
+// Everything the registry and the series know about one sample.
+HoverCard card_for(const PanelContext& c, const RunFrame& run, int column, long step);
+
+inline constexpr double kDegrees = 57.29577951308232; // per radian
+
+} // namespace polarscope

@@ -1,0 +1,342 @@
+#include "app/shell.hpp"
+
+#include "app/caches.hpp"
+#include "app/image.hpp"
+#include "app/overlays.hpp"
+#include "app/settings.hpp"
+#include "app/widgets.hpp"
+
+#include "imgui_internal.h"
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+namespace polarscope {
+namespace {
+
+// Strips, design pixels.
+constexpr float kMenuHeight = 32, kTransportRow = 44, kLessonHeight = 40, kTimeAxisHeight = 76, kStatusHeight = 28;
+// A panel smaller than this scrolls instead of squeezing its controls.
+constexpr ImVec2 kLeastPanel{280, 150}, kLeastPolar{430, 330};
+
+std::string read_whole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string layout_file(const ShellOptions& options) {
+  const std::string folder = options.remember ? config_folder() : std::string();
+  return folder.empty() ? folder : folder + "/layout.ini";
+}
+
+ImVec2 least_size(const Panel& panel) {
+  if (panel.is_strip()) return {280, 0};
+  return panel.name == "polar" ? kLeastPolar : kLeastPanel;
+}
+
+} // namespace
+
+Result<std::unique_ptr<Shell>> Shell::make(Window& window, Driver& driver, ShellOptions options) {
+  std::string complaint;
+  auto keys = load_keys(complaint);
+  if (!keys) return keys.error();
+  std::optional<Lesson> lesson;
+  if (auto loaded = load_lesson("first_look")) lesson = std::move(*loaded);
+  else complaint = loaded.error().text();
+  std::unique_ptr<Shell> shell(new Shell(window, driver, options, std::move(*keys), std::move(lesson)));
+  if (auto themed = shell->follow_theme(); !themed) return themed.error();
+  if (!complaint.empty()) shell->view_.say(complaint, true);
+  return shell;
+}
+
+Shell::Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys, std::optional<Lesson> lesson)
+    : window_(window), driver_(driver), options_(options), actions_(std::move(keys)), fonts_(load_fonts()),
+      layout_(layout_file(options)), caches_(std::make_unique<Caches>()), frame_(driver.frame()) {
+  if (options_.remember) read_settings(read_whole(config_folder() + "/settings.toml"), view_);
+  if (!options_.lesson) view_.lesson.open = false;
+  if (lesson) guide_.emplace(std::move(*lesson));
+  send_ = [this](Command command) { driver_.send(std::move(command)); };
+  plane_.request = [this](Driver::PlaneRequest request) { driver_.request_plane(std::move(request)); };
+  ImGuiIO& io = ImGui::GetIO();
+  io.ConfigDockingWithShift = false;
+  io.ConfigWindowsMoveFromTitleBarOnly = true;
+  io.ConfigInputTextCursorBlink = false; // no animation while paused
+  io.ConfigNavCaptureKeyboard = false;
+}
+
+Shell::~Shell() {
+  if (!options_.remember) return;
+  layout_.save_if_moved();
+  // A read-only folder is no reason to complain while closing.
+  static_cast<void>(write_to_config_folder("settings.toml", settings_text(view_)));
+}
+
+// Makes the theme again when its name or the scale changed.
+Result<void> Shell::follow_theme() {
+  const ThemeName name = find_theme(view_.current_theme()).value_or(ThemeName::dark);
+  const float scale = std::clamp(window_.scale() * view_.zoom, kLeastScale, kMostScale);
+  if (theme_ && theme_->name() == name && theme_scale_ == scale) return {};
+  const float before = theme_ ? theme_->px(1) : 0;
+  auto made = Theme::make(name, scale, fonts_);
+  if (!made) return made.error();
+  theme_ = std::move(*made);
+  theme_scale_ = scale;
+  theme_->apply();
+  const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
+  window_.clear_colour = {ground.x, ground.y, ground.z, 1};
+  if (before > 0 && before != theme_->px(1)) layout_.rescale(theme_->px(1) / before);
+  transport_height_ = 0;
+  unsettled_ = 3;
+  return {};
+}
+
+// Another scene: what was said about its runs no longer means anything.
+void Shell::follow_scene() {
+  if (frame_->scene_generation == scene_generation_ && !first_picture_) return;
+  scene_generation_ = frame_->scene_generation;
+  view_.hidden.clear();
+  view_.solo.reset();
+  view_.renaming.reset();
+  view_.range.reset();
+  view_.inspector_cell.reset();
+  view_.polar.plane = {};
+  const ViewSpec& wished = frame_->scene->view;
+  const auto& runs = frame_->runs;
+  if (!runs.empty()) {
+    const auto& parameters = runs.front().program->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      if (parameters[i].name == wished.parameter) view_.polar.plane.parameter = static_cast<int>(i);
+  }
+  PlaneChoice& plane = view_.polar.plane;
+  if (wished.plane == "start-reference") plane.kind = PlaneChoice::Kind::start_reference;
+  else if (wished.plane == "weight-update") plane.kind = PlaneChoice::Kind::weight_update;
+  else if (wished.plane == "rows") {
+    plane.kind = PlaneChoice::Kind::rows;
+    plane.row_i = wished.row_i;
+    plane.row_j = wished.row_j;
+  }
+  view_.polar.drawing = has_sphere(*frame_) ? PolarDrawing::sphere : PolarDrawing::polar;
+}
+
+void Shell::draw() {
+  frame_ = driver_.frame();
+  plane_.latest = driver_.plane();
+  static_cast<void>(follow_theme()); // the palette was readable before: the theme stays as it was
+  window_.begin_frame();
+  theme_->begin_frame();
+  follow_scene();
+  if (frame_->notice != engine_notice_) {
+    engine_notice_ = frame_->notice;
+    view_.notice.clear();
+  }
+  view_.hover = std::exchange(view_.next_hover, Hover{});
+
+  ActionContext action{*frame_, view_, send_};
+  if (guide_) guide_->update(action);
+  actions_.handle_keys(action);
+
+  const LessonPart* part = guide_ ? guide_->part(view_) : nullptr;
+  caches_->lesson_part = part;
+  caches_->lesson_parts = guide_ ? guide_->lesson().parts.size() : 0;
+  caches_->lesson_waiting = guide_ && guide_->waiting();
+  PanelContext context{*frame_, view_, send_, *theme_, actions_, plane_, *caches_, part ? part->highlight : "", true, false};
+
+  const ImVec2 size = ImGui::GetIO().DisplaySize;
+  const LayoutForm form = Layout::form_for(size, *theme_, view_.layout);
+  context.compact = form == LayoutForm::compact;
+  float top = 0, bottom = size.y;
+  if (!view_.plots_only) {
+    draw_menu(action);
+    top = ImGui::GetFrameHeight() > 0 ? theme_->snap(kMenuHeight) : 0;
+  }
+  if (!context.compact) {
+    const auto strip = [&](const char* name, float height, bool at_top) {
+      const Panel* panel = find_panel(name);
+      if (!panel_shown(view_, name)) return 0.0f;
+      if (!at_top) bottom -= height;
+      const float used = draw_strip(*panel, context, at_top ? top : bottom, height);
+      if (at_top) top += height;
+      return used;
+    };
+    const float row = theme_->snap(kTransportRow);
+    const float wanted = strip("transport", std::max(row, transport_height_), true);
+    if (wanted != transport_height_ && wanted > 0) unsettled_ = 2;
+    transport_height_ = wanted;
+    if (part) strip("lesson", theme_->snap(kLessonHeight), true);
+    strip("status", theme_->snap(kStatusHeight), false);
+    strip("time_axis", theme_->snap(kTimeAxisHeight), false);
+  }
+  layout_.submit(view_.layout, form, {0, top}, {size.x, std::max(1.0f, bottom - top)}, view_, *theme_,
+                 std::exchange(view_.requests.reset_layout, false));
+  draw_docked(context);
+  draw_overlays(context);
+
+  const bool moved = view_.next_hover.run != view_.hover.run || view_.next_hover.step != view_.hover.step ||
+                     view_.next_hover.row != view_.hover.row;
+  unsettled_ = moved || first_picture_ ? 2 : std::max(0, unsettled_ - 1);
+  if (std::exchange(drawn_layout_, view_.layout) != view_.layout) unsettled_ = 3;
+  first_picture_ = false;
+  if (options_.remember) layout_.save_if_moved();
+  window_.end_frame();
+  take_requests();
+}
+
+double Shell::seconds_until_draw() const {
+  if (unsettled_ > 0) return 0;
+  const ImGuiContext& context = *ImGui::GetCurrentContext();
+  return context.HoverItemDelayId != 0 && context.HoverItemDelayTimer < 1.0f ? 0.1 : kIdleSeconds;
+}
+
+// ---- menu ---------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void menu_items(const Actions& actions, const std::string& menu, ActionContext& context, const Theme& theme) {
+  std::vector<std::string> inner; // menus inside, in the order they are met
+  for (const Action& action : actions.all()) {
+    if (action.menu != menu) {
+      if (action.menu.rfind(menu + "/", 0) == 0 && std::find(inner.begin(), inner.end(), action.menu) == inner.end())
+        inner.push_back(action.menu);
+      continue;
+    }
+    if (action.separator) ImGui::Separator();
+    const bool checked = action.checked && action.checked(context);
+    const std::string label = action.label + "##" + action.id;
+    if (ImGui::MenuItem(label.c_str(), actions.key_label(action.id).c_str(), checked, actions.enabled(action, context)))
+      action.run(context);
+    item_help(theme, action.help.c_str());
+  }
+  if (!inner.empty()) ImGui::Separator();
+  for (const std::string& path : inner)
+    if (ImGui::BeginMenu(path.substr(menu.size() + 1).c_str())) {
+      menu_items(actions, path, context, theme);
+      ImGui::EndMenu();
+    }
+}
+
+} // namespace
+
+void Shell::draw_menu(ActionContext& context) {
+  const float pad = std::round((theme_->snap(kMenuHeight) - ImGui::GetFontSize()) * 0.5f);
+  ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(theme_->px(10), pad));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(theme_->px(8), theme_->px(8)));
+  ImGui::PushStyleColor(ImGuiCol_MenuBarBg, theme_->colour().bar);
+  if (ImGui::BeginMainMenuBar()) {
+    ImGui::PopStyleVar();
+    ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(theme_->px(8), theme_->px(4)));
+    const float width = ImGui::GetWindowWidth();
+    if (width / theme_->px(1) > 560) {
+      ImDrawList* list = ImGui::GetWindowDrawList();
+      const float middle = std::round(theme_->snap(kMenuHeight) * 0.5f);
+      draw_icon(list, *theme_, Icon::logo, {theme_->px(20), middle}, theme_->colour().text, 14);
+      draw_text_aligned(list, *theme_, text::kName, {theme_->px(34), middle}, theme_->colour().text, "Polarscope", 0, 0.5f);
+      ImGui::SetCursorPosX(theme_->px(34) + measure(*theme_, text::kName, "Polarscope").x + theme_->px(14));
+    }
+    for (const std::string& menu : Actions::menus())
+      if (ImGui::BeginMenu(menu.c_str())) {
+        menu_items(actions_, menu, context, *theme_);
+        ImGui::EndMenu();
+      }
+    const std::string scene = installed_name(*frame_->scene);
+    const ImVec2 words = measure(*theme_, text::kLabel, scene);
+    if (ImGui::GetCursorPosX() + words.x + theme_->px(24) < width)
+      draw_text_aligned(ImGui::GetWindowDrawList(), *theme_, text::kLabel,
+                        {width - theme_->px(12), std::round(theme_->snap(kMenuHeight) * 0.5f)}, theme_->colour().text2, scene, 1, 0.5f);
+    ImGui::EndMainMenuBar();
+  }
+  ImGui::PopStyleColor();
+  ImGui::PopStyleVar(2);
+}
+
+// ---- panels -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr ImGuiWindowFlags kStripFlags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                                         ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
+                                         ImGuiWindowFlags_NoBringToFrontOnFocus;
+
+// Panels place things by SetCursorScreenPos; ImGui wants an item after the last of them.
+void end_of_drawing() {
+  ImGui::SetCursorScreenPos(ImGui::GetWindowPos());
+  ImGui::Dummy({0, 0});
+}
+
+} // namespace
+
+// Returns the height that the strip's contents took.
+float Shell::draw_strip(const Panel& panel, const PanelContext& context, float top, float height) {
+  const Palette& colour = theme_->colour();
+  const ImVec2 size{ImGui::GetIO().DisplaySize.x, height};
+  ImGui::SetNextWindowPos({0, top});
+  ImGui::SetNextWindowSize(size);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, ImVec2(1, 1));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0.0f);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0.0f);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, colour.bar);
+  ImGui::Begin(("##" + panel.name).c_str(), nullptr, kStripFlags);
+  ImGui::PopStyleVar(4);
+  panel.draw(context);
+  const float used = ImGui::GetCursorPosY();
+  end_of_drawing();
+  const bool below = panel.place == PanelPlace::transport || panel.place == PanelPlace::lesson;
+  ImGui::GetWindowDrawList()->AddRectFilled({0, below ? top + height - 1 : top}, {size.x, (below ? top + height : top + 1)}, colour.line);
+  ImGui::End();
+  ImGui::PopStyleColor();
+  return used;
+}
+
+void Shell::draw_docked(const PanelContext& outer) {
+  for (const Panel& panel : panels()) {
+    if (panel.is_strip() && !outer.compact) continue;
+    if (!panel_shown(view_, panel.name)) continue;
+    if (panel.name == "lesson" && !caches_->lesson_part) continue;
+    PanelContext context = outer;
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
+    ImGui::PushStyleColor(ImGuiCol_WindowBg, panel.is_strip() ? theme_->colour().bar : theme_->colour().panel);
+    const bool open = ImGui::Begin(layout_.window_name(panel).c_str(), nullptr,
+                                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_HorizontalScrollbar);
+    ImGui::PopStyleVar();
+    if (open) {
+      const ImGuiDockNode* node = ImGui::GetCurrentWindow()->DockNode;
+      context.titled = node && (node->IsHiddenTabBar() || node->IsNoTabBar());
+      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel);
+      const ImVec2 size{std::max(room.x, theme_->snap(least.x)), std::max(room.y, theme_->snap(least.y))};
+      ImGui::PushStyleColor(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
+      if (ImGui::BeginChild("content", size)) {
+        panel.draw(context);
+        end_of_drawing();
+      }
+      ImGui::EndChild();
+      ImGui::PopStyleColor();
+    }
+    ImGui::End();
+    ImGui::PopStyleColor();
+  }
+}
+
+void Shell::draw_overlays(const PanelContext& context) { polarscope::draw_overlays(context); }
+
+void Shell::take_requests() {
+  WindowRequests& requests = view_.requests;
+  if (std::exchange(requests.screenshot, false)) {
+    const std::string path = fmt::format("polarscope-step-{}.png", frame_->cursor);
+    auto image = window_.read_pixels();
+    Result<void> written = image ? write_png(*image, path) : Result<void>(image.error());
+    view_.say(written ? "picture written to " + path : written.error().text(), !written.ok());
+    unsettled_ = 2;
+  }
+  if (std::exchange(requests.toggle_fullscreen, false)) window_.toggle_full_screen();
+  if (!requests.copied_text.empty()) {
+    ImGui::SetClipboardText(requests.copied_text.c_str());
+    requests.copied_text.clear();
+    view_.say("copied as text");
+    unsettled_ = 2;
+  }
+}
+
+} // namespace polarscope

@@ -1,0 +1,71 @@
+#include "app/shot.hpp"
+
+#include "app/shell.hpp"
+#include "app/theme.hpp"
+#include "app/window.hpp"
+#include "engine/driver.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace polarscope {
+namespace {
+
+// Docks, wrapped strips and the loss field settle within these.
+constexpr int kFramesToSettle = 8;
+
+Result<void> check(const ShotOptions& options) {
+  if (options.layout != "study" && options.layout != "show")
+    return bad_input(fmt::format("there is no layout '{}': study or show", options.layout));
+  if (!options.theme.empty() && !find_theme(options.theme))
+    return bad_input(fmt::format("there is no theme '{}': dark, light or projector", options.theme));
+  if (options.width < 64 || options.height < 64 || options.width > 16384 || options.height > 16384)
+    return bad_input("the size must be between 64 and 16384 pixels each way");
+  return {};
+}
+
+void settle(Driver& driver) {
+  do driver.pump(0);
+  while (driver.busy());
+}
+
+} // namespace
+
+Result<Image> render_shot(Scene scene, const ShotOptions& options) {
+  if (auto fine = check(options); !fine) return fine.error();
+  const long step = std::clamp(options.step.value_or(scene.steps), 0L, scene.steps);
+  auto session = Session::open(std::move(scene), options.session);
+  if (!session) return session.error();
+  WindowOptions wish;
+  wish.width = options.width;
+  wish.height = options.height;
+  wish.scale = options.scale;
+  auto window = Window::open(WindowKind::offscreen, wish);
+  if (!window) return window.error();
+
+  Driver driver(std::move(*session), options.session, false);
+  auto shell = Shell::make(**window, driver, {.remember = false, .lesson = false});
+  if (!shell) return shell.error();
+  ViewState& view = (*shell)->view();
+  view.layout = options.layout == "show" ? LayoutKind::show : LayoutKind::study;
+  if (!options.theme.empty()) view.theme = view.show_theme = options.theme;
+  driver.send(command::ComputeTo{step});
+  settle(driver);
+  for (int i = 0; i < kFramesToSettle; ++i) {
+    (*shell)->draw();
+    settle(driver); // the loss field that the picture asked for
+  }
+  (*shell)->draw();
+  return (*window)->read_pixels();
+}
+
+Result<void> write_shot(Scene scene, const ShotOptions& options, const std::string& path) {
+  auto image = render_shot(std::move(scene), options);
+  if (!image) return image.error();
+  return write_png(*image, path);
+}
+
+} // namespace polarscope

@@ -1,0 +1,112 @@
+// What the window alone knows: which runs are drawn, which axes are logarithmic, what the pointer is over. Nothing of
+// it reaches the engine; panels read and write it, and a command to the engine is the only other thing they produce.
+#pragma once
+
+#include "app/projection_view.hpp"
+#include "engine/command.hpp"
+#include "engine/frame.hpp"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+enum class LayoutKind { study, show };
+enum class PolarDrawing { polar, unrolled, sphere };
+
+struct PolarChoice {
+  PolarDrawing drawing = PolarDrawing::polar;
+  PlaneChoice plane; // what is shown, and in which plane
+  bool log_radius = false;
+};
+
+struct AxisScales {
+  bool log_x = false, log_y = false;
+};
+
+// A range of steps, both ends included.
+struct StepRange {
+  double from = 0, to = 1;
+};
+
+// What the pointer is over, in whichever panel; shown by all of them. Written while a frame is drawn, read in the next.
+struct Hover {
+  std::optional<RunId> run;
+  std::optional<long> step;
+  std::optional<int> row; // of the matrix
+};
+
+// Things only the window's loop can do; actions ask for them here.
+struct WindowRequests {
+  bool quit = false;
+  bool screenshot = false;
+  bool reset_layout = false;
+  bool toggle_fullscreen = false;
+  std::string copied_text; // for the clipboard
+};
+
+// The value a slider shows while it is dragged: the engine's answer to the last preview may be a frame behind.
+struct PendingEdit {
+  RunId run;
+  std::string name;
+  double value;
+};
+
+struct LessonProgress {
+  bool open = true;
+  std::size_t step = 0;
+  bool finished = false;
+};
+
+struct ViewState {
+  LayoutKind layout = LayoutKind::study;
+  std::string theme = "dark";      // of Study
+  std::string show_theme = "projector";
+  float zoom = 1.0f;               // UI scale chosen by the user, on top of the monitor's
+  bool plots_only = false;
+  std::map<std::string, bool> panels; // shown or not, by panel name; absent: the panel's default
+
+  std::set<RunId> hidden;
+  std::optional<RunId> solo;
+  std::optional<RunId> renaming; // its label is an input field now
+  EditMode edit_mode = EditMode::from_here;
+
+  std::optional<PendingEdit> pending; // a slider under the user's hand
+
+  std::optional<StepRange> range; // shared by all plots over steps; empty: 0 … the scene's end
+  std::map<std::string, AxisScales> scales; // by plot's panel name
+  std::string focused_plot = "loss";        // where L and Shift L act: the plot last under the pointer
+
+  PolarChoice polar;
+  std::string metric = "angular_update"; // of the panel magnitude & direction
+  bool against_norm = true;
+  int inspector_slot = 0;
+  std::optional<std::pair<int, int>> inspector_cell;
+
+  Hover hover, next_hover;
+
+  bool help_open = false, scenes_open = false, add_open = false;
+  std::string scene_filter;
+  std::string notice; // the window's own; cleared when the engine has something newer to say
+  bool notice_is_error = false;
+
+  LessonProgress lesson;
+  WindowRequests requests;
+
+  bool visible(RunId run) const { return solo ? *solo == run : hidden.count(run) == 0; }
+  void say(std::string text, bool error = false) {
+    notice = std::move(text);
+    notice_is_error = error;
+  }
+  // Steps that plots over steps show.
+  StepRange steps_shown(const Frame& frame) const {
+    if (range) return *range;
+    return {0, static_cast<double>(frame.steps > 0 ? frame.steps : 1)};
+  }
+  const std::string& current_theme() const { return layout == LayoutKind::show ? show_theme : theme; }
+};
+
+} // namespace polarscope

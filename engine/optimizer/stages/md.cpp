@@ -1,0 +1,211 @@
+// Magnitude: W = diag(γr) Ŵ diag(γc) with Ŵ on a sphere and learned gains (algorithms.md §C).
+#include "engine/optimizer/stages/shape_scale.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace polarscope {
+
+namespace {
+
+bool equalises(const std::string& sphere) { return sphere == "rowcol" || sphere == "inv_rowcol" || sphere == "equi" || sphere == "balanced"; }
+
+std::uint32_t map_code(const std::string& map) { return map == "direct" ? 1 : map == "offset" ? 2 : map == "exp" ? 3 : 0; }
+
+double whole_norm(const StageContext& c) { return std::sqrt(std::max(c.rows, c.cols)); } // c_F = √max(m, n)
+
+// The norm of each slice under the words that fix it by the shape.
+double slice_target(const StageContext& c, const std::string& sphere, const std::string& target) {
+  if (target == "unit") return 1;
+  return whole_norm(c) / std::sqrt(slices_count(sphere, c.rows, c.cols));
+}
+
+void emit_equalise(StageContext& c, SlotId weight, const std::string& sphere) {
+  const bool balanced = sphere == "balanced";
+  const std::uint32_t code = sphere == "rowcol" ? 0 : sphere == "inv_rowcol" ? 1 : 2;
+  const double rounds = sphere == "equi" ? 1 : 10;
+  c.build.emit(make_op(OpCode::equalise_rows_columns, {weight}, {}, c.build.constants({balanced ? whole_norm(c) : 0.0, rounds}), code),
+               fmt::format("Ŵ ← {}(Ŵ), {} rounds", sphere, rounds));
+}
+
+// Brings `weight` to the sphere, and with it whatever the target says that its norms are.
+void emit_project(StageContext& c, SlotId weight) {
+  const std::string sphere = c.word("sphere");
+  if (equalises(sphere)) return emit_equalise(c, weight, sphere);
+  c.build.emit(make_op(OpCode::to_norms, {weight, weight, c.shared.at("magnitude.radius")}, {}, c.build.constants({0, 1}), slices_code(sphere)),
+               fmt::format("Ŵ ← c Ŵ/‖Ŵ‖ per {}", sphere));
+}
+
+void emit_live_radius(StageContext& c) {
+  if (equalises(c.word("sphere")) || c.word("target") != "value") return;
+  c.build.emit(make_op(OpCode::fill, {c.shared.at("magnitude.radius")}, {c.hparam("radius")}), "c ← radius");
+}
+
+void start_radius(StageContext& c) {
+  const std::string sphere = c.word("sphere"), target = c.word("target");
+  if (equalises(sphere)) return;
+  const SlotId radius = c.state("radius", 1, slices_count(sphere, c.rows, c.cols), "norm that the direction part is held to");
+  c.shared["magnitude.radius"] = radius;
+  if (target == "initial")
+    c.build.emit(make_op(OpCode::slice_norms, {c.weight, radius}, {}, 0, slices_code(sphere)), fmt::format("c ← ‖W₀‖ per {}", sphere));
+  else if (target == "value")
+    emit_live_radius(c);
+  else
+    c.build.emit(make_op(OpCode::fill, {radius}, {}, c.build.constants({slice_target(c, sphere, target)})),
+                 fmt::format("c ← {:.4g}", slice_target(c, sphere, target)));
+}
+
+// One vector of gains: its raw values, Adam's two averages, and what a step computes from them.
+void start_gain(StageContext& c, const std::string& axis, std::uint32_t count) {
+  auto& s = c.shared;
+  const std::string name = axis == "scalar" ? "gain" : axis + "_gain";
+  const std::string key = axis == "column" ? "column." : "row.";
+  s[key + "raw"] = c.state(name, 1, count, "raw gains a; the gain is γ = φ(a)");
+  s[key + "first"] = c.state(name + "_first_moment", 1, count, "running average of the raw gain's gradient");
+  s[key + "second"] = c.state(name + "_second_moment", 1, count, "running average of its square");
+  s[key + "value"] = c.scratch(name + "_value", 1, count, "γ = φ(a)");
+  s[key + "slope"] = c.scratch(name + "_slope", 1, count, "φ′(a)");
+  s[key + "gradient"] = c.scratch(name + "_gradient", 1, count, "gradient of the loss in γ");
+  const std::uint32_t map = map_code(c.word("gain_map"));
+  c.build.emit(make_op(OpCode::gain_start, {s[key + "raw"]}, {}, c.build.constants({1}), map), "a ← φ⁻¹(1)");
+  c.build.emit(make_op(OpCode::gain_values, {s[key + "raw"], s[key + "value"], s[key + "slope"]}, {}, 0, map), "γ ← φ(a)");
+}
+
+SlotId slot_of(const StageContext& c, const std::string& key) {
+  const auto it = c.shared.find(key);
+  return it == c.shared.end() ? kNone : it->second;
+}
+
+void start(StageContext& c) {
+  start_radius(c);
+  c.shared["magnitude.direction"] = c.scratch("direction", c.rows, c.cols, "Ŵ: direction part of the weight");
+  c.shared["magnitude.gradient"] = c.scratch("direction_gradient", c.rows, c.cols, "gradient of the loss in Ŵ");
+  emit_project(c, c.weight);
+  c.build.emit(make_op(OpCode::copy, {c.weight, c.shared.at("magnitude.direction")}), "Ŵ ← W");
+  const std::string gains = c.word("gains");
+  if (gains == "scalar") start_gain(c, gains, 1);
+  if (gains == "row" || gains == "row_column") start_gain(c, "row", c.rows);
+  if (gains == "column" || gains == "row_column") start_gain(c, "column", c.cols);
+}
+
+void enter(StageContext& c) {
+  const SlotId direction = c.shared.at("magnitude.direction"), gradient = c.shared.at("magnitude.gradient");
+  const SlotId row = slot_of(c, "row.value"), column = slot_of(c, "column.value");
+  const bool gains = row != kNone || column != kNone;
+  const std::uint32_t map = map_code(c.word("gain_map"));
+  for (const std::string key : {"row.", "column."})
+    if (slot_of(c, key + "raw") != kNone)
+      c.build.emit(make_op(OpCode::gain_values, {c.shared.at(key + "raw"), c.shared.at(key + "value"), c.shared.at(key + "slope")}, {}, 0, map),
+                   "γ ← φ(a)");
+  c.build.emit(make_op(OpCode::scale_rows_columns, {c.weight, direction, row, column}, {}, 0, 1), gains ? "Ŵ ← W / (γr γc)" : "Ŵ ← W");
+  c.build.emit(make_op(OpCode::copy, {c.gradient, gradient}), "Ĝ ← G");
+  if (gains)
+    c.build.emit(make_op(OpCode::gain_gradients, {direction, gradient, row, column, slot_of(c, "row.gradient"), slot_of(c, "column.gradient")}),
+                 "gr ← Σⱼ G Ŵ γc ; gc ← Σᵢ γr G Ŵ ; Ĝ ← γr G γc");
+  if (c.flag("tangent"))
+    c.build.emit(make_op(OpCode::tangent, {direction, gradient}, {}, 0, slices_code(c.word("sphere"))), "Ĝ ← Ĝ − Ŵ⟨Ŵ, Ĝ⟩/‖Ŵ‖²");
+  c.weight = direction;
+  c.gradient = gradient;
+}
+
+void emit(StageContext& c) {
+  if (!c.flag("hypersphere_update")) return;
+  const std::string sphere = c.word("sphere");
+  if (equalises(sphere)) return emit_equalise(c, c.update, sphere);
+  emit_live_radius(c);
+  c.build.emit(make_op(OpCode::to_norms, {c.update, c.update, c.shared.at("magnitude.radius")}, {}, c.build.constants({0, 1}), slices_code(sphere)),
+               "U ← c U/‖U‖");
+}
+
+void leave_gains(StageContext& c, const std::string& key) {
+  const SlotId raw = slot_of(c, key + "raw");
+  if (raw == kNone) return;
+  const std::uint32_t map = map_code(c.word("gain_map"));
+  const HparamId rate = c.hparam("gain_lr");
+  c.build.emit(make_op(OpCode::gain_decay, {raw}, {rate, c.hparam("gain_weight_decay")}), "a ← (1 − ηγ λγ) a");
+  c.build.emit(make_op(OpCode::gain_adam, {raw, c.shared.at(key + "gradient"), c.shared.at(key + "first"), c.shared.at(key + "second"), c.shared.at(key + "slope")},
+                       {rate, c.hparam("gain_beta1"), c.hparam("gain_beta2"), c.hparam("gain_eps")}),
+               "a ← Adam(a, g φ′(a), ηγ)");
+  c.build.emit(make_op(OpCode::gain_floor, {raw}, {c.hparam("gain_min")}, 0, map), "a ← max(a, φ⁻¹(least gain))");
+  c.build.emit(make_op(OpCode::gain_values, {raw, c.shared.at(key + "value")}, {}, 0, map), "γ ← φ(a)");
+}
+
+void leave(StageContext& c) {
+  const SlotId direction = c.shared.at("magnitude.direction"), weight = c.build.parameter(c.parameter).weight;
+  const std::string sphere = c.word("sphere");
+  emit_live_radius(c);
+  emit_project(c, direction);
+  leave_gains(c, "row.");
+  leave_gains(c, "column.");
+  c.build.emit(make_op(OpCode::scale_rows_columns, {direction, weight, slot_of(c, "row.value"), slot_of(c, "column.value")}), "W ← γr Ŵ γc");
+  c.weight = weight;
+  if (equalises(sphere)) return;
+  const std::uint32_t column = c.promise(0, c.rounding());
+  c.build.emit(make_op(OpCode::norm_violation, {direction, c.shared.at("magnitude.radius")}, {}, c.build.constants({0}), column << 2 | slices_code(sphere)),
+               fmt::format("check ‖Ŵ‖ = c per {}", sphere));
+}
+
+std::vector<Setting> options() {
+  return {word("sphere", "matrix",
+               {{"matrix", "the norm of the whole matrix", "magnitude–direction post, flat"},
+                {"row", "each row's norm", "magnitude–direction post"},
+                {"column", "each column's norm", "magnitude–direction post"},
+                {"rowcol", "10 rounds of dividing by column and row norms of the same matrix; the scale is free", "haeggee/Megatron-LM"},
+                {"inv_rowcol", "the same with the two divisions swapped", "haeggee/Megatron-LM"},
+                {"equi", "one round, columns then rows", "haeggee/Megatron-LM"},
+                {"balanced", "10 alternating rounds, then the whole matrix to √max(m, n)", "own variant"}},
+               "What the direction part is held to."),
+          word("target", "sqrt_max",
+               {{"initial", "the norms of the start weight", "magnitude–direction post, comparison of axes"},
+                {"sqrt_max", "the whole matrix √max(m, n), shared evenly by rows or columns", "haeggee/Megatron-LM"},
+                {"unit", "every slice 1", "haeggee/Megatron-LM, sphere kinds row and column"},
+                {"matched", "rows √(max(m, n)/m), columns √(max(m, n)/n)", "own variant"},
+                {"value", "the hyperparameter radius", "own variant"}},
+               "Which norm each slice of the direction part has."),
+          word("gains", "row_column",
+               {{"none", "no gains: the weight is the direction part", ""},
+                {"scalar", "one gain for the matrix", "2606.25971, algorithm 1"},
+                {"row", "one gain per row", ""},
+                {"column", "one gain per column", ""},
+                {"row_column", "one gain per row and one per column", "2606.25971, algorithm 2"}},
+               "Which learned gains multiply the direction part."),
+          word("gain_map", "softplus",
+               {{"softplus", "γ = log(1 + eᵃ), positive", "2606.25971; MoE code"},
+                {"direct", "γ = a, may change sign", "dense code"},
+                {"offset", "γ = 1 + a", ""},
+                {"exp", "γ = eᵃ, positive, relative steps", ""}},
+               "How a gain follows from its raw value."),
+          boolean("tangent", false, "Takes the radial part out of the direction part's gradient first."),
+          boolean("hypersphere_update", false, "Brings the update to the sphere as well.")};
+}
+
+} // namespace
+
+Stage magnitude_md() {
+  Stage s;
+  s.part = Part::magnitude;
+  s.kind = "md";
+  s.meaning = "Splits the weight into a direction part on a sphere and learned gains with a rate of their own.";
+  s.formula = "W = diag(γr) Ŵ diag(γc),  Ŵ ← c N(Ŵ − η U(Ĝ)),  a ← Adam(a, g φ′(a), ηγ),  γ = φ(a)";
+  s.source = "Hägele, Kosson, Hernández-Cano, Jaggi 2606.25971; haeggee/Megatron-LM megatron/core/optimizer/master.py";
+  s.options = options();
+  s.hparams = {log_number("radius", 1, 1e-12, 1e12, "Norm of each slice of the direction part when target is value."),
+               log_number("gain_lr", 1e-3, 0, 1e3, "Learning rate of the gains."),
+               number("gain_beta1", 0.9, 0, 1 - 1e-9, "Share of the past in the gains' average gradient."),
+               number("gain_beta2", 0.99, 0, 1 - 1e-9, "Share of the past in the gains' average squared gradient."),
+               log_number("gain_eps", 1e-8, 0, 1, "Keeps the ratio of the gains' Adam finite."),
+               log_number("gain_weight_decay", 0, 0, 1e3, "Decay of the raw gains, before their Adam step."),
+               log_number("gain_min", 0, 0, 1e6, "Smallest gain; 0 sets no floor.")};
+  s.hparams[0].formula = "‖Ŵ‖ = c";
+  s.promises = {{"direction norms fixed", "The direction part stays on its sphere.", "direction_norm_error"}};
+  s.own_size = true;
+  s.start = start;
+  s.enter = enter;
+  s.emit = emit;
+  s.leave = leave;
+  return s;
+}
+
+} // namespace polarscope

@@ -1,0 +1,19 @@
+// Factors that depend on a matrix's shape, and what slices of a matrix are called; shared by several stages.
+#pragma once
+
+#include "engine/optimizer/stage.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace polarscope {
+
+// The option shape_scale (algorithms.md §A8) and its value for a shape.
+Setting shape_scale_option();
+double shape_scale(const std::string& word, std::uint32_t rows, std::uint32_t cols);
+
+// The words matrix | row | column as the kernels number them, and how many slices a shape has.
+std::uint32_t slices_code(const std::string& word);
+std::uint32_t slices_count(const std::string& word, std::uint32_t rows, std::uint32_t cols);
+
+} // namespace polarscope
