@@ -5,7 +5,7 @@
 #include "engine/setting.hpp"
 #include "engine/toml_reader.hpp"
 
-#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#if POLARSCOPE_WINDOW
 #include "app/gui.hpp"
 #endif
 
@@ -53,7 +53,7 @@ Error with_commands(Error error, const std::string& word, const CLI::App& app) {
 int open_window(const SceneArguments& arguments, const CLI::App& app) {
   auto scene = open_scene(arguments);
   if (!scene) return complain(with_commands(scene.error(), arguments.scene, app));
-#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#if POLARSCOPE_WINDOW
   GuiOptions options;
   options.session = session_options(arguments);
   const auto done = run_window(std::move(*scene), options);

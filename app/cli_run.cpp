@@ -6,7 +6,7 @@
 #include "engine/recording.hpp"
 #include "engine/report.hpp"
 
-#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#if POLARSCOPE_WINDOW
 #include "app/shot.hpp"
 #endif
 
@@ -63,7 +63,7 @@ Result<void> check_arguments(const RunArguments& a) {
 std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
 
 Result<void> write_png(const RunArguments& arguments, const Scene& scene) {
-#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#if POLARSCOPE_WINDOW
   ShotOptions options;
   options.session = session_options(arguments.scene);
   options.layout = scene.view.layout;

@@ -2,7 +2,7 @@
 #include "app/cli.hpp"
 #include "app/cli_scene.hpp"
 
-#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#if POLARSCOPE_WINDOW
 #include "app/shot.hpp"
 #endif
 
@@ -24,7 +24,7 @@ struct ShotArguments {
   double scale = 1;
 };
 
-#if POLARSCOPE_WINDOW && __has_include("app/shell.hpp")
+#if POLARSCOPE_WINDOW
 Result<void> shoot(const ShotArguments& a) {
   auto scene = open_scene(a.scene);
   if (!scene) return scene.error();

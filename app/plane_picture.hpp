@@ -21,7 +21,7 @@ namespace polarscope {
 // One run's path, oldest point first; the last one is where it is now (at the cursor).
 struct PlaneTrail {
   RunStyle style{};
-  std::string name;           // "A  SGD"
+  std::string name;           // "A  SGD", written beside the point; empty: not written
   std::string short_name;     // "A"
   bool selected = false;
   bool dimmed = false;        // parent of a fork, or another run is soloed

@@ -109,10 +109,11 @@ std::vector<float> ring_norms(const PolarScale& scale) {
 // The direction with the fewest trail points near it; the present one unless another is clearly emptier.
 void choose_ring_ray(const PlanePicture& picture, PolarView& view) {
   constexpr std::array<float, 8> kDegrees{-27, 27, -153, 153, 63, -63, 117, -117};
+  const std::size_t samples = std::clamp<std::size_t>(800 / picture.trails.size(), 8, 200); // of each trail
   const auto crowd = [&](float ray) {
     int count = 0;
     for (const PlaneTrail& trail : picture.trails) {
-      const std::size_t stride = std::max<std::size_t>(1, trail.angle.size() / 200);
+      const std::size_t stride = std::max<std::size_t>(1, trail.angle.size() / samples);
       for (std::size_t i = 0; i < trail.angle.size(); i += stride)
         if (std::abs(std::remainder(trail.angle[i] - ray, 2 * kPi)) < 0.24f) ++count;
     }
@@ -370,7 +371,7 @@ void draw_hover(const Drawing& d, const PolarResult& result) {
   HoverCard card;
   card.run = trail.style;
   card.title = "Norm of the weight";
-  card.place = trail.name + ", step " + format_count(trail.step[i]);
+  card.place = trail.short_name + ", step " + format_count(trail.step[i]);
   card.value = format_digits(trail.radius[i]);
   if (i > 0 && trail.step[i] == trail.step[i - 1] + 1)
     card.change = format_digits(static_cast<double>(trail.radius[i]) - static_cast<double>(trail.radius[i - 1]), 3, true);
@@ -490,7 +491,7 @@ PolarResult draw_polar(const Theme& theme, const Box& area, const PlanePicture& 
       obstacles.push_back({{now.x - r, now.y - r}, {now.x + r, now.y + r}});
     }
   for (const PlaneTrail& trail : picture.trails)
-    if (!trail.angle.empty())
+    if (!trail.angle.empty() && !trail.name.empty())
       labels.push_back({scale.at(trail.angle.back(), trail.radius.back()), options.keys ? trail.name : trail.short_name,
                         options.keys ? format_fixed(trail.radius.back(), 2) : std::string{}});
   const float reach = scale.outer + theme.px(30);

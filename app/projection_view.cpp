@@ -9,7 +9,9 @@
 namespace polarscope {
 namespace {
 
-constexpr double kPointBudget = 1.5e6; // elements read for all paths of a picture
+constexpr double kElementBudget = 1.5e6; // read for all paths of a picture
+constexpr int kPointBudget = 12000;      // drawn by all paths of a picture
+constexpr std::size_t kMostNames = 8;    // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
 constexpr double kSamePlane = 0.9998;  // cosine between axes of planes whose loss may stand for each other
 
@@ -85,27 +87,19 @@ void extend_path(const SeriesView& series, const ParamInfo& p, const PlaneChoice
   for (long step : steps) {
     while (old < path.step.size() && path.step[old] < step) ++old;
     if (old < path.step.size() && path.step[old] == step) {
-      made.x.push_back(path.x[old]), made.y.push_back(path.y[old]), made.norm.push_back(path.norm[old]);
+      made.angle.push_back(path.angle[old]), made.norm.push_back(path.norm[old]);
     } else {
       if (!series.weight(choice.parameter, step, weight)) continue;
       const PlanePoint point = project(plane, shown_part(weight, p, choice));
       if (!std::isfinite(point.norm)) break; // frozen by divergence: the path ends here
-      made.x.push_back(static_cast<float>(point.x));
-      made.y.push_back(static_cast<float>(point.y));
+      made.angle.push_back(static_cast<float>(point.angle()));
       // the norm of what is shown: of the row where a row is shown
       made.norm.push_back(static_cast<float>(point.norm));
     }
     made.step.push_back(step);
   }
+  unwrap_angles(made.angle);
   path = std::move(made);
-}
-
-void path_to_polar(const ProjectionCache::Path& path, std::vector<float>& angle, std::vector<float>& radius) {
-  std::vector<double> angles(path.step.size());
-  for (std::size_t i = 0; i < angles.size(); ++i) angles[i] = std::atan2(path.y[i], path.x[i]);
-  unwrap_angles(angles);
-  angle.assign(angles.begin(), angles.end());
-  radius = path.norm;
 }
 
 // A number that changes when a run's path was computed anew: its weight at the cache's last step.
@@ -124,12 +118,15 @@ const ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, c
   const double mark = path_mark(run.series, choice.parameter, known);
   const bool same = entry.scene == frame.scene_generation && entry.plane == plane && entry.mark == mark && known >= 0 &&
                     (entry.path.step.size() < 2 || entry.path.step.front() == 0);
-  if (!same) entry.path = {};
-  entry.scene = frame.scene_generation;
-  entry.plane = plane;
   const long to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
-  extend_path(run.series, p, choice, plane, to, most, entry.path);
-  entry.mark = path_mark(run.series, choice.parameter, entry.path.step.empty() ? -1 : entry.path.step.back());
+  if (!same || entry.to != to || entry.most != most || known < std::min(to, run.series.last_step())) {
+    if (!same) entry.path = {};
+    entry.scene = frame.scene_generation;
+    entry.plane = plane;
+    entry.to = to, entry.most = most;
+    extend_path(run.series, p, choice, plane, to, most, entry.path);
+    entry.mark = path_mark(run.series, choice.parameter, entry.path.step.empty() ? -1 : entry.path.step.back());
+  }
   const long ghost_last = run.ghost.empty() ? -1 : run.ghost.last_step();
   if (!same || entry.ghost_last != ghost_last) {
     entry.ghost = {};
@@ -257,19 +254,21 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   const std::size_t elements = elements_of(*p);
   picture.whole_space = elements == 2;
   drawing.words = picture.whole_space ? "" : plane_words(choice);
-  const double load = static_cast<double>(elements * std::max<std::size_t>(1, frame.runs.size()));
-  const int most = std::clamp(static_cast<int>(kPointBudget / load), 60, 2000);
+  const int runs = std::max(1, static_cast<int>(frame.runs.size()));
+  const double load = static_cast<double>(elements) * runs;
+  const int most = std::clamp(std::min(static_cast<int>(kElementBudget / load), kPointBudget / runs), 60, 2000);
   for (const RunFrame& run : frame.runs) {
     const ParamInfo* own = parameter_of(run, choice.parameter);
     if (!shown(run.id) || !own || elements_of(*own) != elements) continue;
     const auto& entry = path_of(run, *own, frame, choice, cache.plane, most, cache);
     PlaneTrail trail;
     trail.style = theme.run(run.style);
-    trail.name = trail.short_name = run.label;
     trail.selected = &run == selected;
+    trail.short_name = run.label;
+    if (trail.selected || picture.trails.size() < kMostNames) trail.name = run.label;
     trail.step = entry.path.step;
-    path_to_polar(entry.path, trail.angle, trail.radius);
-    if (!entry.ghost.step.empty()) path_to_polar(entry.ghost, trail.ghost_angle, trail.ghost_radius);
+    trail.angle = entry.path.angle, trail.radius = entry.path.norm;
+    trail.ghost_angle = entry.ghost.angle, trail.ghost_radius = entry.ghost.norm;
     radius_range(run, *own, choice, trail.radius, picture, picture.trails.empty());
     if (trail.selected) set_update(frame, run, *own, choice, cache.plane, static_cast<int>(picture.trails.size()), picture);
     picture.trails.push_back(std::move(trail));

@@ -36,11 +36,12 @@ bool has_one_plane(const RunFrame& run, int parameter);
 struct ProjectionCache {
   struct Path {
     std::vector<long> step;
-    std::vector<float> x, y, norm; // in the plane; full norm
+    std::vector<float> angle, norm; // in the plane, unwrapped; full norm
   };
   struct Entry {
     std::uint64_t scene = 0;
-    long last_step = -1;    // of the series when it was made: an earlier one means the path was recomputed
+    long to = -1;           // the path was asked for up to this step
+    int most = 0;           // and for at most so many points
     double mark = 0;        // a number of the path itself, which changes when it is recomputed to the same length
     Plane plane;
     Path path, ghost;

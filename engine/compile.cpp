@@ -3,7 +3,6 @@
 #include "engine/metric/metric.hpp"
 #include "engine/optimizer/recipe.hpp"
 #include "engine/optimizer/stage.hpp"
-#include "engine/safetensors.hpp"
 #include "engine/start_file.hpp"
 
 #include <fmt/format.h>
@@ -105,23 +104,6 @@ double frobenius(const SlotContents& values) {
   return largest * std::sqrt(sum);
 }
 
-// weight/<P> of a .safetensors file: the parameter's shape, or a recording of it (interface.md, "replay"), whose row 0 counts.
-Result<SlotContents> read_start_weight(const std::string& path, const ParamInfo& p, const Place& place) {
-  const auto file = SafetensorsFile::open(path);
-  if (!file) return file.error();
-  const std::string name = "weight/" + p.name;
-  const TensorInfo* tensor = file->find(name);
-  if (!tensor) return bad_input(fmt::format("{} has no tensor '{}'", path, name), place);
-  std::vector<std::uint64_t> shape = {p.rows, p.cols};
-  if (p.vector) shape.erase(shape.begin());
-  std::vector<std::uint64_t> found = tensor->shape;
-  const bool recording = found.size() == shape.size() + 1 && found.front() > 0;
-  if (recording) found.erase(found.begin());
-  if (found != shape)
-    return bad_input(fmt::format("{}: '{}' does not have the shape of {}, {} × {}", path, name, p.name, p.rows, p.cols), place);
-  return file->read(*tensor, 0, std::uint64_t{p.rows} * p.cols);
-}
-
 // One parameter's start: the problem's own weight, replaced or rescaled as the scene says.
 Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, const Problem& problem,
                                   const ProblemValues& values, const std::string& scene_path, SlotContents weight) {
@@ -140,11 +122,6 @@ Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, co
   }
   if (!start.file.empty()) {
     auto read = read_start_file(start.file, scene_path, p, start.place);
-    if (!read) return read.error();
-    weight = std::move(*read);
-  }
-  if (!start.file.empty()) {
-    auto read = read_start_weight(start.file, p, start.place);
     if (!read) return read.error();
     weight = std::move(*read);
   }

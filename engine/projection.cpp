@@ -114,10 +114,17 @@ std::vector<double> as_row(std::span<const double> source, std::size_t size, std
   return matrix;
 }
 
-void unwrap_angles(std::span<double> angles) {
+namespace {
+template <class T> void unwrap(std::span<T> angles) {
   constexpr double kTurn = 2 * std::numbers::pi;
-  for (std::size_t i = 1; i < angles.size(); ++i)
-    angles[i] -= kTurn * std::round((angles[i] - angles[i - 1]) / kTurn);
+  for (std::size_t i = 1; i < angles.size(); ++i) {
+    const double turns = std::round((static_cast<double>(angles[i]) - static_cast<double>(angles[i - 1])) / kTurn);
+    if (turns != 0) angles[i] = static_cast<T>(static_cast<double>(angles[i]) - kTurn * turns);
+  }
 }
+} // namespace
+
+void unwrap_angles(std::span<double> angles) { unwrap(angles); }
+void unwrap_angles(std::span<float> angles) { unwrap(angles); }
 
 } // namespace polarscope

@@ -50,5 +50,6 @@ std::vector<double> as_row(std::span<const double> source, std::size_t size, std
 
 // Adds multiples of 2π so that neighbouring angles differ by at most π.
 void unwrap_angles(std::span<double> angles);
+void unwrap_angles(std::span<float> angles);
 
 } // namespace polarscope

@@ -175,7 +175,7 @@ private:
     table.finish();
     if (forms > 1)
       errors_.add(bad_input("'start' has more than one form: give norm, point, file or the problem's own keys", value.place));
-    if (forms == 0) errors_.add(bad_input("'start' is empty", value.place));
+    if (value.entries.empty()) errors_.add(bad_input("'start' is empty", value.place));
     return start;
   }
 

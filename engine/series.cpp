@@ -9,9 +9,9 @@ namespace polarscope {
 
 namespace {
 
-constexpr int kManyRows = 1024, kFewRows = 256; // of a metric chunk, powers of 4
-constexpr std::size_t kLargeChunk = std::size_t{1} << 20;
-constexpr std::size_t kWeightChunk = std::size_t{1} << 18; // bytes, roughly
+constexpr int kMostRows = 1024; // of a chunk; a power of 4, as all capacities
+// A budget holds at least this many chunks: thinning needs up to three of each level.
+constexpr std::size_t kChunksAtLeast = 48;
 
 template <class R> bool finite(R x) { return x - x == R(0); }
 
@@ -105,9 +105,10 @@ void thin(std::vector<std::shared_ptr<Chunk>>& chunks, std::size_t budget, Merge
   }
 }
 
-int weight_capacity(std::size_t row_bytes) {
-  int rows = 4;
-  while (rows < kManyRows && row_bytes * static_cast<std::size_t>(rows) * 4 <= kWeightChunk) rows *= 4;
+// The most rows with which `kChunksAtLeast` chunks fit into the budget, `least` if none do.
+int capacity_for(std::size_t row_bytes, std::size_t budget, int least) {
+  int rows = kMostRows;
+  while (rows > least && row_bytes * static_cast<std::size_t>(rows) * kChunksAtLeast > budget) rows /= 4;
   return rows;
 }
 
@@ -219,13 +220,11 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
     if (program->record_offset_of_weight(static_cast<int>(p)) >= 0)
       elements += std::size_t{program->parameters()[p].rows} * program->parameters()[p].cols;
   w.weight_bytes = elements * scalar;
-  const auto width = static_cast<std::size_t>(w.columns);
-  w.capacity = width * scalar * kManyRows * 2 > kLargeChunk ? kFewRows : kManyRows;
-  w.weight_rows = w.weight_bytes ? weight_capacity(w.weight_bytes) : 0;
   w.program = std::move(program);
   w.data = std::make_shared<SeriesData>();
-  w.data->program = w.program;
   set_budget(byte_budget);
+  w.capacity = capacity_for(static_cast<std::size_t>(w.columns) * scalar * 5 / 3, w.metric_budget, 64);
+  w.weight_rows = capacity_for(w.weight_bytes, w.weight_budget, 4);
 }
 
 RunSeries::~RunSeries() = default;

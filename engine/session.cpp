@@ -144,8 +144,7 @@ void Session::Impl::begin(Run& run) {
   run.series = RunSeries(run.group->program, series_budget());
   run.timeline.clear();
   run.watch.reset();
-  run.expected.clear();
-  run.expected_until = -1;
+  run.predicted_known = false;
   run.step = 0;
   run.diverged = false;
 

@@ -68,6 +68,7 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
   std::string said =
       c.mode == EditMode::from_here ? set_from_here(r, column, c) : set_from_start(r, column, c);
   r.dragging = c.preview;
+  r.predicted_known = false;
   if (!c.preview) {
     r.before_drag.reset();
     update_scene();
@@ -175,6 +176,7 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   Run& r = **run;
   share_budget();
   r.edits = std::move(edits);
+  r.predicted_known = false;
   for (const Edit& e : r.edits) r.hparams[static_cast<std::size_t>(e.column)] = e.value;
   selected = r.id;
   update_scene();

@@ -51,8 +51,10 @@ struct Run {
   bool dragging = false; // previews since the last committed edit
   std::optional<double> before_drag; // the edited hyperparameter's value when the drag began
   std::optional<std::uint64_t> hash; // of the state at `step`
-  std::vector<std::shared_ptr<const ExpectedLine>> expected;
-  long expected_until = -1; // the step up to which `expected` was evaluated
+  std::vector<ExpectedLine> predicted; // over the whole scene; valid while `predicted_known`
+  bool predicted_known = false;
+  std::vector<std::shared_ptr<const ExpectedLine>> expected; // up to step `expected_until`
+  long expected_until = -1;
 
   const StepProgram& program() const { return *group->program; }
   MemberGroup& members() { return *group->members; }
@@ -111,6 +113,10 @@ struct Session::Impl {
   Result<std::string> rename_run(const command::RenameRun& c);
   std::string restart();
 
+  // session_expected.cpp: closed forms
+  void evaluate_expected(Run& run);
+  void update_expected(Run& run, bool exactly);
+
   // session_time.cpp: other steps than the head
   // Calls f() while the run's block is that of `step`, recomputed from a keyframe; the run then stands as before.
   // `whole`: gradient and scratch are needed too, not only the persistent head.
@@ -120,7 +126,7 @@ struct Session::Impl {
   std::shared_ptr<const StateView> read_state(Run& run, long step);
   std::uint64_t hash_of(Run& run);
   void fill(Frame& frame);
-  void fill_run(RunFrame& f, Run& run, bool with_hash);
+  void fill_run(RunFrame& f, Run& run, bool with_hash, bool playing);
 };
 
 } // namespace polarscope

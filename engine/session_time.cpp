@@ -183,7 +183,8 @@ std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vec
 
 // ---- frames --------------------------------------------------------------------------------------------------------
 
-void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash) {
+void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing) {
+  update_expected(run, !playing);
   f.id = run.id;
   f.label = run.spec.label;
   f.optimizer_name = run.spec.optimizer.name;
@@ -219,7 +220,7 @@ void Session::Impl::fill(Frame& frame) {
   std::vector<std::uint64_t> hashes;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     Run& r = *runs[i];
-    fill_run(frame.runs[i], r, with_hash);
+    fill_run(frame.runs[i], r, with_hash, frame.playing);
     frame.runs[i].order = static_cast<int>(i);
     hashes.push_back(frame.runs[i].state_hash);
     frame.events.insert(frame.events.end(), r.watch.events().begin(), r.watch.events().end());

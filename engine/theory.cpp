@@ -10,6 +10,8 @@ namespace polarscope {
 namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* kFixedStep = "λ > 0, constant η, after about 1/(2ηλ) steps; tangential steps, or with momentum noise that "
+                                   "dominates (orthogonalised near-square updates settle up to 7 % lower)";
 constexpr const char* kEquilibrium = "Kosson, Messmer, Jaggi 2305.17212";
 
 using Numbers = std::vector<double>;
@@ -95,10 +97,10 @@ std::vector<Theory> make_theories() {
       {"adamw_equilibrium_angle", "θ = √(2ηλ(1−β₁)/(1+β₁))",
        "λ > 0, constant η, noise dominates the gradient, after about 1/(2ηλ) steps", kEquilibrium, adamw_angle},
       {"fixed_step_equilibrium_norm", "‖W‖ = η‖U‖/√(1−(1−ηλ)²), with momentum ‖U‖√(ητ/(2λ))",
-       "λ > 0, constant η, after about 1/(2ηλ) steps; tangential steps, or with momentum noise that dominates",
+       kFixedStep,
        kEquilibrium, fixed_step_norm},
       {"fixed_step_equilibrium_angle", "θ = acos(1−ηλ) ≈ √(2ηλ), with momentum √(2ηλ/τ)",
-       "λ > 0, constant η, after about 1/(2ηλ) steps; tangential steps, or with momentum noise that dominates",
+       kFixedStep,
        kEquilibrium, fixed_step_angle},
   };
 }

@@ -53,6 +53,7 @@ struct Metric {
   bool of_update = false;    // needs W_{t−1}: has no value in row 0
   bool log_by_default = false;
   void (*emit)(MetricBatch&) = nullptr; // null: written by the problem's own operations (loss)
+  void (*emit_one_row)(MetricBatch&) = nullptr; // instead, for a parameter of one row, where that is simpler
 };
 
 const std::vector<Metric>& metrics();

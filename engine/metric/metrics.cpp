@@ -21,6 +21,7 @@ std::vector<Metric> make_metrics() {
 
 struct Wanted {
   const Metric* metric;
+  void (*emit)(MetricBatch&);
   int every;
   int column;
 };
@@ -43,7 +44,8 @@ std::vector<Wanted> declare(ProgramBuilder& build, const std::map<std::string, i
     const int cadence = asked == every.end() ? metric.every : asked->second;
     if (cadence <= 0) continue;
     const int count = parameter < 0 ? 1 : column_count(metric, build.parameter(parameter));
-    wanted.push_back({&metric, cadence, build.metric(metric.name, parameter, count, cadence)});
+    const bool one_row = parameter >= 0 && build.parameter(parameter).rows == 1 && metric.emit_one_row;
+    wanted.push_back({&metric, one_row ? metric.emit_one_row : metric.emit, cadence, build.metric(metric.name, parameter, count, cadence)});
   }
   return wanted;
 }
@@ -57,11 +59,11 @@ void emit_batches(ProgramBuilder& build, const std::vector<Wanted>& wanted, int 
     MetricBatch batch{build, parameter, wanted[first].every, info, {}};
     for (std::size_t k = first; k < wanted.size(); ++k) {
       const Metric& metric = *wanted[k].metric;
-      if (metric.emit != wanted[first].metric->emit || wanted[k].every != batch.every) continue;
+      if (wanted[k].emit != wanted[first].emit || wanted[k].every != batch.every) continue;
       done[k] = true;
       batch.columns.emplace(metric.name, wanted[k].column);
     }
-    wanted[first].metric->emit(batch);
+    wanted[first].emit(batch);
   }
 }
 

@@ -22,7 +22,7 @@ constexpr const char* kGlossary = "Hägele, Kosson, Hernández-Cano, Jaggi 2026"
 // In the order of kernels::ops::Motion.
 constexpr const char* kMotionNames[] = {"frobenius_norm",  "angular_update", "relative_update",
                                         "radial_update",   "radial_gradient", "angle",
-                                        "angle_travelled", "spectral_norm",   "stable_rank"};
+                                        "angle_travelled", "spectral_norm",   "stable_rank", "row_norm"};
 
 // The direction angles are measured to: the problem's, or the weight as it stood at step 0.
 SlotId reference_direction(MetricBatch& batch) {

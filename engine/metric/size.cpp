@@ -14,11 +14,9 @@ void emit_motion(MetricBatch& batch);
 
 namespace {
 
-// A single row or column has one singular value, its norm: no iteration needed.
 void emit_spectrum(MetricBatch& batch) {
   const ParamInfo p = batch.param();
   const std::uint32_t side = std::min(p.rows, p.cols);
-  if (side == 1) return emit_motion(batch);
   const double columns[] = {double(batch.column("spectral_norm")), double(batch.column("stable_rank"))};
   // at cadences of their own, each of the two keeps its own vector
   const SlotId vector = batch.build.slot(p.name + (columns[0] < 0 ? ".stable_rank_vector" : ".singular_vector"), Role::state,
@@ -54,6 +52,7 @@ Metric spectral_norm_metric() {
   m.source = "algorithm: Lanczos 1950, at most 32 steps, exact for matrices with a side of at most 32";
   m.log_by_default = true;
   m.emit = emit_spectrum;
+  m.emit_one_row = emit_motion; // one row has one singular value, its norm
   return m;
 }
 
@@ -65,6 +64,7 @@ Metric stable_rank_metric() {
   m.meaning = "How many directions share the weight's size: 1 for one, at most the smaller side.";
   m.source = "Rudelson, Vershynin 2007";
   m.emit = emit_spectrum;
+  m.emit_one_row = emit_motion; // one row has one singular value, its norm
   return m;
 }
 
@@ -77,6 +77,7 @@ Metric row_norm_metric() {
   m.shape = MetricShape::per_row;
   m.log_by_default = true;
   m.emit = emit_row_norms;
+  m.emit_one_row = emit_motion;
   return m;
 }
 

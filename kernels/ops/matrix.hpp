@@ -104,7 +104,8 @@ template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) 
   const Acc norm = sqrt_(square_norm(c.t, a));
   c.t.sync();
   copy_wide(c.t, a, x, input_scale<R>(kBare, norm, Acc(0)));
-  c.t.for_each(small, [=](int i) { q(i, i) = R(1); });
+  // scratch holds whatever was there
+  c.t.rows(small, [=](auto& sub, int i) { sub.for_each(small, [=](int j) { q(i, j) = i == j ? R(1) : R(0); }); });
   c.t.sync();
 
   const int even = small + (small & 1), pairs = even / 2;

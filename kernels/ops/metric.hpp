@@ -28,8 +28,8 @@ enum Motion {
   kAngleTravelled,
   kSpectral,   // of a single row: its norm
   kStableRank, // of a single row: 1
+  kRowNorm,    // of a single row
   kEvery,      // cadence of the columns; the sum of angles grows every step
-  kMotionCount
 };
 
 // Angle between a and b, given their norms: 2 atan2(‖â − b̂‖, ‖â + b̂‖), accurate at every angle (algorithms.md §F).
@@ -71,6 +71,7 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     put(kFrobenius, norm);
     put(kAngle, angle);
     put(kSpectral, norm);
+    put(kRowNorm, norm);
     put(kStableRank, norm > R(0) ? R(1) : R(0) / R(0));
   });
   R* travelled = wanted(kAngleTravelled) ? c.ptr(op, 4) : nullptr;

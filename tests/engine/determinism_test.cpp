@@ -277,7 +277,7 @@ TEST_CASE("64 runs of 100,000 steps keep their memory under the budget", "[.long
   text.runs = 64;
   text.steps = 100000;
   SessionOptions options = threads(0);
-  options.memory_budget = std::size_t{128} << 20;
+  options.memory_budget = std::size_t{256} << 20;
   auto s = open_session(text, options);
   s->advance(text.steps);
   const Frame f = frame_of(*s);

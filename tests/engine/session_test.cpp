@@ -385,6 +385,33 @@ TEST_CASE("the loss on a plane is the loss formula") {
   REQUIRE(s->plane_loss(frame_of(*s).runs[0].id, 0, {0, 1, 2}, {1, 0, 2}, 8).empty());
 }
 
+TEST_CASE("expected curves follow the edits and end where the run does") {
+  SceneText text = two_runs();
+  text.precision = "f64";
+  text.optimizer = "normalized_sgd";
+  text.noise = 0;
+  text.lr = {0.05};
+  auto s = open_session(text);
+  s->advance(100);
+  done(*s, command::SetHparam{frame_of(*s).runs[0].id, "lr", 0.02, EditMode::from_here});
+  s->advance(150);
+  const Frame f = frame_of(*s);
+  const RunFrame& r = f.runs[0];
+  REQUIRE_FALSE(r.expected.empty());
+  const auto line = std::find_if(r.expected.begin(), r.expected.end(),
+                                 [](const auto& e) { return e->metric == "W.frobenius_norm"; });
+  REQUIRE(line != r.expected.end());
+  REQUIRE((*line)->points.size() == 251);
+  // A unit tangential step of length η at each step: r² = r₀² + Σ η² (algorithms.md §G2).
+  for (const Sample& p : (*line)->points) {
+    const double first = static_cast<double>(std::min(p.step, 100l)), rest = static_cast<double>(p.step) - first;
+    REQUIRE(p.value == Approx(std::sqrt(1 + first * 0.0025 + rest * 0.0004)).epsilon(1e-12));
+  }
+  s->advance(50);
+  REQUIRE((*line)->points.size() == 251); // a frame does not change
+  REQUIRE(frame_of(*s).runs[0].expected[0]->points.size() == 301);
+}
+
 TEST_CASE("the sink receives every record once, in order") {
   std::map<RunId, long> next;
   SessionOptions options;
