@@ -53,7 +53,7 @@ std::vector<double> smoothed(const RunFrame& run, int column, const std::vector<
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
   const std::vector<const RunFrame*> runs = visible_runs(c);
-  const long points = std::max(24L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
+  const long points = std::max(12L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
   for (const RunFrame* run : runs) {
     const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
