@@ -23,6 +23,8 @@ struct PresetEntry {
 struct Caches {
   std::map<std::string, PlotCache> plots; // by panel
   ProjectionCache projection;
+  PlaneDrawing drawing; // of this ImGui frame: Polar and Unrolled draw the same
+  int drawing_frame = -1;
   PolarView polar;
   std::map<std::string, UnrolledView> unrolled; // by panel
   SphereView sphere;

@@ -61,7 +61,10 @@ Shell::Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys, 
   if (!options_.lesson) view_.lesson.open = false;
   if (lesson) guide_.emplace(std::move(*lesson));
   send_ = [this](Command command) { driver_.send(std::move(command)); };
-  plane_.request = [this](Driver::PlaneRequest request) { driver_.request_plane(std::move(request)); };
+  plane_.request = [this](Driver::PlaneRequest request) {
+    asked_ = request;
+    driver_.request_plane(std::move(request));
+  };
   ImGuiIO& io = ImGui::GetIO();
   io.ConfigDockingWithShift = false;
   io.ConfigWindowsMoveFromTitleBarOnly = true;
@@ -193,6 +196,11 @@ double Shell::seconds_until_draw() const {
   return context.HoverItemDelayId != 0 && context.HoverItemDelayTimer < 1.0f ? 0.1 : kIdleSeconds;
 }
 
+bool Shell::waits_for_field() const {
+  const auto answer = driver_.plane();
+  return caches_->sphere_asks || (asked_ && (!answer || !(answer->request == *asked_)));
+}
+
 // ---- menu ---------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -240,7 +248,9 @@ void Shell::draw_menu(ActionContext& context) {
     }
     for (const std::string& menu : Actions::menus())
       if (ImGui::BeginMenu(menu.c_str())) {
+        ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(theme_->px(8), theme_->px(8))); // rows of 24 to hit
         menu_items(actions_, menu, context, *theme_);
+        ImGui::PopStyleVar();
         ImGui::EndMenu();
       }
     const std::string scene = installed_name(*frame_->scene);
