@@ -14,7 +14,7 @@ constexpr float kPi = std::numbers::pi_v<float>;
 constexpr float kLogInner = 0.14f;                  // of the outer radius: where the least norm of a log scale lies
 constexpr float kClearFrom = 0.035f, kClearTo = 0.16f; // of the outer radius: the field fades in, the centre has no angle
 constexpr int kSectors = 720;
-constexpr float kMargin = 30;                       // design px around the rim, for angle labels
+constexpr float kMargin = 30, kBareMargin = 6;      // design px around the rim: with angle labels, and in Show without
 
 float rim_height(const Theme& theme, float outer) { return std::clamp(outer * 0.1f, theme.px(12), theme.px(34)); }
 
@@ -432,7 +432,8 @@ PolarScale polar_scale(const Theme& theme, const Box& area, float radius_least, 
   PolarScale scale;
   scale.log = options.log;
   scale.centre = {std::round((area.min.x + area.max.x) * 0.5f), std::round((area.min.y + area.max.y) * 0.5f)};
-  const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) - theme.px(kMargin);
+  const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) -
+                     theme.px(options.keys ? kMargin : kBareMargin);
   scale.outer = std::round(std::max(theme.px(20), (room - theme.px(5)) / 1.1f));
   const float most = radius_most > 0 && std::isfinite(radius_most) ? radius_most : 1;
   if (!scale.log) {
@@ -468,7 +469,7 @@ PolarResult draw_polar(const Theme& theme, const Box& area, const PlanePicture& 
   const std::vector<float> norms = ring_norms(scale);
   draw_rings(list, theme, scale, norms);
   if (!picture.field.empty()) draw_rim(list, theme, scale, picture.field, view);
-  draw_angle_labels(list, theme, scale);
+  if (options.keys) draw_angle_labels(list, theme, scale);
   list->AddCircleFilled(scale.centre, theme.px(2), with_alpha(theme.colour().text2, 0.8f));
   std::vector<Box> obstacles;
   if (view.dragging < 0) choose_ring_ray(picture, view);

@@ -311,9 +311,12 @@ void Shell::draw_docked(const PanelContext& outer) {
     PanelContext context = outer;
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
     ImGui::PushStyleColor(ImGuiCol_WindowBg, panel.is_strip() ? theme_->colour().bar : theme_->colour().panel);
+    // The corner that brings a hidden tab bar back shows itself only under the pointer.
+    ImGui::PushStyleColor(ImGuiCol_Button, IM_COL32(0, 0, 0, 0));
     const bool open = ImGui::Begin(layout_.window_name(panel).c_str(), nullptr,
                                    ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_HorizontalScrollbar |
                                        ImGuiWindowFlags_NoFocusOnAppearing);
+    ImGui::PopStyleColor();
     ImGui::PopStyleVar();
     if (open) {
       const ImGuiDockNode* node = ImGui::GetCurrentWindow()->DockNode;

@@ -173,8 +173,7 @@ void draw_unrolled(const Theme& theme, const Box& area, const PlanePicture& pict
   list->PopClipRect();
   if (!keys) return;
   const Palette& c = theme.colour();
-  draw_text_aligned(list, theme, text::kLabel, {sheet.x.first - theme.px(10), sheet.y.first - theme.px(18)}, c.text2, "norm", 1, 0.5f);
-  draw_text_aligned(list, theme, text::kLabel, {sheet.x.first, area.max.y - theme.px(6)}, c.text2, "log scale upward", 0, 1);
+  draw_text_aligned(list, theme, text::kLabel, {sheet.x.first, area.max.y - theme.px(6)}, c.text2, "↑ norm, log scale", 0, 1);
   draw_text_aligned(list, theme, text::kLabel, {sheet.x.last, area.max.y - theme.px(6)}, c.text2, "angle travelled from the start direction", 1, 1);
 }
 

@@ -78,7 +78,9 @@ void draw_polar(const PanelContext& c) {
   c.view.polar.plane.parameter = std::clamp(c.view.polar.plane.parameter, 0, last);
   draw_controls(c, *run);
   const ImVec2 at = ImGui::GetCursorScreenPos(), window = ImGui::GetWindowPos();
-  const Box area{at, {window.x + ImGui::GetWindowWidth(), window.y + ImGui::GetWindowHeight()}};
+  // In Show the round picture uses the header's height too: the title stands in a corner it leaves free.
+  const float top = c.view.layout == LayoutKind::show && c.titled ? window.y : at.y;
+  const Box area{{at.x, top}, {window.x + ImGui::GetWindowWidth(), window.y + ImGui::GetWindowHeight()}};
   c.caches.sphere_asks = false;
   switch (c.view.polar.drawing) {
   case PolarDrawing::polar: draw_polar_in(c, area); break;

@@ -1,6 +1,5 @@
 // The drawing library on the null back end: layout of labels, decimation, hit areas, and that everything draws at every
 // theme and scale.
-#include "app/norm_plot.hpp"
 #include "app/plot.hpp"
 #include "app/polar_plot.hpp"
 #include "app/sphere_plot.hpp"
@@ -389,27 +388,6 @@ TEST_CASE("the wheel zooms the shared range around the pointer and a double clic
   CHECK(reset);
 }
 
-TEST_CASE("the slope of turning against norm is a power law's exponent") {
-  std::vector<double> norm, turning;
-  for (int i = 0; i <= 4000; ++i) {
-    norm.push_back(std::pow(1 + 0.01 * i, 0.25));
-    turning.push_back(0.1 * std::pow(norm.back(), -2));
-  }
-  const auto [program, view] = make_series({norm, turning});
-  NormCache::Path path;
-  smoothed_path({view, 0}, {view, 1}, 4000, 1, path);
-  REQUIRE(path.step.size() > 100);
-  for (std::size_t i = 5; i < path.step.size(); i += 40) {
-    const auto slope = local_slope(path, i);
-    REQUIRE(slope);
-    CHECK(*slope == Approx(-2).epsilon(1e-3));
-  }
-  NormCache::Path still;
-  const auto [other, constant] = make_series({std::vector<double>(200, 3.0), noisy(200, 1)});
-  smoothed_path({constant, 0}, {constant, 1}, 199, 10, still);
-  CHECK_FALSE(local_slope(still, still.step.size() / 2));
-}
-
 TEST_CASE("widgets answer to the mouse") {
   Canvas canvas;
   bool on = false;
@@ -479,8 +457,6 @@ TEST_CASE("everything draws in every theme and scale") {
       UnrolledView unrolled;
       SphereView ball;
       PlotCache cache;
-      NormCache norms;
-      const NormCurve against{theme.run(0), "A", true, false, {view, 0}, {view, 1}};
       const Box area = canvas.area();
       const ImVec2 half{area.max.x * 0.5f, area.max.y * 0.5f};
       int vertices = 0;
@@ -490,9 +466,6 @@ TEST_CASE("everything draws in every theme and scale") {
           draw_unrolled(theme, {{half.x, 0}, {area.max.x, half.y}}, picture, true, unrolled);
           draw_sphere(theme, {{0, half.y}, {half.x, area.max.y}}, sphere, true, ball);
           draw_plot(theme, half, {area.max.x, area.max.y - 40}, spec, curves, shared, cache);
-          NormSpec against_spec;
-          against_spec.id = "##norm";
-          draw_norm_plot(theme, half, area.max, against_spec, std::span<const NormCurve>(&against, 1), shared, norms);
         });
       CHECK(vertices > 5000);
     }
@@ -505,7 +478,6 @@ TEST_CASE("nothing to draw is said in words, not asserted") {
   UnrolledView unrolled;
   SphereView ball;
   PlotCache cache;
-  NormCache norms;
   canvas.frame([&] {
     draw_polar(canvas.theme(), canvas.area(), picture, {}, polar);
     draw_unrolled(canvas.theme(), canvas.area(), picture, true, unrolled);
@@ -513,8 +485,5 @@ TEST_CASE("nothing to draw is said in words, not asserted") {
     PlotSpec spec;
     spec.id = "##empty";
     draw_plot(canvas.theme(), {0, 0}, {300, 200}, spec, {}, {}, cache);
-    NormSpec against;
-    against.id = "##norm";
-    draw_norm_plot(canvas.theme(), {0, 0}, {300, 200}, against, {}, {}, norms);
   });
 }
