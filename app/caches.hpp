@@ -10,6 +10,7 @@
 #include "app/unrolled_plot.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct PresetEntry {
 struct Caches {
   std::map<std::string, PlotCache> plots; // by panel
   ProjectionCache projection;
+  PlaneDrawing drawing; // of this ImGui frame: Polar and Unrolled draw the same
+  int drawing_frame = -1;
   PolarView polar;
   std::map<std::string, UnrolledView> unrolled; // by panel
   SphereView sphere;
@@ -30,6 +33,8 @@ struct Caches {
   // Lists for the overlays, read once when first shown.
   std::vector<PresetEntry> presets;
   std::vector<SceneEntry> scenes;
+
+  std::optional<RunId> name_field; // run whose name field has been given the keyboard
 
   // The lesson as the guide left it for this frame.
   const LessonPart* lesson_part = nullptr;

@@ -32,7 +32,7 @@ bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool
                                                     ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoMove |
                                                     ImGuiWindowFlags_NoResize);
   if (ImGui::IsWindowAppearing()) ImGui::SetWindowFocus();
-  else if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows) && !ImGui::IsAnyItemActive()) *open = false;
+  else if (ImGui::IsMouseClicked(ImGuiMouseButton_Left) && !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows)) *open = false;
   return filled;
 }
 

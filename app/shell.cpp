@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -32,8 +33,9 @@ std::string layout_file(const ShellOptions& options) {
   return folder.empty() ? folder : folder + "/layout.ini";
 }
 
-ImVec2 least_size(const Panel& panel) {
+ImVec2 least_size(const Panel& panel, LayoutKind layout) {
   if (panel.is_strip()) return {280, 0};
+  if (layout == LayoutKind::show) return {160, 120}; // nothing there needs more
   return panel.name == "polar" ? kLeastPolar : kLeastPanel;
 }
 
@@ -59,7 +61,10 @@ Shell::Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys, 
   if (!options_.lesson) view_.lesson.open = false;
   if (lesson) guide_.emplace(std::move(*lesson));
   send_ = [this](Command command) { driver_.send(std::move(command)); };
-  plane_.request = [this](Driver::PlaneRequest request) { driver_.request_plane(std::move(request)); };
+  plane_.request = [this](Driver::PlaneRequest request) {
+    asked_ = request;
+    driver_.request_plane(std::move(request));
+  };
   ImGuiIO& io = ImGui::GetIO();
   io.ConfigDockingWithShift = false;
   io.ConfigWindowsMoveFromTitleBarOnly = true;
@@ -85,6 +90,7 @@ Result<void> Shell::follow_theme() {
   theme_ = std::move(*made);
   theme_scale_ = scale;
   theme_->apply();
+  ImGui::GetStyle().TabMinWidthShrink = FLT_MAX; // tabs that do not fit scroll; shrunk to dots they say nothing
   const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
   window_.clear_colour = {ground.x, ground.y, ground.z, 1};
   if (before > 0 && before != theme_->px(1)) layout_.rescale(theme_->px(1) / before);
@@ -190,6 +196,11 @@ double Shell::seconds_until_draw() const {
   return context.HoverItemDelayId != 0 && context.HoverItemDelayTimer < 1.0f ? 0.1 : kIdleSeconds;
 }
 
+bool Shell::waits_for_field() const {
+  const auto answer = driver_.plane();
+  return caches_->sphere_asks || (asked_ && (!answer || !(answer->request == *asked_)));
+}
+
 // ---- menu ---------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -237,7 +248,9 @@ void Shell::draw_menu(ActionContext& context) {
     }
     for (const std::string& menu : Actions::menus())
       if (ImGui::BeginMenu(menu.c_str())) {
+        ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(theme_->px(8), theme_->px(8))); // rows of 24 to hit
         menu_items(actions_, menu, context, *theme_);
+        ImGui::PopStyleVar();
         ImGui::EndMenu();
       }
     const std::string scene = installed_name(*frame_->scene);
@@ -299,12 +312,13 @@ void Shell::draw_docked(const PanelContext& outer) {
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
     ImGui::PushStyleColor(ImGuiCol_WindowBg, panel.is_strip() ? theme_->colour().bar : theme_->colour().panel);
     const bool open = ImGui::Begin(layout_.window_name(panel).c_str(), nullptr,
-                                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_HorizontalScrollbar);
+                                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_HorizontalScrollbar |
+                                       ImGuiWindowFlags_NoFocusOnAppearing);
     ImGui::PopStyleVar();
     if (open) {
       const ImGuiDockNode* node = ImGui::GetCurrentWindow()->DockNode;
       context.titled = node && (node->IsHiddenTabBar() || node->IsNoTabBar());
-      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel);
+      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel, view_.layout);
       const ImVec2 size{std::max(room.x, theme_->snap(least.x)), std::max(room.y, theme_->snap(least.y))};
       ImGui::PushStyleColor(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
       if (ImGui::BeginChild("content", size)) {

@@ -36,6 +36,8 @@ public:
   // is about to appear under a resting pointer, kIdleSeconds otherwise.
   double seconds_until_draw() const;
   static constexpr double kIdleSeconds = 60;
+  // A loss field was asked for and is not answered yet.
+  bool waits_for_field() const;
 
   ViewState& view() { return view_; }
   const Actions& actions() const { return actions_; }
@@ -67,6 +69,7 @@ private:
   std::shared_ptr<const Frame> frame_;
   CommandSink send_;
   PlaneSource plane_;
+  std::optional<Driver::PlaneRequest> asked_;
   std::uint64_t scene_generation_ = 0;
   std::string engine_notice_; // its last one
   LayoutKind drawn_layout_ = LayoutKind::study;

@@ -14,8 +14,8 @@
 namespace polarscope {
 namespace {
 
-// Docks, wrapped strips and the loss field settle within these.
-constexpr int kFramesToSettle = 8;
+// Docks and wrapped strips settle within these; the loss on a sphere comes plane by plane.
+constexpr int kFramesToSettle = 8, kMostFrames = 400;
 
 Result<void> check(const ShotOptions& options) {
   if (options.layout != "study" && options.layout != "show")
@@ -54,7 +54,7 @@ Result<Image> render_shot(Scene scene, const ShotOptions& options) {
   if (!options.theme.empty()) view.theme = view.show_theme = options.theme;
   driver.send(command::ComputeTo{step});
   settle(driver);
-  for (int i = 0; i < kFramesToSettle; ++i) {
+  for (int i = 0; i < kFramesToSettle || (i < kMostFrames && (*shell)->waits_for_field()); ++i) {
     (*shell)->draw();
     settle(driver); // the loss field that the picture asked for
   }

@@ -2,12 +2,15 @@
 
 #include "engine/compile.hpp"
 #include "engine/metric/metric.hpp"
+#include "engine/optimizer/stage.hpp"
 #include "engine/problem/problem.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 
 namespace polarscope {
 
@@ -75,24 +78,58 @@ std::string scene_text(const Problem& problem, const std::string& preset, const 
   return text;
 }
 
-// One recipe on one problem; nothing when the two do not go together.
-std::vector<ConformCase> recipe_case(const Problem& problem, const std::string& preset, const std::string& schedule) {
-  auto scene = parse_scene(scene_text(problem, preset, schedule), "conform.toml");
-  if (!scene) return {};
+// One recipe on one problem in both precisions; nothing when the two do not go together.
+std::vector<ConformCase> compiled_case(Scene scene, std::string name) {
   ConformCase c;
-  c.name = problem.kind + ", " + preset;
-  c.seed = scene->seed;
+  c.name = std::move(name);
+  c.seed = scene.seed;
   for (const Precision precision : {Precision::f32, Precision::f64}) {
-    scene->precision = precision;
-    auto program = compile(*scene, scene->runs[0]);
+    scene.precision = precision;
+    auto program = compile(scene, scene.runs[0]);
     if (!program) return {};
     (precision == Precision::f32 ? c.f32 : c.f64) = *program;
   }
-  c.hparams = hparam_row(*c.f64, scene->runs[0]);
-  auto contents = initial_contents(*scene, scene->runs[0], *c.f64);
+  c.hparams = hparam_row(*c.f64, scene.runs[0]);
+  auto contents = initial_contents(scene, scene.runs[0], *c.f64);
   if (!contents) return {};
   c.contents = std::move(contents->slots);
   return {c};
+}
+
+// The words and truth values of a setting.
+std::vector<SettingValue> choices(const Setting& s) {
+  std::vector<SettingValue> values;
+  for (const SettingWord& w : s.words) values.emplace_back(w.word);
+  if (s.kind == SettingKind::boolean) values = {SettingValue(false), SettingValue(true)};
+  return values;
+}
+
+// The recipe with every choice of every option of its stages that no earlier recipe has shown; and with a decay that
+// decays.
+void add_variants(const Scene& scene, const std::string& preset, std::set<std::string>& shown,
+                  std::vector<ConformCase>& cases) {
+  for (const Part part : {Part::direction, Part::geometry, Part::magnitude, Part::decay}) {
+    const PartSpec& chosen = scene.runs[0].optimizer.part(part);
+    const Stage* stage = find_stage(part, chosen.kind);
+    if (!stage) continue;
+    for (const Setting& option : stage->options)
+      for (const SettingValue& value : choices(option)) {
+        const std::string what = fmt::format("{} {} = {}", chosen.kind, option.name, to_text(value));
+        if (!shown.insert(what).second) continue;
+        Scene variant = scene;
+        variant.runs[0].optimizer.part(part).options[option.name] = value;
+        for (ConformCase& c : compiled_case(std::move(variant), fmt::format("rows, {} with {}", preset, what)))
+          cases.push_back(std::move(c));
+      }
+  }
+  for (const Stage& stage : stages()) {
+    if (stage.part != Part::decay || !shown.insert("decay " + stage.kind).second) continue;
+    Scene variant = scene;
+    variant.runs[0].optimizer.part(Part::decay) = {stage.kind, {}, {}};
+    if (stage.kind != "none") variant.runs[0].hparams["weight_decay"] = 0.1;
+    for (ConformCase& c : compiled_case(std::move(variant), fmt::format("rows, {} with decay {}", preset, stage.kind)))
+      cases.push_back(std::move(c));
+  }
 }
 
 } // namespace
@@ -110,14 +147,28 @@ std::vector<ConformCase> conform_cases() {
   std::vector<ConformCase> cases;
   for (const Problem& problem : problems())
     for (const bool other : {false, true}) cases.push_back(plain_descent_case(problem, other));
-  // Every preset on a vector and on a matrix, each with another schedule.
+  // Every preset on a vector and on a matrix, each with another schedule; every choice of every stage once, on the matrix.
   std::size_t k = 0;
+  std::set<std::string> shown;
   for (const std::string& preset : preset_names())
-    for (const char* kind : {"circle", "rows"})
-      if (const Problem* problem = find_problem(kind))
-        for (ConformCase& c : recipe_case(*problem, preset, kSchedules[k++ % std::size(kSchedules)]))
-          cases.push_back(std::move(c));
+    for (const char* kind : {"circle", "rows"}) {
+      const Problem* problem = find_problem(kind);
+      if (!problem) continue;
+      const auto scene = parse_scene(scene_text(*problem, preset, kSchedules[k++ % std::size(kSchedules)]), "conform.toml");
+      if (!scene) continue;
+      for (ConformCase& c : compiled_case(*scene, fmt::format("{}, {}", kind, preset))) cases.push_back(std::move(c));
+      if (problem->kind == "rows") add_variants(*scene, preset, shown, cases);
+    }
   return cases;
+}
+
+double cancelled_size(const Op& op, const HostMember& before) {
+  if (op.code != OpCode::gain_gradients && op.code != OpCode::row_magnitude_split) return 0;
+  double size = 0;
+  for (const SlotId slot : op.slot)
+    if (slot != kNone)
+      for (const double x : before.read(slot)) size = std::max(size, std::isfinite(x) ? std::fabs(x) : 0.0);
+  return size;
 }
 
 const char* op_name(OpCode code) {

@@ -28,6 +28,10 @@ struct ConformCase {
 std::vector<ConformCase> conform_cases();
 
 const char* op_name(OpCode code);
+
+// For ops whose results cancel (the gradient of a gain is zero but for rounding on a scale-invariant loss): the size of
+// the numbers that cancelled, to hold a difference against. 0 for other ops.
+double cancelled_size(const Op& op, const HostMember& before);
 inline constexpr std::size_t kOpCount = static_cast<std::size_t>(OpCode::count_);
 
 } // namespace polarscope

@@ -1,6 +1,7 @@
 #include "engine/host_member.hpp"
 
 #include <cassert>
+#include <cstring>
 
 namespace polarscope {
 
@@ -20,7 +21,9 @@ HostMember::HostMember(std::shared_ptr<const StepProgram> program, std::vector<d
     : program_(std::move(program)), hparams_(std::move(hparams)) {
   assert(hparams_.size() == program_->hparams().size());
   block_ = allocate(block_memory_, program_->block_bytes());
-  scratch_ = allocate(scratch_memory_, program_->view().scratch_size * program_->scalar_bytes());
+  const std::size_t scratch_bytes = program_->view().scratch_size * program_->scalar_bytes();
+  scratch_ = allocate(scratch_memory_, scratch_bytes);
+  std::memset(scratch_, 0xFF, scratch_bytes); // NaN: an op must not read what it did not write
   member_.block = block_;
   member_.hparams = hparams_.data();
   member_.seed = seed;

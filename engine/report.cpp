@@ -63,17 +63,18 @@ bool holds(const ExpectSpec& expect, double value) {
   return false;
 }
 
-ExpectReport evaluate(const Frame& frame, const RunFrame& run, const ExpectSpec& expect, long step) {
+// `last` is the step that the run was asked to end at.
+ExpectReport evaluate(const Frame& frame, const RunFrame& run, const ExpectSpec& expect, long step, long last) {
   ExpectReport out;
   out.what = fmt::format("{} of '{}' at step {} {} {}", expect.metric, run.label, step, word_of(expect.test),
                          short_number(expect.value));
   if (expect.test == ExpectSpec::Test::near) out.what += fmt::format(" within {}", short_number(expect.within));
   out.value = kNothing;
-  if (run.diverged && step > run.diverged_at) return out;
-  if (step > frame.head) {
+  if (step > last || (step > frame.head && !run.diverged)) {
     out.reached = false;
     return out;
   }
+  if (run.diverged && step > run.diverged_at) return out;
   const int column = find_column(*run.program, expect.metric);
   if (column < 0 || run.series.empty()) return out;
   const auto exact = run.series.at(column, step);
@@ -188,7 +189,7 @@ std::vector<ExpectReport> evaluate_expectations(const Frame& frame, const Scene&
   for (const ExpectSpec& expect : scene.expect)
     for (const RunFrame& run : frame.runs)
       if (expect.run.empty() || expect.run == run.label)
-        out.push_back(evaluate(frame, run, expect, expect.step.value_or(scene.steps)));
+        out.push_back(evaluate(frame, run, expect, expect.step.value_or(scene.steps), scene.steps));
   return out;
 }
 

@@ -42,21 +42,23 @@ template <class R> struct Column {
     return {begin, std::max(begin, end)};
   }
 
-  // The largest aligned node at `row` that ends by `end` and spans at most `widest` steps.
-  int layer_at(long row, long end, long widest) const {
+  // The layer of the largest aligned node at `row` that ends by `end`.
+  int layer_at(long row, long end, int highest) const {
     int layer = 0;
-    while (layer + 1 < chunk.layers()) {
+    while (layer < highest) {
       const long size = 1l << (2 * (layer + 1));
-      if (row % size || row + size > end || size * chunk.stride > widest) break;
+      if ((row & (size - 1)) || row + size > end) break;
       ++layer;
     }
     return layer;
   }
 
-  // f(layer, node) over nodes that tile rows [begin, end).
+  // f(layer, node) over nodes of at most `widest` steps that tile rows [begin, end).
   template <class F> void tile(long begin, long end, long widest, F f) const {
+    int highest = 0;
+    while (highest + 1 < chunk.layers() && (1l << (2 * (highest + 1))) <= widest / chunk.stride) ++highest;
     for (long row = begin; row < end;) {
-      const int layer = layer_at(row, end, widest);
+      const int layer = layer_at(row, end, highest);
       f(layer, row >> (2 * layer));
       row += 1l << (2 * layer);
     }
@@ -136,8 +138,8 @@ struct SeriesReader {
   // The next row to look at, past the largest node that holds nothing finite.
   template <class R> static long skip_empty(const Column<R>& col, long row, bool forward) {
     for (int layer = col.chunk.layers() - 1; layer > 0; --layer) {
-      const long size = 1l << (2 * layer), node = row / size;
-      if ((forward ? row % size : (row + 1) % size) || (node + 1) * size > col.rows) continue;
+      const long size = 1l << (2 * layer), node = row >> (2 * layer);
+      if (((forward ? row : row + 1) & (size - 1)) || (node + 1) * size > col.rows) continue;
       R low, high;
       col.range(layer, node, low, high);
       if (low > high) return forward ? row + size : row - size;

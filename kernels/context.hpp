@@ -14,7 +14,7 @@
 //   t.max(n, f) → R         max f(i), likewise; 0 for n = 0
 //   t.single(f)             one lane runs f: writes of scalars
 //   t.sync()                between a write and a read of the same memory by different lanes
-//   t.scratch(rows, cols)   a Mat<R>, zeroed padding, from the team's arena, until the op ends
+//   t.scratch(rows, cols)   a Mat<R> from the team's arena, until the op ends: padding zero, the rest anything; every lane calls it
 //   t.matmul(C, A, B, args) no barrier at the end
 //   t.pad(n)                a promise to the compiler that n is a whole number of vectors; elsewhere n itself
 //

@@ -28,17 +28,18 @@ PlotShared shared_of(const PanelContext& c, const std::string& panel) {
 }
 
 const MetricColumn& column_info(const CurveSource& source) {
-  return source.run->program->metrics()[static_cast<std::size_t>(source.columns.front())];
+  const auto& [run, column] = source.columns.front();
+  return run->program->metrics()[static_cast<std::size_t>(column)];
 }
 
 PlotCurve curve_of(const PanelContext& c, const CurveSource& source) {
   PlotCurve curve;
   curve.style = c.theme.run(source.run->style);
-  curve.name = source.run->label;
+  curve.name = source.name;
   curve.selected = source.run->id == c.frame.selected || c.view.hover.run == source.run->id;
-  for (int column : source.columns) curve.sources.push_back({source.run->series, column});
-  if (!source.run->ghost.empty() && source.columns.size() == 1) curve.ghost = PlotSource{source.run->ghost, source.columns.front()};
-  curve.card_place = source.run->label;
+  for (const auto& [run, column] : source.columns) curve.sources.push_back({run->series, column});
+  if (!source.run->ghost.empty() && source.columns.size() == 1) curve.ghost = PlotSource{source.run->ghost, source.columns.front().second};
+  curve.card_place = source.name;
   const int index = column_info(source).index;
   if (source.columns.size() == 1 && index >= 0) {
     curve.card_place += ", row " + format_count(index);
@@ -64,12 +65,25 @@ void take_result(const PanelContext& c, const StepPlot& plot, const PlotResult& 
 
 } // namespace
 
+std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric) {
+  std::vector<CurveSource> curves;
+  const std::vector<const RunFrame*> runs = visible_runs(c);
+  for (const RunFrame* run : runs) {
+    const int column = column_of(*run, metric, c.view.polar.plane.parameter);
+    if (column < 0) continue;
+    const bool alone = runs.size() <= kMostCurves || run->id == c.frame.selected;
+    const auto band = std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return !alone && s.name == run->optimizer_name; });
+    if (band != curves.end()) band->columns.emplace_back(run, column);
+    else curves.push_back({run, {{run, column}}, alone ? run->label : run->optimizer_name});
+  }
+  return curves;
+}
+
 void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
   PlotSpec spec;
   spec.id = "plot";
   spec.log_y = c.view.scales[plot.panel].log_y;
   spec.presenting = c.view.layout == LayoutKind::show;
-  if (spec.presenting) spec.x_words = "step";
   spec.empty_text = plot.empty_words;
   if (!plot.curves.empty())
     if (const Metric* metric = find_metric(column_info(plot.curves.front()).metric)) {

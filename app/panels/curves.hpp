@@ -15,11 +15,16 @@
 
 namespace polarscope {
 
-// One column is a curve; several are a band with a median.
+// One stored column is a curve; several (rows of a matrix, runs of an optimizer) are a band with a median.
 struct CurveSource {
-  const RunFrame* run;
-  std::vector<int> columns;
+  const RunFrame* run; // whose colour and marker it has
+  std::vector<std::pair<const RunFrame*, int>> columns;
+  std::string name;    // at the curve's end
 };
+
+// The visible runs' values of one metric: a curve each, or beyond kMostCurves a band per optimizer and the selected run.
+inline constexpr std::size_t kMostCurves = 8;
+std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric);
 
 struct StepPlot {
   std::string panel;                 // whose axis scales these are; L and Shift L act on it

@@ -30,15 +30,19 @@ void take_result(const PanelContext& c, const PlaneDrawing& drawing, const std::
 
 } // namespace
 
-PlaneDrawing plane_drawing(const PanelContext& c) {
-  const auto shown = [&c](RunId run) { return c.view.visible(run); };
-  PlaneDrawing drawing = make_plane_drawing(c.theme, c.frame, c.view.polar.plane, shown, c.plane.latest, c.caches.projection);
+const PlaneDrawing& plane_drawing(const PanelContext& c) {
+  PlaneDrawing& drawing = c.caches.drawing;
+  if (c.caches.drawing_frame != ImGui::GetFrameCount()) {
+    c.caches.drawing_frame = ImGui::GetFrameCount();
+    const auto shown = [&c](RunId run) { return c.view.visible(run); };
+    drawing = make_plane_drawing(c.theme, c.frame, c.view.polar.plane, shown, c.plane.latest, c.caches.projection);
+  }
   if (drawing.request && !c.caches.sphere_asks) c.plane.request(*drawing.request);
   return drawing;
 }
 
 void draw_polar_in(const PanelContext& c, const Box& area) {
-  const PlaneDrawing drawing = plane_drawing(c);
+  const PlaneDrawing& drawing = plane_drawing(c);
   PolarOptions options;
   options.log = c.view.polar.log_radius;
   options.keys = c.view.layout == LayoutKind::study;
@@ -48,7 +52,7 @@ void draw_polar_in(const PanelContext& c, const Box& area) {
 }
 
 void draw_unrolled_in(const PanelContext& c, const std::string& panel, const Box& area) {
-  const PlaneDrawing drawing = plane_drawing(c);
+  const PlaneDrawing& drawing = plane_drawing(c);
   draw_unrolled(c.theme, area, drawing.picture, c.view.layout == LayoutKind::study, c.caches.unrolled[panel]);
 }
 
@@ -70,7 +74,7 @@ void draw_sphere_in(const PanelContext& c, const Box& area) {
 }
 
 std::string text_of_drawing(const PanelContext& c) {
-  const PlaneDrawing drawing = plane_drawing(c);
+  const PlaneDrawing& drawing = plane_drawing(c);
   std::string text;
   for (const PlaneTrail& trail : drawing.picture.trails) {
     if (trail.step.empty()) continue;

@@ -10,7 +10,7 @@
 namespace polarscope {
 
 // The picture of the chosen plane; also asks the engine for the loss on it.
-PlaneDrawing plane_drawing(const PanelContext& c);
+const PlaneDrawing& plane_drawing(const PanelContext& c);
 
 void draw_polar_in(const PanelContext& c, const Box& area);
 void draw_unrolled_in(const PanelContext& c, const std::string& panel, const Box& area);

@@ -17,13 +17,10 @@ void draw_loss(const PanelContext& c) {
   plot.panel = "loss";
   plot.target = c.frame.scene->view.target;
   plot.empty_words = "no loss yet: press play";
-  for (const RunFrame* run : visible_runs(c)) {
-    const int column = column_of(*run, "loss");
-    if (column < 0) continue;
-    plot.curves.push_back({run, {column}});
+  plot.curves = curves_of_runs(c, "loss");
+  for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
       if (line->metric == "loss") plot.expected.emplace_back(run, line.get());
-  }
   draw_step_plot(c, plot);
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_update", "effective_lr", "frobenius_norm", "spectral_norm"};
 constexpr long kSmoothing = 50;   // steps averaged, of noisy metrics against the norm
-constexpr int kMostPoints = 240;  // of a trail
+constexpr long kMostPoints = 720; // of all trails together
 
 double factor_of(const std::string& metric) { return metric == "angular_update" ? kDegrees : 1.0; }
 
@@ -34,31 +34,41 @@ struct Trail {
   std::vector<long> step;
 };
 
-// Mean of the finite samples in the `kSmoothing` steps that end at `step`.
-double smoothed(const RunFrame& run, int column, long step) {
-  double sum = 0;
-  int count = 0;
-  for (long s = std::max(1L, step - kSmoothing + 1); s <= step; ++s) {
-    const double v = value_at(run, column, s);
-    if (std::isfinite(v)) sum += v, ++count;
+// Means of the finite samples in the kSmoothing steps that end at each of `steps` (ascending, evenly spaced).
+std::vector<double> smoothed(const RunFrame& run, int column, const std::vector<long>& steps) {
+  std::vector<double> means;
+  static thread_local std::vector<Sample> samples;
+  for (long step : steps) {
+    samples.clear();
+    run.series.samples(column, std::max(1L, step - kSmoothing + 1), step, samples);
+    double sum = 0;
+    int count = 0;
+    for (const Sample& sample : samples)
+      if (std::isfinite(sample.value)) sum += sample.value, ++count;
+    means.push_back(count > 0 ? sum / count : std::nan(""));
   }
-  return count > 0 ? sum / count : std::nan("");
+  return means;
 }
 
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
-  for (const RunFrame* run : visible_runs(c)) {
+  const std::vector<const RunFrame*> runs = visible_runs(c);
+  const long points = std::max(12L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
+  for (const RunFrame* run : runs) {
     const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
     Trail trail{run, {}, {}, {}};
     const long end = std::min(c.frame.cursor, run->series.last_step());
-    const long every = std::max(1L, end / kMostPoints);
-    for (long step = end % every; step <= end; step += every) {
-      const double x = value_at(*run, norm, step), y = smoothed(*run, column, step) * factor_of(metric);
+    const long every = std::max(1L, end / points);
+    std::vector<long> steps;
+    for (long step = end % every; step <= end; step += every) steps.push_back(step);
+    const std::vector<double> means = smoothed(*run, column, steps);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const double x = value_at(*run, norm, steps[i]), y = means[i] * factor_of(metric);
       if (!std::isfinite(x) || !std::isfinite(y)) continue;
       trail.x.push_back(x);
       trail.y.push_back(y);
-      trail.step.push_back(step);
+      trail.step.push_back(steps[i]);
     }
     trails.push_back(std::move(trail));
   }
@@ -109,30 +119,37 @@ bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
   return any;
 }
 
-// Runs of one optimizer at different norms: the power law through where they are now.
+double mean(const std::vector<double>& values) {
+  double sum = 0;
+  for (double v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
+// Runs of one optimizer at different norms: the power law through the means of their trails.
 void draw_slopes(const Scatter& s, const std::vector<Trail>& trails) {
   std::map<std::string, std::vector<const Trail*>> groups;
   for (const Trail& trail : trails)
-    if (!trail.x.empty() && s.shows(trail.x.back(), trail.y.back())) groups[trail.run->optimizer_name].push_back(&trail);
+    if (!trail.x.empty() && s.shows(mean(trail.x), mean(trail.y))) groups[trail.run->optimizer_name].push_back(&trail);
   const Theme& t = s.c.theme;
   const std::array<float, 2> dots{t.px(2), t.px(4)};
+  float words_y = s.max.y - t.px(9); // upwards from the lower left corner: turning falls with the norm, so it is free
   for (const auto& [name, group] : groups) {
     if (group.size() < 3) continue;
     double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, low = 1e300, high = 0;
     for (const Trail* trail : group) {
-      const double lx = std::log(trail->x.back()), ly = std::log(trail->y.back());
+      const double x = mean(trail->x), lx = std::log(x), ly = std::log(mean(trail->y));
       n += 1, sx += lx, sy += ly, sxx += lx * lx, sxy += lx * ly;
-      low = std::min(low, trail->x.back());
-      high = std::max(high, trail->x.back());
+      low = std::min(low, x);
+      high = std::max(high, x);
     }
     const double spread = n * sxx - sx * sx;
     if (spread < 1e-9) continue;
     const double slope = (n * sxy - sx * sy) / spread, level = (sy - slope * sx) / n;
     const auto line = [&](double x) { return std::exp(level + slope * std::log(x)); };
     stroke_dashed(s.list, std::vector<ImVec2>{s.at(low, line(low)), s.at(high, line(high))}, t.colour().text2, t.stroke(1.2f), dots);
-    const double middle = std::sqrt(low * high) * 1.15;
-    draw_text_aligned(s.list, t, text::kLabel, {s.x.pixel(middle) + t.px(6), s.y.pixel(line(middle)) - t.px(10)}, t.colour().text2,
-                      fmt::format("{}: slope {}", name, format_fixed(slope, 1)), 0, 0.5f);
+    draw_text_aligned(s.list, t, text::kLabel, {s.min.x + t.px(6), words_y}, t.colour().text,
+                      fmt::format("{}: slope {} over all steps", name, format_fixed(slope, 1)), 0, 0.5f);
+    words_y -= t.px(15);
   }
 }
 
@@ -229,13 +246,11 @@ void draw_over_steps(const PanelContext& c, const std::string& metric) {
   StepPlot plot;
   plot.panel = "magnitude_direction";
   plot.empty_words = "not recorded for this parameter";
-  for (const RunFrame* run : visible_runs(c)) {
-    const int column = column_of(*run, metric, c.view.polar.plane.parameter);
-    if (column < 0) continue;
-    plot.curves.push_back({run, {column}});
+  plot.curves = curves_of_runs(c, metric);
+  for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
-      if (line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name) plot.expected.emplace_back(run, line.get());
-  }
+      if (const int column = column_of(*run, metric, c.view.polar.plane.parameter); column >= 0 && line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name)
+        plot.expected.emplace_back(run, line.get());
   draw_step_plot(c, plot);
 }
 

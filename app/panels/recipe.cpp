@@ -67,6 +67,12 @@ void draw_parts(const PanelContext& c, const RunFrame& run) {
   draw_slot(c, part_name(Part::schedule), kinds.empty() ? "constant" : kinds, note, "How hyperparameters change over the steps.");
 }
 
+// Between the margins, beside a scroll bar where there is one.
+float content_width(const PanelContext& c) {
+  const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
+  return std::max(c.theme.px(80), right - ImGui::GetWindowPos().x - 2 * c.theme.snap(12));
+}
+
 // A slider spans three powers of ten around the recipe's value, inside what the registry allows.
 SliderSpec slider_spec(const HparamInfo& info, double now) {
   const Setting& setting = info.setting;
@@ -97,7 +103,7 @@ void draw_slider(const PanelContext& c, const RunFrame& run, std::size_t index) 
                            fmt::format("\nallowed {} to {}, recipe {}", format_value(setting.min), format_value(setting.max), format_value(info.value));
   spec.help = help.c_str();
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
-  const SliderResult result = slider(c.theme, spec, &value, ImGui::GetWindowWidth() - 2 * c.theme.snap(12));
+  const SliderResult result = slider(c.theme, spec, &value, content_width(c));
   ring_if_highlighted(c, "hparam." + setting.name);
   if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
   else if (result.released && mine) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, false});
@@ -118,7 +124,7 @@ void draw_invariants(const PanelContext& c, const RunFrame& run) {
   const std::string note = fmt::format("{} of {} kept", kept, run.invariants.size());
   indent(c);
   section_title(c.theme, "Invariants", {{}, note});
-  const float width = ImGui::GetWindowWidth() - 2 * c.theme.snap(12);
+  const float width = content_width(c);
   for (const InvariantStatus& status : run.invariants) {
     indent(c);
     const std::string words = status.held() ? "worst " + format_value(status.worst, 2)
@@ -147,7 +153,7 @@ void draw_program(const PanelContext& c, const RunFrame& run) {
   indent(c);
   section_title(c.theme, "Program", {{}, "one step"});
   const Theme& t = c.theme;
-  const float left = ImGui::GetWindowPos().x + t.snap(12), width = ImGui::GetWindowWidth() - 2 * t.snap(12);
+  const float left = ImGui::GetWindowPos().x + t.snap(12), width = content_width(c);
   for (const OpText& line : run.program->step_text()) {
     if (line.phase == Phase::metric || line.text.empty()) continue;
     const ImVec2 at{left, ImGui::GetCursorScreenPos().y};

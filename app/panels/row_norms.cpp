@@ -9,8 +9,6 @@
 namespace polarscope {
 namespace {
 
-constexpr std::size_t kMostCurves = 8;
-
 // Columns of "<parameter>.row_norm[i]" in a run's series.
 std::vector<int> row_columns(const RunFrame& run, int parameter) {
   std::vector<int> columns;
@@ -22,16 +20,30 @@ std::vector<int> row_columns(const RunFrame& run, int parameter) {
   return columns;
 }
 
+// The rows of one run: curves, a band, or part of its optimizer's band.
+void add_rows(StepPlot& plot, const RunFrame& run, const std::vector<int>& columns, bool band, bool grouped) {
+  if (columns.empty()) return;
+  if (!band) {
+    for (int column : columns) plot.curves.push_back({&run, {{&run, column}}, run.label});
+    return;
+  }
+  auto found = plot.curves.end();
+  if (grouped)
+    found = std::find_if(plot.curves.begin(), plot.curves.end(), [&](const CurveSource& s) { return s.name == run.optimizer_name; });
+  if (found == plot.curves.end()) found = plot.curves.insert(found, {&run, {}, grouped ? run.optimizer_name : run.label});
+  for (int column : columns) found->columns.emplace_back(&run, column);
+}
+
 } // namespace
 
 void draw_row_norms(const PanelContext& c) {
   const int parameter = c.view.polar.plane.parameter;
-  std::vector<std::pair<const RunFrame*, std::vector<int>>> sources;
+  const std::vector<const RunFrame*> runs = visible_runs(c);
   std::size_t curves = 0, rows = 0;
-  for (const RunFrame* run : visible_runs(c)) {
-    sources.emplace_back(run, row_columns(*run, parameter));
-    rows = std::max(rows, sources.back().second.size());
-    curves += sources.back().second.size();
+  for (const RunFrame* run : runs) {
+    const std::size_t count = row_columns(*run, parameter).size();
+    rows = std::max(rows, count);
+    curves += count;
   }
   const bool band = curves > kMostCurves && rows > 1;
   const std::string note = rows <= 1 ? "" : fmt::format("{} rows{}", rows, band ? ": band, median" : "");
@@ -42,13 +54,11 @@ void draw_row_norms(const PanelContext& c) {
   StepPlot plot;
   plot.panel = "row_norms";
   plot.empty_words = "no norms are recorded";
-  for (auto& [run, columns] : sources) {
-    if (columns.empty()) continue;
+  if (rows <= 1) plot.curves = curves_of_runs(c, "frobenius_norm");
+  for (const RunFrame* run : runs) {
     for (const auto& line : run->expected)
       if (line->metric.find("row_norm") != std::string::npos) plot.expected.emplace_back(run, line.get());
-    if (band) plot.curves.push_back({run, std::move(columns)});
-    else
-      for (int column : columns) plot.curves.push_back({run, {column}});
+    if (rows > 1) add_rows(plot, *run, row_columns(*run, parameter), band, runs.size() > kMostCurves && run->id != c.frame.selected);
   }
   draw_step_plot(c, plot);
 }

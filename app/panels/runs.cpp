@@ -1,4 +1,5 @@
 // The runs: mark, label, loss, norm and turning per step at the cursor; hide, solo, rename, duplicate, remove, add.
+#include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/panels/tools.hpp"
 #include "app/stroke.hpp"
@@ -11,7 +12,7 @@
 namespace polarscope {
 namespace {
 
-constexpr float kRow = 28, kMark = 44, kMore = 24, kValue = 48;
+constexpr float kRow = 28, kMark = 36, kMore = 22, kValue = 43;
 
 struct Values {
   double loss, norm, degrees; // at the cursor
@@ -58,12 +59,13 @@ void draw_run_menu(const PanelContext& c, const RunFrame& run) {
 void draw_name_field(const PanelContext& c, const RunFrame& run, float width) {
   std::string label = run.label;
   ImGui::SetNextItemWidth(width);
-  ImGui::SetKeyboardFocusHere();
+  if (c.caches.name_field != run.id) ImGui::SetKeyboardFocusHere(); // once: then the user may go elsewhere
+  c.caches.name_field = run.id;
   if (ImGui::InputText("##name", &label, ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll)) {
     if (!label.empty() && label != run.label) c.send(command::RenameRun{run.id, label});
     c.view.renaming.reset();
-  } else if (ImGui::IsKeyPressed(ImGuiKey_Escape)) {
-    c.view.renaming.reset();
+  } else if (ImGui::IsItemDeactivated()) {
+    c.view.renaming.reset(); // Esc, or a click elsewhere
   }
 }
 
@@ -80,7 +82,7 @@ void draw_values(const PanelContext& c, const RunFrame& run, float right, float 
   }
   float x = right;
   for (double value : {v.degrees, v.norm, v.loss}) {
-    const std::string words = std::isfinite(value) ? format_value(value, 3) : "–";
+    const std::string words = std::isfinite(value) ? format_value(value, std::abs(value) < 0.1 ? 2 : 3) : "–"; // 2.3e−2 is as wide as 0.231
     draw_text_aligned(list, t, text::kValue, {x, middle}, shown ? colour.text : colour.text3, words, 1, 0.5f);
     x -= t.px(kValue + 4);
   }
@@ -147,6 +149,7 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
 
 void draw_runs(const PanelContext& c) {
   show_header(c, "runs", {});
+  if (!c.view.renaming) c.caches.name_field.reset();
   const Theme& t = c.theme;
   const float width = ImGui::GetContentRegionAvail().x;
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));

@@ -131,7 +131,7 @@ void draw_edit_mode(const PanelContext& c, Flow& flow) {
 
 void draw_layout_switch(const PanelContext& c, Flow& flow) {
   static constexpr std::array kWords = {"Study", "Show"};
-  flow.place_right(128, 26);
+  flow.place_right(112, 26);
   int chosen = c.view.layout == LayoutKind::study ? 0 : 1;
   if (segmented(c.theme, "layout", kWords, &chosen, "Study: all panels (F2).\nShow: large type for a class (F3)."))
     c.view.layout = chosen == 0 ? LayoutKind::study : LayoutKind::show;
@@ -164,6 +164,8 @@ void draw_transport(const PanelContext& c) {
   draw_counter(c, flow);
   draw_speed(c, flow);
   draw_edit_mode(c, flow);
+  const float device = measure(c.theme, text::kLabel, "device").x + measure(c.theme, text::kButton, c.frame.device).x + c.theme.px(8);
+  flow.place_pixels(device, c.theme.px(28)); // label and value stay together
   draw_text_in(c, flow, text::kLabel, c.theme.colour().text2, "device", 0, 8);
   draw_text_in(c, flow, text::kButton, c.theme.colour().text, c.frame.device, 0, kGroupGap);
   draw_layout_switch(c, flow);

@@ -32,10 +32,11 @@ MomentumShape momentum_shape(const OptimizerSpec& spec) {
 // The sphere holds the norm of the weight itself, not only that of a direction part.
 bool holds_norm(const OptimizerSpec& spec) {
   if (is(spec, Part::magnitude, "hyperball")) return true;
-  return is(spec, Part::magnitude, "md") && option_of(spec, Part::magnitude, "gains") == SettingValue(std::string("none")) &&
-         option_of(spec, Part::magnitude, "sphere") != SettingValue(std::string("rowcol")) &&
-         option_of(spec, Part::magnitude, "sphere") != SettingValue(std::string("inv_rowcol")) &&
-         option_of(spec, Part::magnitude, "sphere") != SettingValue(std::string("equi"));
+  if (!is(spec, Part::magnitude, "md")) return false;
+  const auto word = [&](const char* option) { return std::get<std::string>(option_of(spec, Part::magnitude, option)); };
+  const std::string sphere = word("sphere");
+  // A radius that may be edited while running, and spheres that leave the scale free, hold nothing.
+  return word("gains") == "none" && word("target") != "value" && (sphere == "matrix" || sphere == "row" || sphere == "column");
 }
 
 } // namespace
@@ -69,7 +70,7 @@ void declare_theory(ProgramBuilder& build, int parameter, const OptimizerSpec& s
                                        : "λ > 0, constant η, noise dominates, after about 1/(2ηλ) steps";
     build.theory({norm, "fixed_step_equilibrium_norm", condition,
                   tangential ? "‖W‖ = η‖U‖/√(1 − (1−ηλ)²)" : "‖W‖ = ‖U‖√(ητ/(2λ))", numbers});
-    build.theory({angle, "fixed_step_equilibrium_angle", condition, tangential ? "θ = √(2ηλ)" : "θ = √(2ηλ/τ)", numbers});
+    build.theory({angle, "fixed_step_equilibrium_angle", condition, tangential ? "θ = acos(1 − ηλ)" : "θ = √(2ηλ/τ)", numbers});
   }
 }
 

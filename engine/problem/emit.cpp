@@ -46,7 +46,7 @@ void emit_gradient_invariant(ProgramBuilder& build, int parameter) {
                      static_cast<std::uint32_t>(column)),
              rows ? "check ⟨wᵢ, gᵢ⟩ = 0" : "check ⟨W, G⟩ = 0");
   InvariantColumn invariant;
-  invariant.name = "gradient ⟂ weight";
+  invariant.name = "gradient ⊥ weight";
   invariant.meaning = rows ? "The loss ignores every row's norm, so each row's gradient is orthogonal to the row."
                            : "The loss ignores the norm, so the gradient is orthogonal to the weight.";
   invariant.column = column;

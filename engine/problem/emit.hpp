@@ -29,7 +29,7 @@ Setting noise_setting(double value);
 // Nothing is emitted for σ = 0.
 void emit_tangent_noise(ProgramBuilder& build, int parameter, double sigma);
 
-// The promise of a scale-invariant problem, "gradient ⟂ weight", per invariant block: a hidden column and its invariant.
+// The promise of a scale-invariant problem, "gradient ⊥ weight", per invariant block: a hidden column and its invariant.
 void emit_gradient_invariant(ProgramBuilder& build, int parameter);
 
 } // namespace polarscope

@@ -9,6 +9,18 @@
 
 using namespace polarscope;
 
+TEST_CASE("The conformance programs run every op of ops.def") {
+  std::vector<bool> run(kOpCount);
+  for (const ConformCase& c : conform_cases()) {
+    for (const Op& op : c.f64->start_ops()) run[static_cast<std::size_t>(op.code)] = true;
+    for (const Op& op : c.f64->step_ops()) run[static_cast<std::size_t>(op.code)] = true;
+  }
+  std::string missing;
+  for (std::size_t k = 0; k < kOpCount; ++k)
+    if (!run[k]) missing += std::string(" ") + op_name(static_cast<OpCode>(k));
+  CHECK(missing == "");
+}
+
 namespace {
 
 // Runs a list op by op and returns the name of the first that leaves something in the padding.

@@ -1,0 +1,110 @@
+// Layouts: forms by the room there is, what is remembered, and that nothing gets out of reach.
+#include "app/settings.hpp"
+#include "tests/app/window_fixture.hpp"
+
+#include "imgui_internal.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace polarscope;
+using namespace polarscope::testing;
+
+namespace {
+
+// A configuration folder of this test's own.
+struct ConfigFolder {
+  std::filesystem::path path;
+  ConfigFolder() : path(std::filesystem::path(POLARSCOPE_PROGRAM).parent_path() / "test-config") {
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directories(path);
+    ::setenv("POLARSCOPE_CONFIG", path.c_str(), 1);
+  }
+  ~ConfigFolder() {
+    ::unsetenv("POLARSCOPE_CONFIG");
+    std::filesystem::remove_all(path);
+  }
+  void write(const char* name, const std::string& text) const { std::ofstream(path / name) << text; }
+};
+
+WindowSetup remembering() {
+  WindowSetup setup;
+  setup.shell.remember = true;
+  return setup;
+}
+
+bool every_panel_is_docked(TestWindow& w) {
+  for (const Panel& panel : panels()) {
+    if (panel.is_strip()) continue;
+    const ImGuiWindow* window = ImGui::FindWindowByName(w.panel(panel.name.c_str()).c_str());
+    if (!window || window->DockId == 0) return false;
+  }
+  return true;
+}
+
+} // namespace
+
+TEST_CASE("a small window at 300 % keeps every control within reach") {
+  WindowSetup setup;
+  setup.width = 1024;
+  setup.height = 640;
+  setup.scale = 3;
+  TestWindow w(setup);
+  REQUIRE(Layout::form_for({1024, 640}, w.shell().theme(), LayoutKind::study) == LayoutForm::compact);
+  for (const char* name : {"transport", "runs", "recipe", "polar", "unrolled", "inspector", "loss", "row_norms", "magnitude_direction", "time_axis", "status"}) {
+    INFO(name);
+    w.play([&](ImGuiTestContext& user) { user.WindowFocus(("//" + w.panel(name)).c_str()); });
+    w.frames(2);
+    const ImGuiWindow* window = ImGui::FindWindowByName(w.panel(name).c_str());
+    REQUIRE(window);
+    CHECK(window->DockTabIsVisible);
+  }
+  const auto click = [&](const char* panel, const char* item) {
+    INFO(item);
+    w.play([&](ImGuiTestContext& user) {
+      user.WindowFocus(("//" + w.panel(panel)).c_str());
+      user.SetRef(user.WindowInfo(("//" + w.panel(panel) + "/content").c_str()).ID);
+      user.ItemClick(item);
+    });
+  };
+  click("transport", "edits/from step 0");
+  CHECK(w.view().edit_mode == EditMode::from_start);
+  click("transport", "###play");
+  w.frames(10);
+  CHECK(w.frame().head > 0);
+  click("transport", "###play");
+  click("runs", "Add run");
+  CHECK(w.view().add_open);
+}
+
+TEST_CASE("panels that were hidden and docks that were moved are remembered and reset") {
+  ConfigFolder folder;
+  {
+    TestWindow w(remembering());
+    w.view().panels["loss"] = false;
+    w.view().theme = "light";
+    w.frames(3);
+  }
+  TestWindow w(remembering());
+  CHECK(w.view().theme == "light");
+  CHECK_FALSE(panel_shown(w.view(), "loss"));
+  w.view().requests.reset_layout = true;
+  w.view().panels.clear();
+  w.frames(4);
+  CHECK(every_panel_is_docked(w));
+}
+
+TEST_CASE("an old or broken layout file leaves every panel within reach") {
+  ConfigFolder folder;
+  for (const char* text : {"; polarscope layout 0\n[Window][###loss@study-wide]\nPos=9000,9000\nSize=10,10\n",
+                           "; polarscope layout 1\n[Window][###loss@study-wide]\nPos=9000,9000\nSize=10,10\nDockId=0x00000BAD,0\n",
+                           "; polarscope layout 1\n[Docking][Data]\nDockNode ID=0x1 Parent=0x77 SizeRef=-5,nan\n\x01\x02", ""}) {
+    folder.write("layout.ini", text);
+    folder.write("settings.toml", "version = \x03 [[");
+    TestWindow w(remembering());
+    w.frames(3);
+    CHECK(every_panel_is_docked(w));
+  }
+}
