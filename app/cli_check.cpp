@@ -55,18 +55,16 @@ Result<std::string> describe_scene(const Scene& scene) {
   for (const auto& [key, value] : scene.problem_values.values) out += fmt::format("  {}={}", key, to_text(value));
   out += "\n";
   std::vector<std::shared_ptr<const StepProgram>> programs;
-  double bytes = 0;
   for (const RunSpec& run : scene.runs) {
     auto program = compile(scene, run);
     if (!program) return program.error();
     programs.push_back(*program);
-    bytes += memory_estimate(**program, 1);
     out += fmt::format("run {}: {}\n{}  {:10}{}\n{}", run.label, run.optimizer.name, composition(run.optimizer), "numbers",
                        hparam_line(run.optimizer, run.hparams).substr(1), schedule_lines(run.optimizer));
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
-  return out + fmt::format("memory {:.3g} MB\n", bytes / 1e6);
+  return out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, 0) / 1e6);
 }
 
 // A name is a preset's or a scene's; a file is a scene when it has a scene's tables.

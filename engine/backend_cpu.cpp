@@ -52,7 +52,7 @@ public:
   int add(std::uint64_t seed) override {
     auto m = std::make_unique<CpuMember>();
     m->block = AlignedBytes(program_->block_bytes());
-    for (const HparamInfo& h : program_->hparams()) m->hparams.push_back(h.value);
+    for (const HparamInfo& h : program_->hparams()) m->hparams.push_back(std::get<double>(h.setting.value));
     m->view.block = m->block.get();
     m->view.hparams = m->hparams.data();
     m->view.seed = seed;

@@ -76,7 +76,7 @@ public:
     m.seed = seed;
     members_.push_back(m);
     std::vector<double> row;
-    for (const HparamInfo& h : program_->hparams()) row.push_back(h.value);
+    for (const HparamInfo& h : program_->hparams()) row.push_back(std::get<double>(h.setting.value));
     hparams_.push_back(row);
     set_hparams(count() - 1, row);
     return count() - 1;

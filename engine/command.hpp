@@ -27,7 +27,7 @@ struct SetHparam {
   std::string name;
   double value;
   EditMode mode;
-  bool preview = false; // while dragging: a preview is replaced by the next and not journalled
+  bool preview = false; // while dragging: replaced by the next at the same step, never an event. Steps made meanwhile stand
 };
 struct MoveStart { // new start weight of one parameter: recomputes from step 0
   RunId run;

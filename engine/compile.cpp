@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <thread>
 
 namespace polarscope {
 
@@ -85,10 +87,7 @@ std::vector<double> hparam_row(const StepProgram& program, const RunSpec& run) {
   std::vector<double> row;
   for (const HparamInfo& h : program.hparams()) {
     const auto own = run.hparams.find(h.setting.name);
-    const auto recipe = run.optimizer.hparams.find(h.setting.name);
-    row.push_back(own != run.hparams.end()                ? own->second
-                  : recipe != run.optimizer.hparams.end() ? recipe->second
-                                                          : std::get<double>(h.setting.value));
+    row.push_back(own != run.hparams.end() ? own->second : run.optimizer.value_of(h.setting));
   }
   return row;
 }
@@ -164,11 +163,33 @@ Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run,
   return contents;
 }
 
-double memory_estimate(const StepProgram& program, double members) {
-  // A member's block, and the records of one short burst that leave the device together.
-  constexpr double kBurst = 64;
+namespace {
+
+// Of one run: its block, the records of a burst, the contents of its start and reference as doubles, and keyframes, of
+// which the first and the last always stay while one more is made.
+double run_bytes(const StepProgram& program) {
+  constexpr double kBurst = 64, kKeyframes = 3;
   const double record = static_cast<double>(program.record_size() * program.scalar_bytes());
-  return members * (static_cast<double>(program.block_bytes()) + kBurst * record);
+  double numbers = 0;
+  for (const SlotInfo& s : program.slots())
+    if (s.role == Role::data) numbers += double(s.rows) * s.cols;
+  for (const ParamInfo& p : program.parameters()) numbers += (p.reference == kNone ? 2.0 : 3.0) * p.rows * p.cols;
+  return static_cast<double>(program.block_bytes()) + kBurst * record + sizeof(double) * numbers +
+         kKeyframes * static_cast<double>(program.persistent_bytes());
+}
+
+} // namespace
+
+double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, int threads) {
+  if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  double bytes = 0;
+  std::map<std::uint64_t, int> seen; // runs by program: those that share one share its scratch, one per thread in use
+  for (const auto& program : runs) {
+    bytes += run_bytes(*program);
+    if (++seen[program->fingerprint()] <= threads)
+      bytes += static_cast<double>(program->view().scratch_size * program->scalar_bytes());
+  }
+  return bytes;
 }
 
 } // namespace polarscope

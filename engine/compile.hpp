@@ -27,7 +27,8 @@ struct InitialContents {
 };
 Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run, const StepProgram& program);
 
-// Bytes that `members` runs of this program need, for refusing before allocating.
-double memory_estimate(const StepProgram& program, double members);
+// Bytes that runs of these programs need on `threads` threads (0 = one per core) before anything of their past is kept, for refusing before
+// allocating.
+double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, int threads);
 
 } // namespace polarscope

@@ -139,7 +139,7 @@ double member_difference(const HostMember& want, const HostMember& got, bool wei
   double worst = 0;
   const auto& slots = want.program().slots();
   for (std::size_t s = 0; s < slots.size(); ++s) {
-    if (slots[s].alias_of != kNone || (weights_only && slots[s].role != Role::param)) continue;
+    if (weights_only && slots[s].role != Role::param) continue;
     const bool columns = slots[s].role == Role::metric || slots[s].role == Role::hparam;
     const auto id = static_cast<SlotId>(s);
     worst = std::max(worst, slot_difference(want.read(id), got.read(id), columns, least_size));

@@ -20,7 +20,7 @@ namespace {
 std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const ProblemValues& values,
                                                  Precision precision) {
   ProgramBuilder build(precision);
-  const HparamId lr = build.hparam(log_number("lr", 0.05, 0, 1e6, "Learning rate."), 0.05, "direction");
+  const HparamId lr = build.hparam(log_number("lr", 0.05, 0, 1e6, "Learning rate."), "direction");
   problem.emit(values, build);
   std::vector<UpdateInfo> updates;
   for (std::size_t k = 0; k < build.parameters().size(); ++k) {

@@ -132,18 +132,6 @@ Result<void> OutputFile::write(std::span<const std::byte> bytes) {
   return flush();
 }
 
-Result<void> OutputFile::overwrite(std::size_t offset, std::span<const std::byte> bytes) {
-  if (auto done = flush(); !done) return done;
-  while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return failure("cannot write");
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-    offset += static_cast<std::size_t>(n);
-  }
-  return {};
-}
-
 Result<void> OutputFile::commit() {
   if (auto done = flush(); !done) return done;
   if (temporary_.empty()) {

@@ -25,9 +25,6 @@ public:
 
   Result<void> write(std::span<const std::byte> bytes);
   Result<void> write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
-  // Overwrites bytes written before (headers whose numbers are known at the end); regular files only.
-  Result<void> overwrite(std::size_t offset, std::span<const std::byte> bytes);
-  bool can_overwrite() const { return !temporary_.empty(); }
   // Flushes to the disk and gives the file its name.
   Result<void> commit();
 

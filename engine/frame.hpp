@@ -15,7 +15,7 @@
 
 namespace polarscope {
 
-enum class EventKind { edit, diverged, norm_doubled, target_reached, warmup_ended, lesson_stop };
+enum class EventKind { edit, diverged, norm_doubled, target_reached, warmup_ended };
 
 struct Event {
   EventKind kind;

@@ -60,7 +60,7 @@ void HostMember::write(SlotId slot, std::span<const double> values) {
 void HostMember::copy(const HostMember& other) {
   assert(other.program().slots().size() == program_->slots().size());
   for (std::size_t s = 0; s < program_->slots().size(); ++s)
-    if (program_->slots()[s].alias_of == kNone) write(static_cast<SlotId>(s), other.read(static_cast<SlotId>(s)));
+    write(static_cast<SlotId>(s), other.read(static_cast<SlotId>(s)));
   member_.step = other.member_.step;
 }
 

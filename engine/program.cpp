@@ -33,6 +33,34 @@ private:
   std::uint64_t value_ = 0xCBF29CE484222325ull;
 };
 
+// Scalars of team scratch that one op takes, from the shape of its slots; rows of `line` scalars.
+std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, std::size_t line) {
+  const auto padded = [&](std::size_t cols) { return (cols + line - 1) / line * line; };
+  const auto shape = [&](std::uint16_t slot) {
+    const kernels::Slot& s = layout[slot];
+    return std::pair<std::size_t, std::size_t>(std::minmax(s.rows, s.cols));
+  };
+  switch (op.code) {
+  case OpCode::newton_schulz:
+  case OpCode::polar_factor:
+  case OpCode::isometry_violation: { // two copies, two squares of the smaller side, two rows of it
+    const auto [small, large] = shape(op.slot[0]);
+    return 2 * (small * padded(large) + (small + 1) * padded(small));
+  }
+  case OpCode::spectrum: {
+    const auto [small, large] = shape(op.slot[0]);
+    const auto steps = std::min<std::size_t>(small, kernels::kMostLanczosSteps);
+    return (steps + 1) * padded(small) + padded(large) + 4 * padded(steps);
+  }
+  default: { // a few numbers per row or column
+    std::size_t most = 0;
+    for (const std::uint16_t slot : op.slot)
+      if (slot != kNone) most = std::max(most, padded(layout[slot].rows) + padded(layout[slot].cols));
+    return most;
+  }
+  }
+}
+
 template <class List> auto find_named(const List& list, std::string_view name) {
   return std::find_if(list.begin(), list.end(), [&](const auto& item) { return item.name == name; });
 }
@@ -84,10 +112,10 @@ int ProgramBuilder::parameter(std::string name, std::uint32_t rows, std::uint32_
   return index;
 }
 
-HparamId ProgramBuilder::hparam(const Setting& setting, double value, std::string part) {
+HparamId ProgramBuilder::hparam(const Setting& setting, std::string part) {
   for (std::size_t i = 0; i < hparams_.size(); ++i)
     if (hparams_[i].setting.name == setting.name) return static_cast<HparamId>(i);
-  hparams_.push_back({setting, value, std::move(part)});
+  hparams_.push_back({setting, std::move(part)});
   return static_cast<HparamId>(hparams_.size() - 1);
 }
 
@@ -138,24 +166,17 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   const std::size_t line = kLineBytes / p.scalar_bytes();
   const auto padded = [&](std::uint32_t cols) { return (cols + line - 1) / line * line; };
   p.layout_.resize(slots_.size());
-  std::size_t end = 0, widest = 0;
+  std::size_t end = 0;
   for (int role = 0; role <= static_cast<int>(Role::metric); ++role) {
     for (std::size_t s = 0; s < slots_.size(); ++s) {
       const SlotInfo& info = slots_[s];
-      if (static_cast<int>(info.role) != role || info.alias_of != kNone) continue;
+      if (static_cast<int>(info.role) != role) continue;
       const std::size_t ld = padded(info.cols);
       p.layout_[s] = {static_cast<std::uint32_t>(end), info.rows, info.cols, static_cast<std::uint32_t>(ld)};
-      const std::size_t size = ld * info.rows;
-      end += size;
-      // A body may want the slot transposed, or a square of its smaller side, but never of its longer one.
-      const std::size_t longest = std::max<std::size_t>(padded(info.rows), ld);
-      const std::size_t side = std::min<std::size_t>(info.rows, info.cols);
-      widest = std::max({widest, size, longest * side});
+      end += ld * info.rows;
     }
     if (role == static_cast<int>(Role::state)) p.persistent_bytes_ = end * p.scalar_bytes();
   }
-  for (std::size_t s = 0; s < slots_.size(); ++s)
-    if (slots_[s].alias_of != kNone) p.layout_[s] = p.layout_[slots_[s].alias_of];
   p.block_bytes_ = end * p.scalar_bytes();
 
   const std::size_t metric_count = slots_[metric_slot_].cols;
@@ -201,7 +222,10 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   v.recorded = p.recorded_.data();
   v.recorded_count = static_cast<std::uint32_t>(p.recorded_.size());
   v.record_size = static_cast<std::uint32_t>(record_size);
-  v.scratch_size = static_cast<std::uint32_t>(8 * widest + 4096);
+  std::size_t scratch = line;
+  for (const std::vector<Op>* list : {&p.start_, &p.step_})
+    for (const Op& op : *list) scratch = std::max(scratch, scratch_of(op, p.layout_, line));
+  v.scratch_size = static_cast<std::uint32_t>(scratch);
 
   Fingerprint f;
   f.add(&p.precision_, sizeof p.precision_);

@@ -43,7 +43,6 @@ struct SlotInfo {
   std::uint32_t rows, cols;
   std::string meaning; // shown by the inspector
   int parameter = -1;  // index into parameters, or −1
-  SlotId alias_of = kNone; // shares the memory of another slot of the same shape
 };
 
 struct ParamInfo {
@@ -59,7 +58,6 @@ struct ParamInfo {
 
 struct HparamInfo {
   Setting setting;
-  double value;     // the recipe's value for this program's runs unless a run overrides it
   std::string part; // direction, geometry, magnitude, decay, schedule: whose setting it is
 };
 
@@ -172,7 +170,7 @@ public:
   const SlotInfo& info(SlotId id) const { return slots_[id]; }
 
   // The column of a hyperparameter, declared on first use; later uses of the same name share it.
-  HparamId hparam(const Setting& setting, double value, std::string part);
+  HparamId hparam(const Setting& setting, std::string part);
   // Appends constants and returns the index of the first, for Op::constant.
   std::uint32_t constants(const std::vector<double>& values);
 
@@ -193,7 +191,7 @@ public:
   void invariant(InvariantColumn invariant) { invariants_.push_back(std::move(invariant)); }
   void theory(TheoryLine line) { theory_.push_back(std::move(line)); }
 
-  // Lays the block out and closes the program. Scratch is sized from the widest slot.
+  // Lays the block out and closes the program. Scratch is what the op that takes most of it needs.
   std::shared_ptr<const StepProgram> finish(RecordOptions record = {});
 
 private:

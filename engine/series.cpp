@@ -222,7 +222,12 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
   w.weight_bytes = elements * scalar;
   w.program = std::move(program);
   w.data = std::make_shared<SeriesData>();
-  set_budget(byte_budget);
+  w.data->program = w.program;
+  // By bytes per step, but the metrics get at least half: they are what every panel reads.
+  const double metric = static_cast<double>(w.columns) * static_cast<double>(scalar) * 5 / 3;
+  const double share = w.weight_bytes ? std::max(0.5, metric / (metric + static_cast<double>(w.weight_bytes))) : 1.0;
+  w.metric_budget = static_cast<std::size_t>(share * static_cast<double>(byte_budget));
+  w.weight_budget = byte_budget - w.metric_budget;
   w.capacity = capacity_for(static_cast<std::size_t>(w.columns) * scalar * 5 / 3, w.metric_budget, 64);
   w.weight_rows = capacity_for(w.weight_bytes, w.weight_budget, 4);
 }
@@ -230,18 +235,6 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
 RunSeries::~RunSeries() = default;
 RunSeries::RunSeries(RunSeries&&) noexcept = default;
 RunSeries& RunSeries::operator=(RunSeries&&) noexcept = default;
-
-void RunSeries::set_budget(std::size_t byte_budget) {
-  Writer& w = *writer_;
-  // By bytes per step, but the metrics get at least half: they are what every panel reads.
-  const double metric = static_cast<double>(w.columns) * static_cast<double>(w.program->scalar_bytes()) * 5 / 3;
-  const double share = w.weight_bytes ? std::max(0.5, metric / (metric + static_cast<double>(w.weight_bytes))) : 1.0;
-  w.metric_budget = static_cast<std::size_t>(share * static_cast<double>(byte_budget));
-  w.weight_budget = byte_budget - w.metric_budget;
-  w.replace_lists();
-  w.fit();
-  w.finish_lists();
-}
 
 void RunSeries::append(std::span<const std::byte> records) {
   Writer& w = *writer_;

@@ -4,6 +4,7 @@
 // kept in chunks that never move. A view (SeriesView) is a count plus shared handles; rows below the count never
 // change, so reading needs no lock. Old rows of very long runs are thinned by a rule on the step number alone: rows
 // at multiples of 4, 16, 64 … stay, the older the fewer, and the least and greatest value of what went stays with them.
+// Which rows are left depends on the program, on the byte budget that the series is made with and on the number of rows.
 #pragma once
 
 #include "engine/program.hpp"
@@ -74,8 +75,6 @@ public:
   ~RunSeries();
   RunSeries(RunSeries&&) noexcept;
   RunSeries& operator=(RunSeries&&) noexcept;
-  // Another byte budget from now on; thins at once when it is exceeded.
-  void set_budget(std::size_t byte_budget);
   SeriesView view() const;
   long last_step() const; // −1 when empty
   std::size_t bytes() const;

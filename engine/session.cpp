@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kRecordBytes = std::size_t{1} << 20; // of one burst of one member, at most
 constexpr long kLongestBurst = 4096;
-constexpr std::size_t kSharesAtLeast = 8; // runs that the budget is divided by, so that adding a few changes nothing
+constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
 constexpr double kUsableMemory = 0.8;     // of the machine's
 
 double physical_memory() {
@@ -55,20 +55,9 @@ std::string Session::Impl::free_label(const std::string& base) const {
   return label;
 }
 
-std::size_t Session::Impl::series_budget() const {
-  return options.memory_budget / 10 * 6 / std::max(runs.size(), kSharesAtLeast);
-}
-
-std::size_t Session::Impl::keyframe_budget() const {
-  return options.memory_budget / 4 / std::max(runs.size(), kSharesAtLeast);
-}
-
-void Session::Impl::share_budget() {
-  for (const auto& r : runs) {
-    r->series.set_budget(series_budget());
-    r->timeline.set_budget(keyframe_budget());
-  }
-}
+// What a run keeps depends on its own steps only, not on which runs came or went: the shares are those of the opening.
+std::size_t Session::Impl::series_budget() const { return options.memory_budget / 10 * 6 / shares; }
+std::size_t Session::Impl::keyframe_budget() const { return options.memory_budget / 4 / shares; }
 
 std::size_t Session::Impl::memory_bytes() const {
   std::size_t total = 0;
@@ -92,8 +81,9 @@ Result<Group*> Session::Impl::group_for(std::shared_ptr<const StepProgram> progr
 Result<Run*> Session::Impl::make_run(RunSpec spec) {
   auto compiled = compile(*scene, spec, {options.record});
   if (!compiled) return compiled.error();
-  double needed = memory_estimate(**compiled, 1);
-  for (const auto& r : runs) needed += memory_estimate(r->program(), 1);
+  std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
+  for (const auto& r : runs) programs.push_back(r->group->program);
+  const double needed = memory_estimate(programs, options.threads);
   const double limit = kUsableMemory * physical_memory();
   if (needed > limit)
     return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
@@ -140,7 +130,7 @@ void Session::Impl::begin(Run& run) {
     if (run.program().slots()[slot].role != Role::data) members.write_slot(run.member, slot, values);
   members.set_state(run.member, {});
   members.set_hparams(run.member, run.start_hparams);
-  run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max(), true);
+  run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
   run.series = RunSeries(run.group->program, series_budget());
   run.timeline.clear();
   run.watch.reset();
@@ -167,12 +157,12 @@ Result<void> Session::Impl::open() {
   for (const DeviceInfo& d : devices())
     if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
+  shares = std::max(scene->runs.size(), kSharesAtLeast);
   const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
   for (const RunSpec& spec : opened->runs) {
     auto run = make_run(spec);
     if (!run) return run.error();
   }
-  share_budget();
   selected = runs.front()->id;
   return {};
 }
@@ -190,7 +180,6 @@ void Session::Impl::save_keyframe(Run& run) {
   Keyframe k;
   k.step = run.step;
   k.state = run.members().state(run.member);
-  k.hparams = edited_row(run.start_hparams, run.edits, run.step, false);
   k.block.resize(run.program().persistent_bytes());
   run.members().save(run.member, k.block);
   run.timeline.add(std::move(k));
@@ -220,7 +209,7 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
     steps = std::min({steps, r->timeline.next(step) - step, static_cast<long>(kRecordBytes / record) + 1});
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
-    r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step, true));
+    r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
   }
   std::vector<GroupJob> jobs;
   for (const auto& g : groups)

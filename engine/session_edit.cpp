@@ -84,9 +84,10 @@ std::string Session::Impl::set_from_here(Run& run, int column, const command::Se
     run.start_hparams[i] = c.value;
     begin(run);
   } else {
-    // An edit of the same step is replaced.
+    // An edit of the same step is replaced. Previews that steps were made with stay, or those steps could not be made
+    // again; a value that is in force already needs no edit.
     std::erase_if(run.edits, [&](const Edit& e) { return e.step == head && e.column == column; });
-    run.edits.push_back({head, column, c.value});
+    if (edited_row(run.start_hparams, run.edits, head)[i] != c.value) run.edits.push_back({head, column, c.value});
     run.hparams[i] = c.value;
   }
   if (run.diverged)
@@ -174,7 +175,6 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   auto run = make_run(std::move(spec));
   if (!run) return run.error();
   Run& r = **run;
-  share_budget();
   r.edits = std::move(edits);
   r.predicted_known = false;
   for (const Edit& e : r.edits) r.hparams[static_cast<std::size_t>(e.column)] = e.value;
@@ -222,7 +222,6 @@ Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
   const auto index = static_cast<std::size_t>(at - runs.begin());
   runs.erase(at);
   if (selected == c.run) selected = runs[std::min(index, runs.size() - 1)]->id;
-  share_budget();
   update_scene();
   return fmt::format("removed {}", label);
 }

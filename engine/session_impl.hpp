@@ -69,6 +69,7 @@ struct Session::Impl {
   std::string device_note;
   std::vector<std::unique_ptr<Group>> groups;
   std::vector<std::unique_ptr<Run>> runs; // in scene order
+  std::size_t shares = 1; // that the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
   std::string fault; // a replay that did not give the same state: a bug, shown until the scene is closed
@@ -80,7 +81,6 @@ struct Session::Impl {
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run); // to step 0
-  void share_budget();
   std::size_t series_budget() const;
   std::size_t keyframe_budget() const;
   std::size_t memory_bytes() const;

@@ -42,7 +42,7 @@ void Session::Impl::replay(Run& run, long from, long to) {
     long steps = std::min(to - step, longest);
     for (const Edit& e : run.edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
-    run.members().set_hparams(run.member, edited_row(run.start_hparams, run.edits, step, true));
+    run.members().set_hparams(run.member, edited_row(run.start_hparams, run.edits, step));
     run.members().advance(one, static_cast<std::uint64_t>(steps), records);
     step += steps;
   }

@@ -32,7 +32,7 @@ std::uint64_t hash_member(const StepProgram& program, const MemberGroup& group, 
   for (std::size_t i = 0; i < program.slots().size(); ++i) {
     const SlotInfo& slot = program.slots()[i];
     const bool persistent = slot.role == Role::hparam || slot.role == Role::param || slot.role == Role::state;
-    if (!persistent || slot.alias_of != kNone) continue;
+    if (!persistent) continue;
     values.resize(std::size_t{slot.rows} * slot.cols);
     group.read_slot(member, static_cast<SlotId>(i), values);
     for (const double x : values) add(hash, bits(x, program.precision()));

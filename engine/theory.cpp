@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* kFixedStep = "λ > 0, constant η, after about 1/(2ηλ) steps; tangential steps, or with momentum noise that "
-                                   "dominates (orthogonalised near-square updates settle up to 7 % lower)";
+                                   "dominates and what is normalised is long (orthogonalised: a shape of 16 : 1 or more)";
 constexpr const char* kEquilibrium = "Kosson, Messmer, Jaggi 2305.17212";
 
 using Numbers = std::vector<double>;
@@ -36,17 +36,24 @@ std::vector<double> norm_constant(const Numbers&, const TheoryInputs& in) {
   return at_each(in, [&](long) { return in.start_norm; });
 }
 
-// r² grows by η²‖U‖² at every step, because the step is orthogonal to the weight.
+// r² grows by η²‖U‖² at every step, because the step is orthogonal to the weight. Steps and rows both ascend: one pass.
 std::vector<double> normalized_growth(const Numbers& numbers, const TheoryInputs& in) {
   const double update = numbers.at(0);
+  const int column = in.program.find_hparam("lr");
+  const auto gain = [&](const HparamsFrom& h) { // of one step
+    const double length = column < 0 ? 0 : h.row.at(static_cast<std::size_t>(column)) * update;
+    return length * length;
+  };
+  double square = in.start_norm * in.start_norm; // after `done` steps
+  long done = 0;
+  auto row = in.hparams.begin();
   return at_each(in, [&](long t) {
-    double square = in.start_norm * in.start_norm;
-    for (std::size_t k = 0; k < in.hparams.size(); ++k) {
-      const long first = in.hparams[k].after, last = k + 1 < in.hparams.size() ? std::min(t, in.hparams[k + 1].after) : t;
-      if (last <= first) continue;
-      const double length = in.hparam("lr", last) * update;
-      square += static_cast<double>(last - first) * length * length;
+    for (auto next = row + 1; next != in.hparams.end() && next->after < t; row = next++) {
+      square += static_cast<double>(next->after - done) * gain(*row);
+      done = next->after;
     }
+    square += static_cast<double>(t - done) * gain(*row);
+    done = t;
     return std::sqrt(square);
   });
 }
@@ -110,11 +117,10 @@ std::vector<Theory> make_theories() {
 double TheoryInputs::hparam(std::string_view name, long t) const {
   const int column = program.find_hparam(name);
   if (column < 0) return 0;
-  const HparamsFrom* now = nullptr;
-  for (const HparamsFrom& h : hparams)
-    if (!now || h.after < std::max(t, 1L)) now = &h;
-  assert(now && "at least one row of hyperparameters");
-  return now->row.at(static_cast<std::size_t>(column));
+  assert(!hparams.empty());
+  const auto next = std::lower_bound(hparams.begin() + 1, hparams.end(), std::max(t, 1L),
+                                     [](const HparamsFrom& h, long step) { return h.after < step; });
+  return (next - 1)->row.at(static_cast<std::size_t>(column));
 }
 
 const std::vector<Theory>& theories() {

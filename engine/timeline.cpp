@@ -51,16 +51,11 @@ void Timeline::clear() {
   stride_ = first_stride_;
 }
 
-void Timeline::set_budget(std::size_t byte_budget) {
-  budget_ = byte_budget;
-  thin();
-}
-
 std::size_t Timeline::bytes() const { return keyframes_.size() * keyframe_bytes_; }
 
-std::vector<double> edited_row(std::vector<double> start, const std::vector<Edit>& edits, long step, bool including) {
+std::vector<double> edited_row(std::vector<double> start, const std::vector<Edit>& edits, long step) {
   for (const Edit& e : edits)
-    if (e.step < step || (including && e.step == step)) start[static_cast<std::size_t>(e.column)] = e.value;
+    if (e.step <= step) start[static_cast<std::size_t>(e.column)] = e.value;
   return start;
 }
 

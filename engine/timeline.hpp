@@ -1,6 +1,6 @@
 // Keyframes of one run and the edits between them: what any step of the past is made from again.
 //
-// A keyframe is the persistent head of a member's block with the hyperparameters in force. Keyframes stand at
+// A keyframe is the persistent head of a member's block. Keyframes stand at
 // multiples of a stride that starts small and doubles when the byte budget is reached, so which steps have one
 // depends on the step number and the budget alone.
 #pragma once
@@ -15,7 +15,6 @@ namespace polarscope {
 struct Keyframe {
   long step = 0;
   MemberState state;
-  std::vector<double> hparams; // base row before the edits made at this step
   std::vector<std::byte> block;
 };
 
@@ -41,7 +40,6 @@ public:
   // The keyframe at exactly this step, or null.
   const Keyframe* at(long step) const;
   void clear();
-  void set_budget(std::size_t byte_budget);
   std::size_t bytes() const;
 
 private:
@@ -52,7 +50,7 @@ private:
   std::vector<Keyframe> keyframes_; // by step
 };
 
-// The row of hyperparameters after the edits made at steps < `step`, or ≤ when `including`.
-std::vector<double> edited_row(std::vector<double> start, const std::vector<Edit>& edits, long step, bool including);
+// The row of hyperparameters after the edits made at steps ≤ `step`.
+std::vector<double> edited_row(std::vector<double> start, const std::vector<Edit>& edits, long step);
 
 } // namespace polarscope

@@ -53,6 +53,13 @@ template <class T> struct Context {
   POLARSCOPE_FN R* metric(const Op& op) const { return block + program.slots[program.metric_slot].offset + op.word; }
   // Current value of a hyperparameter, after schedules. Slot 0 is the row of current values.
   POLARSCOPE_FN R hp(const Op& op, int k) const { return block[program.slots[0].offset + op.hparam[k]]; }
+  // The same without the rounding to R, for differences from 1: the base value, which is a double, unless a schedule has
+  // changed it.
+  POLARSCOPE_FN double exact_hp(const Op& op, int k) const {
+    const R now = hp(op, k);
+    const double set = base[op.hparam[k]];
+    return static_cast<R>(set) == now ? set : static_cast<double>(now);
+  }
   POLARSCOPE_FN R hp_or(const Op& op, int k, R otherwise) const {
     return op.hparam[k] == kNone ? otherwise : hp(op, k);
   }

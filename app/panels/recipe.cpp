@@ -74,33 +74,32 @@ float content_width(const PanelContext& c) {
 }
 
 // A slider spans three powers of ten around the recipe's value, inside what the registry allows.
-SliderSpec slider_spec(const HparamInfo& info, double now) {
-  const Setting& setting = info.setting;
+SliderSpec slider_spec(const Setting& setting, double recipe, double now) {
   SliderSpec spec{setting.name.c_str(), setting.min, setting.max};
   spec.integer = setting.kind == SettingKind::integer;
-  spec.log = setting.log_scale && info.value > 0 && now > 0;
+  spec.log = setting.log_scale && recipe > 0 && now > 0;
   if (spec.log) {
-    spec.least = std::max(setting.min, std::min(info.value, now) * 1e-3);
-    spec.most = std::min(setting.max, std::max(info.value, now) * 1e3);
+    spec.least = std::max(setting.min, std::min(recipe, now) * 1e-3);
+    spec.most = std::min(setting.max, std::max(recipe, now) * 1e3);
   } else if (setting.max - setting.min > 100) {
-    spec.most = std::min(setting.max, std::max({1.0, 10 * std::abs(info.value), 2 * std::abs(now)}));
+    spec.most = std::min(setting.max, std::max({1.0, 10 * std::abs(recipe), 2 * std::abs(now)}));
     spec.least = std::max(setting.min, -spec.most);
   }
-  spec.default_mark = info.value;
-  spec.differs = now != info.value;
+  spec.default_mark = recipe;
+  spec.differs = now != recipe;
   return spec;
 }
 
 void draw_slider(const PanelContext& c, const RunFrame& run, std::size_t index) {
-  const HparamInfo& info = run.program->hparams()[index];
-  const Setting& setting = info.setting;
+  const Setting& setting = run.program->hparams()[index].setting;
   auto& pending = c.view.pending;
   const bool mine = pending && pending->run == run.id && pending->name == setting.name;
   double value = mine ? pending->value : run.hparams[index];
-  SliderSpec spec = slider_spec(info, value);
+  const double recipe = run.optimizer->value_of(setting);
+  SliderSpec spec = slider_spec(setting, recipe, value);
   const std::string unit = setting.unit.empty() ? std::string() : "\nunit: " + setting.unit;
   const std::string help = documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
-                           fmt::format("\nallowed {} to {}, recipe {}", format_value(setting.min), format_value(setting.max), format_value(info.value));
+                           fmt::format("\nallowed {} to {}, recipe {}", format_value(setting.min), format_value(setting.max), format_value(recipe));
   spec.help = help.c_str();
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
   const SliderResult result = slider(c.theme, spec, &value, content_width(c));

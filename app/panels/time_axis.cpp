@@ -96,7 +96,6 @@ Icon event_icon(EventKind kind) {
   case EventKind::diverged: return Icon::cross;
   case EventKind::norm_doubled: return Icon::flag;
   case EventKind::target_reached: return Icon::target;
-  case EventKind::lesson_stop: return Icon::pause;
   case EventKind::warmup_ended: return Icon::check;
   case EventKind::edit: break;
   }

@@ -88,10 +88,6 @@ private:
 } // namespace
 
 HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long steps) {
-  const auto declare = [&](const Setting& setting, Part part) {
-    const auto given = spec.hparams.find(setting.name);
-    return build.hparam(setting, given == spec.hparams.end() ? std::get<double>(setting.value) : given->second, part_name(part));
-  };
   build.set_phase(Phase::schedule);
   HparamId lr = kNone;
   for (const Part part : kRecipeParts)
@@ -99,7 +95,7 @@ HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long 
       const bool is_rate = setting.name == "lr";
       const auto schedule = spec.schedules.find(setting.name);
       if (!is_rate && schedule == spec.schedules.end()) continue;
-      const HparamId column = declare(setting, part);
+      const HparamId column = build.hparam(setting, part_name(part));
       if (is_rate) lr = column;
       if (schedule == spec.schedules.end()) continue;
       for (const bool starting : {true, false}) {
@@ -123,7 +119,7 @@ void write_finite_checks(ProgramBuilder& build) {
   build.set_phase(Phase::metric);
   for (int p = 0; p < static_cast<int>(build.parameters().size()); ++p) {
     build.set_parameter(p);
-    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}), "stop when the loss or W is not finite");
+    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}), "stop when the loss or ‖W‖ is not finite");
   }
   build.set_parameter(-1);
 }

@@ -46,6 +46,11 @@ struct OptimizerSpec {
 
   PartSpec& part(Part p) { return parts[static_cast<std::size_t>(p)]; }
   const PartSpec& part(Part p) const { return parts[static_cast<std::size_t>(p)]; }
+  // The recipe's own value of one of its hyperparameters, whatever a run sets instead.
+  double value_of(const Setting& hparam) const {
+    const auto given = hparams.find(hparam.name);
+    return given == hparams.end() ? std::get<double>(hparam.value) : given->second;
+  }
 };
 
 } // namespace polarscope

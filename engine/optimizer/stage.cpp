@@ -209,9 +209,7 @@ double StageContext::number(std::string_view option) const { return as_number(op
 HparamId StageContext::hparam(std::string_view name) {
   const auto declared = find_setting(stage->hparams, name);
   assert(declared != stage->hparams.end() && "a stage asks only for hyperparameters that it declares");
-  const auto given = spec.hparams.find(std::string(name));
-  const double value = given == spec.hparams.end() ? as_number(declared->value) : given->second;
-  return build.hparam(*declared, value, part_name(stage->part));
+  return build.hparam(*declared, part_name(stage->part));
 }
 
 SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {

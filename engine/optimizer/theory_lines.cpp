@@ -2,6 +2,7 @@
 
 #include "engine/optimizer/stage.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace polarscope {
@@ -27,6 +28,17 @@ bool constant_rate(const OptimizerSpec& spec) {
 MomentumShape momentum_shape(const OptimizerSpec& spec) {
   if (!is(spec, Part::direction, "momentum")) return MomentumShape::none;
   return option_of(spec, Part::direction, "nesterov") == SettingValue(true) ? MomentumShape::nesterov : MomentumShape::plain;
+}
+
+// The random walk of the momentum is that of the update where normalising changes little but the size: slices long against
+// their number. Orthogonalised 16 × 32 matrices settle 7 % below it, those of 16 : 1 and more within 3 %.
+bool nearly_linear(const OptimizerSpec& spec, const ParamInfo& p) {
+  constexpr std::uint32_t kLong = 16;
+  if (is(spec, Part::geometry, "orthogonalise")) return std::max(p.rows, p.cols) >= kLong * std::min(p.rows, p.cols);
+  const SettingValue granularity = option_of(spec, Part::geometry, "granularity");
+  if (granularity == SettingValue(std::string("row"))) return p.cols >= kLong;
+  if (granularity == SettingValue(std::string("column"))) return p.rows >= kLong;
+  return std::size_t{p.rows} * p.cols >= kLong;
 }
 
 // The sphere holds the norm of the weight itself, not only that of a direction part.
@@ -64,7 +76,7 @@ void declare_theory(ProgramBuilder& build, int parameter, const OptimizerSpec& s
     build.theory({angle, "adamw_equilibrium_angle", "λ > 0, constant η, noise dominates, after about 1/(2ηλ) steps", "θ = √(2ηλ(1−β₁)/(1+β₁))", {elements}});
   }
   const MomentumShape shape = momentum_shape(spec);
-  if (update_norm > 0 && (tangential || shape != MomentumShape::none)) {
+  if (update_norm > 0 && (tangential || (shape != MomentumShape::none && nearly_linear(spec, p)))) {
     const std::vector<double> numbers = {update_norm, static_cast<double>(shape)};
     const char* condition = tangential ? "λ > 0, constant η, tangential steps of fixed size, after about 1/(2ηλ) steps"
                                        : "λ > 0, constant η, noise dominates, after about 1/(2ηλ) steps";

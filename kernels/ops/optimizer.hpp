@@ -23,23 +23,32 @@ template <class T> POLARSCOPE_FN void momentum(Context<T>& c, const Op& op) {
   });
 }
 
+// What a running average with factor β needs. 1 − β is taken from the double: a β that rounds to 1 in R still averages.
+template <class R> struct Average {
+  R share;      // 1 − β
+  R correction; // 1 / (1 − βᵗ)
+  POLARSCOPE_FN R next(R past, R now) const { return past - share * past + share * now; }
+};
+template <class T> POLARSCOPE_FN Average<typename T::Real> average(const Context<T>& c, const Op& op, int k) {
+  using R = typename T::Real;
+  const double beta = c.exact_hp(op, k);
+  return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - pow_(beta, static_cast<double>(c.step + 1))))};
+}
+
 // m ← β₁ m + (1−β₁) G;  v ← β₂ v + (1−β₂) G²;  U = m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ): ε outside the
 // root and after the bias correction, as torch. 0/0 is 0.  slots: G, m, v, U;  hparams: β₁, β₂, ε
 template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), m = c.mat(op, 1), v = c.mat(op, 2), u = c.mat(op, 3);
-  const R beta1 = c.hp(op, 0), beta2 = c.hp(op, 1), eps = c.hp(op, 2);
-  const double t = static_cast<double>(c.step + 1);
-  const R scale1 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta1), t)));
-  const R scale2 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta2), t)));
+  const Average<R> of_first = average(c, op, 0), of_second = average(c, op, 1);
+  const R eps = c.hp(op, 2);
   c.t.for_each(c.t.pad(g.size()), [=](int i) {
     const R x = g.p[i];
-    const R first = beta1 * m.p[i] + (R(1) - beta1) * x;
-    const R second = beta2 * v.p[i] + (R(1) - beta2) * x * x;
+    const R first = of_first.next(m.p[i], x), second = of_second.next(v.p[i], x * x);
     m.p[i] = first;
     v.p[i] = second;
-    const R below = sqrt_(second * scale2) + eps;
-    u.p[i] = sel(below > R(0), first * scale1 / below, R(0));
+    const R below = sqrt_(second * of_second.correction) + eps;
+    u.p[i] = sel(below > R(0), first * of_first.correction / below, R(0));
   });
 }
 
@@ -85,20 +94,17 @@ template <class T> POLARSCOPE_FN void gain_start(Context<T>& c, const Op& op) {
 template <class T> POLARSCOPE_FN void gain_adam(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), g = c.mat(op, 1), m = c.mat(op, 2), v = c.mat(op, 3);
-  const R lr = c.hp(op, 0), beta1 = c.hp(op, 1), beta2 = c.hp(op, 2), eps = c.hp(op, 3);
-  const double t = static_cast<double>(c.step + 1);
-  const R scale1 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta1), t)));
-  const R scale2 = static_cast<R>(1 / (1 - pow_(static_cast<double>(beta2), t)));
+  const Average<R> of_first = average(c, op, 1), of_second = average(c, op, 2);
+  const R lr = c.hp(op, 0), eps = c.hp(op, 3);
   const bool chained = c.has(op, 4);
   const R* slope = chained ? c.ptr(op, 4) : nullptr;
   c.t.for_each(a.cols, [=](int i) {
     const R x = chained ? g.p[i] * slope[i] : g.p[i];
-    const R first = beta1 * m.p[i] + (R(1) - beta1) * x;
-    const R second = beta2 * v.p[i] + (R(1) - beta2) * x * x;
+    const R first = of_first.next(m.p[i], x), second = of_second.next(v.p[i], x * x);
     m.p[i] = first;
     v.p[i] = second;
-    const R below = sqrt_(second * scale2) + eps;
-    a.p[i] -= below > R(0) ? lr * (first * scale1 / below) : R(0);
+    const R below = sqrt_(second * of_second.correction) + eps;
+    a.p[i] -= below > R(0) ? lr * (first * of_first.correction / below) : R(0);
   });
 }
 

@@ -10,7 +10,6 @@
 POLARSCOPE_KERNELS_BEGIN
 namespace ops {
 
-inline constexpr int kMostLanczosSteps = 32;
 
 // Largest eigenvalue of the symmetric tridiagonal matrix with diagonal a and off-diagonal b (b[j] joins j and j + 1),
 // positive semi-definite up to rounding. Laguerre's iteration on the characteristic polynomial from Gershgorin's bound:

@@ -426,3 +426,89 @@ TEST_CASE("the sink receives every record once, in order") {
   for (const auto& [run, count] : next) REQUIRE(count == 301);
   REQUIRE(next.size() == 2);
 }
+
+TEST_CASE("what a run keeps does not depend on which runs came before or after it") {
+  SceneText text;
+  text.runs = 128;
+  text.steps = 20000;
+  text.start = {"{ radius = 1.0, angle = -2.35 }"};
+  SessionOptions options;
+  options.memory_budget = std::size_t{128} << 20;
+  auto s = open_session(text, options);
+  const auto kept = [&](const RunFrame& r) {
+    std::vector<long> steps;
+    for (const Sample& x : all_samples(r.series, r.program->find_metric("W.frobenius_norm"))) steps.push_back(x.step);
+    return steps;
+  };
+  const long steps = 10000;
+  s->advance(steps);
+  Frame f = frame_of(*s);
+  const std::vector<long> first = kept(f.runs[0]);
+  REQUIRE(first.size() < static_cast<std::size_t>(steps)); // thinned
+  for (const RunFrame& r : f.runs) REQUIRE(kept(r) == first);
+
+  done(*s, command::DuplicateRun{f.runs[3].id});
+  done(*s, command::SetHparam{f.runs[5].id, "lr", 0.2, EditMode::from_start});
+  while (s->continue_work(50)) {}
+  f = frame_of(*s);
+  REQUIRE(f.runs.size() == 129);
+  for (const RunFrame& r : f.runs) REQUIRE(kept(r) == first);
+
+  done(*s, command::RemoveRun{f.runs[128].id});
+  done(*s, command::Restart{});
+  s->advance(steps);
+  for (const RunFrame& r : frame_of(*s).runs) REQUIRE(kept(r) == first);
+}
+
+TEST_CASE("previews while playing leave an edit for each value in force, and every step can be made again") {
+  auto s = open_session(two_runs());
+  s->advance(100);
+  const RunId run = frame_of(*s).runs[0].id;
+  std::map<long, std::uint64_t> hashes;
+  for (const double lr : {0.2, 0.2, 0.2, 0.3, 0.1}) {
+    done(*s, command::SetHparam{run, "lr", lr, EditMode::from_here, true});
+    done(*s, command::SetHparam{run, "lr", lr * 1.5, EditMode::from_here, true});
+    done(*s, command::SetHparam{run, "lr", lr, EditMode::from_here, true});
+    s->advance(7);
+    hashes[s->head()] = s->state_hash(run);
+  }
+  done(*s, command::SetHparam{run, "lr", 0.1, EditMode::from_here});
+  s->advance(300);
+  for (const auto& [step, hash] : hashes) REQUIRE(s->state_hash_at(run, step) == hash);
+  const Frame f = frame_of(*s);
+  REQUIRE_FALSE(f.notice_is_error);
+  REQUIRE(f.runs[0].hparams[0] == 0.1);
+  REQUIRE(count(f, EventKind::edit) == 0); // it ended where it began
+}
+
+TEST_CASE("the recipe's values are those of its preset, whatever the runs of one program set") {
+  SceneText text = two_runs();
+  text.lr = {0.7, 0.3};
+  auto s = open_session(text);
+  const Frame f = frame_of(*s);
+  REQUIRE(f.runs[0].program == f.runs[1].program);
+  for (const RunFrame& r : f.runs) {
+    const int lr = r.program->find_hparam("lr");
+    REQUIRE(r.optimizer->value_of(r.program->hparams()[static_cast<std::size_t>(lr)].setting) == 0.1);
+  }
+  REQUIRE(f.runs[0].hparams[0] == 0.7);
+  REQUIRE(f.runs[1].hparams[0] == 0.3);
+}
+
+TEST_CASE("a norm that is too large to be measured stops the run") {
+  SceneText text;
+  text.problem = "rows";
+  text.start = {};
+  text.optimizer = "adamw";
+  text.lr = {1e3};
+  Scene scene = scene_of(text);
+  scene.runs[0].hparams["weight_decay"] = 1e3;
+  auto s = open_session(scene);
+  s->advance(1000);
+  const Frame f = frame_of(*s);
+  const RunFrame& r = f.runs[0];
+  REQUIRE(r.diverged);
+  const int norm = r.program->find_metric("W.frobenius_norm");
+  for (long step = 0; step < r.diverged_at; ++step) REQUIRE(std::isfinite(*r.series.at(norm, step)));
+  REQUIRE(r.diverged_at < 10);
+}

@@ -18,7 +18,7 @@ namespace {
 
 std::shared_ptr<const StepProgram> with_hparams(const std::vector<std::string>& names) {
   ProgramBuilder build(Precision::f64);
-  for (const std::string& name : names) build.hparam(number(name, 0, 0, 1, "Test."), 0, "direction");
+  for (const std::string& name : names) build.hparam(number(name, 0, 0, 1, "Test."), "direction");
   return build.finish();
 }
 
@@ -145,6 +145,35 @@ TEST_CASE("theory: Muon in noise settles at its rotational equilibrium", "[theor
   const Mean settled = mean_of(run, 2500, 2500);
   CHECK(settled.norm == Approx(expected(run, "W.frobenius_norm", 1, 5000)).epsilon(0.03));
   CHECK(settled.angle == Approx(expected(run, "W.angular_update", 1, 5000)).epsilon(0.03));
+}
+
+TEST_CASE("theory: an equilibrium of orthogonalised steps is declared only where it holds", "[theory]") {
+  const auto muon = [](int rows, int cols) {
+    return HandRun(scene(fmt::format("kind = \"normalized_linear\"\nrows = {}\ncols = {}\nsamples = 8\nnoise = 100.0", rows, cols),
+                         "optimizer.base = \"muon\"\noptimizer.geometry.ns_coefficients = \"exact\"\n"
+                         "hparam.lr = 0.02\nhparam.weight_decay = 0.1"));
+  };
+  CHECK(muon(16, 32).program().theory().empty());
+  CHECK(muon(4, 63).program().theory().empty());
+  HandRun edge = muon(4, 64); // the squarest that is declared
+  const Mean settled = mean_of(edge, 2500, 2500);
+  CHECK(settled.norm == Approx(expected(edge, "W.frobenius_norm", 1, 5000)).epsilon(0.03));
+  CHECK(settled.angle == Approx(expected(edge, "W.angular_update", 1, 5000)).epsilon(0.03));
+}
+
+TEST_CASE("theory: thousands of edits cost one pass", "[theory]") {
+  const auto program = with_hparams({"lr"});
+  std::vector<HparamsFrom> rows;
+  std::vector<long> steps;
+  for (long k = 0; k < 200000; ++k) {
+    rows.push_back({k, {k % 2 ? 0.1 : 0.2}});
+    steps.push_back(k);
+  }
+  const auto points = evaluate_theory({"", "norm_normalized_growth", "", "", {1.0}}, {*program, 1, rows, steps});
+  for (const long t : {0L, 1L, 2L, 99999L, 199999L}) {
+    const double slow = static_cast<double>(t / 2), fast = static_cast<double>(t - t / 2);
+    CHECK(points[static_cast<std::size_t>(t)] == Approx(std::sqrt(1 + slow * 0.01 + fast * 0.04)).epsilon(1e-10));
+  }
 }
 
 TEST_CASE("theory: the registry is documented and holds every declared kind", "[theory]") {

@@ -56,9 +56,9 @@ TEST_CASE("which steps have keyframes does not depend on how one came there") {
 TEST_CASE("an edit at a step is in force after it, a later one replaces it") {
   const std::vector<Edit> edits = {{10, 0, 1.5}, {20, 1, 7}, {20, 0, 2.5}};
   const std::vector<double> start = {1, 2};
-  REQUIRE(edited_row(start, edits, 10, false) == std::vector<double>{1, 2});
-  REQUIRE(edited_row(start, edits, 10, true) == std::vector<double>{1.5, 2});
-  REQUIRE(edited_row(start, edits, 20, false) == std::vector<double>{1.5, 2});
-  REQUIRE(edited_row(start, edits, 20, true) == std::vector<double>{2.5, 7});
-  REQUIRE(edited_row(start, edits, 99, false) == std::vector<double>{2.5, 7});
+  REQUIRE(edited_row(start, edits, 9) == std::vector<double>{1, 2});
+  REQUIRE(edited_row(start, edits, 10) == std::vector<double>{1.5, 2});
+  REQUIRE(edited_row(start, edits, 19) == std::vector<double>{1.5, 2});
+  REQUIRE(edited_row(start, edits, 20) == std::vector<double>{2.5, 7});
+  REQUIRE(edited_row(start, edits, 99) == std::vector<double>{2.5, 7});
 }

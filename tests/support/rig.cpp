@@ -34,7 +34,7 @@ Rig::Rig(const std::string& kind, const std::map<std::string, SettingValue>& val
   assert(problem);
   const ProblemValues resolved = problem_values(*problem, values);
   ProgramBuilder build(options.precision);
-  const HparamId lr = build.hparam(log_number("lr", 0.1, 0, 1e6, "Learning rate."), options.lr, "direction");
+  const HparamId lr = build.hparam(log_number("lr", 0.1, 0, 1e6, "Learning rate."), "direction");
   problem->emit(resolved, build);
   gradient_end_ = build.step_size();
   std::vector<UpdateInfo> updates;

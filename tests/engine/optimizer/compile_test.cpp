@@ -134,3 +134,22 @@ TEST_CASE("every stage is documented", "[registry]") {
     }
   }
 }
+
+TEST_CASE("the memory estimate holds what a session takes, scratch only where an op needs it", "[compile]") {
+  Scene scene;
+  scene.problem = "rows";
+  scene.problem_values.values = {{"rows", 1024L}, {"cols", 1024L}};
+  constexpr double kMatrix = 1024.0 * 1024 * 4;
+  const auto plain = compile(scene, run_of("sgd")), muon = compile(scene, run_of("muon"));
+  REQUIRE(plain.ok());
+  REQUIRE(muon.ok());
+  CHECK((*plain)->view().scratch_size * 4.0 < 0.1 * kMatrix);
+  CHECK((*muon)->view().scratch_size * 4.0 >= 4 * kMatrix);
+  // Block, doubles of the start twice and of the reference, keyframes.
+  const double one = memory_estimate({*muon}, 4);
+  const double scratch = (*muon)->view().scratch_size * 4.0;
+  CHECK(one >= static_cast<double>((*muon)->block_bytes()) + scratch + 6 * kMatrix + 3 * kMatrix);
+  // Two runs of one program on one thread share the scratch.
+  CHECK(memory_estimate({*muon, *muon}, 1) == Approx(2 * one - scratch));
+  CHECK(memory_estimate({*muon, *muon}, 2) == Approx(2 * one));
+}

@@ -339,3 +339,35 @@ TEST_CASE("recipes whose parts would share a knob are refused", "[property]") {
   REQUIRE_FALSE(checked.ok());
   CHECK(checked.error().message.find("weight_decay") != std::string::npos);
 }
+
+TEST_CASE("a β that rounds to 1 in single precision still averages", "[property]") {
+  // A constant gradient: after the bias correction m̂ = G and v̂ = G², whatever the β.
+  const std::vector<double> gradient = {0.5, -2, 3, 0.25};
+  for (const double beta : {0.0, 0.9, 1 - 1e-7, 1 - 1e-9}) {
+    CAPTURE(beta);
+    OptimizerSpec spec = preset_spec("adam");
+    spec.hparams["beta1"] = spec.hparams["beta2"] = beta;
+    const auto program = program_for(spec, 2, 2, Precision::f32);
+    ProgramRig rig(program, hparams_of(*program, spec));
+    rig.write("W", {1, 2, 3, 4});
+    rig.start();
+    for (int t = 0; t < 20; ++t) {
+      REQUIRE(rig.step(gradient));
+      const auto u = rig.read("W.update");
+      for (std::size_t i = 0; i < u.size(); ++i) CHECK(u[i] == Approx(gradient[i] > 0 ? 1 : -1).epsilon(1e-5));
+    }
+  }
+  // The lengths of Muown and the gains of magnitude–direction have an Adam of their own: both move.
+  const auto moved = [&](OptimizerSpec spec, const std::string& prefix, const char* slot) {
+    spec.hparams[prefix + "beta1"] = spec.hparams[prefix + "beta2"] = 1 - 1e-9;
+    const auto program = program_for(spec, 2, 2, Precision::f32);
+    ProgramRig rig(program, hparams_of(*program, spec));
+    rig.write("W", {1, 2, 3, 4});
+    rig.start();
+    const auto before = rig.read(slot);
+    REQUIRE(rig.step(gradient));
+    return distance(rig.read(slot), before) > 1e-6;
+  };
+  CHECK(moved(preset_spec("muown"), "", "W.magnitude"));
+  CHECK(moved(preset_spec("md_adam"), "gain_", "W.row_gain"));
+}
