@@ -73,16 +73,19 @@ float content_width(const PanelContext& c) {
   return std::max(c.theme.px(80), right - ImGui::GetWindowPos().x - 2 * c.theme.snap(12));
 }
 
-// A slider spans three powers of ten around the recipe's value, inside what the registry allows.
+// The track spans two powers of ten to each side of the recipe's value, whatever the value is now: a range that followed
+// it would run away under the pointer. What the registry allows beyond that can be typed.
 SliderSpec slider_spec(const Setting& setting, double recipe, double now) {
   SliderSpec spec{setting.name.c_str(), setting.min, setting.max};
+  spec.typed_least = setting.min;
+  spec.typed_most = setting.max;
   spec.integer = setting.kind == SettingKind::integer;
-  spec.log = setting.log_scale && recipe > 0 && now > 0;
+  spec.log = setting.log_scale && recipe > 0;
   if (spec.log) {
-    spec.least = std::max(setting.min, std::min(recipe, now) * 1e-3);
-    spec.most = std::min(setting.max, std::max(recipe, now) * 1e3);
+    spec.least = std::max(setting.min, recipe * 1e-2);
+    spec.most = std::min(setting.max, recipe * 1e2);
   } else if (setting.max - setting.min > 100) {
-    spec.most = std::min(setting.max, std::max({1.0, 10 * std::abs(recipe), 2 * std::abs(now)}));
+    spec.most = std::min(setting.max, std::max(1.0, 10 * std::abs(recipe)));
     spec.least = std::max(setting.min, -spec.most);
   }
   spec.default_mark = recipe;
