@@ -237,7 +237,6 @@ start = { norm = 3.5 }
 row_norm = { every = 4 }
 [view]
 layout = "show"
-panels = ["polar", "loss"]
 parameter = "W"
 plane = { rows = [1, 2] }
 target = -0.5
