@@ -74,7 +74,7 @@ void add_scene_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("--seed", arguments.seed, "Instead of scene.seed")
       ->check(CLI::Range(0L, std::numeric_limits<long>::max()))
       ->type_name("N");
-  command.add_option("--device", arguments.device, "cpu, cuda or auto")->check(CLI::IsMember({"cpu", "cuda", "auto"}))->type_name("D");
+  command.add_option("--device", arguments.device, "cpu, cuda, or auto: the CPU, which small scenes are fastest on")->check(CLI::IsMember({"cpu", "cuda", "auto"}))->type_name("D");
   command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->check(CLI::Range(0, 1024))->type_name("N");
   command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(CLI::IsMember({"f32", "f64"}))->type_name("P");
 }

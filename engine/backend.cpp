@@ -15,11 +15,13 @@ std::vector<DeviceInfo> devices() {
 }
 
 Result<std::unique_ptr<Backend>> open_backend(const std::string& device, int threads, const std::string& isa) {
-  const CudaDevice& cuda = cuda_device();
   if (device == "cuda") {
+    const CudaDevice& cuda = cuda_device();
     if (!cuda.module) return machine_lacks(cuda.why_not);
     return make_cuda_backend(*cuda.module, cuda.description);
   }
+  // auto is the CPU by rule: a few small runs finish there before a launch has begun, and the choice may depend on
+  // neither timing nor the number of runs, or the same scene would not give the same bits.
   if (device == "cpu" || device == "auto") return open_cpu_backend(threads, isa);
   return bad_input(fmt::format("unknown device '{}'; cpu, cuda and auto are known", device));
 }

@@ -109,17 +109,16 @@ void ProgramBuilder::begin_loss() {
 
 void ProgramBuilder::end_loss() { loss_end_ = step_.size(); }
 
-int ProgramBuilder::metric(std::string metric, int parameter, int count, int every, bool hidden) {
+int ProgramBuilder::metric(std::string metric, int parameter, int indexed, int every, bool hidden) {
   const int first = static_cast<int>(metrics_.size());
   const std::string prefix =
       parameter < 0 ? metric : parameters_[static_cast<std::size_t>(parameter)].name + "." + metric;
-  for (int i = 0; i < count; ++i) {
-    const bool indexed = count > 1 || metric == "row_norm" || metric == "column_norm";
+  for (int i = 0; i < std::max(1, indexed); ++i) {
     MetricColumn c;
-    c.name = indexed ? prefix + "[" + std::to_string(i) + "]" : prefix;
+    c.name = indexed > 0 ? prefix + "[" + std::to_string(i) + "]" : prefix;
     c.metric = metric;
     c.parameter = parameter;
-    c.index = indexed ? i : -1;
+    c.index = indexed > 0 ? i : -1;
     c.every = every;
     c.hidden = hidden;
     metrics_.push_back(std::move(c));

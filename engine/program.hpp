@@ -186,9 +186,10 @@ public:
   void begin_loss();
   void end_loss();
 
-  // One metric with `count` columns (1 for a scalar). Returns the first column's index; ops write columns
-  // through metric_slot() at [0, column].
-  int metric(std::string metric, int parameter, int count, int every, bool hidden = false);
+  // One metric: a scalar, or `indexed` columns named metric[0], metric[1] … Returns the first column's index; ops write
+  // columns through metric_slot() at [0, column].
+  int metric(std::string metric, int parameter, int indexed, int every, bool hidden = false);
+  static constexpr int kScalar = 0;
   SlotId metric_slot() const { return metric_slot_; }
   void invariant(InvariantColumn invariant) { invariants_.push_back(std::move(invariant)); }
   void theory(TheoryLine line) { theory_.push_back(std::move(line)); }

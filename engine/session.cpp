@@ -166,8 +166,9 @@ Result<void> Session::Impl::open() {
   auto device = open_backend(options.device, options.threads, options.isa);
   if (!device) return device.error();
   backend = std::move(*device);
-  for (const DeviceInfo& d : devices())
-    if (!d.available) device_note = d.why_not;
+  if (options.device != "cpu") // who asks for the CPU by name need not wait for a driver to start
+    for (const DeviceInfo& d : devices())
+      if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
   const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
   for (const RunSpec& spec : opened->runs) {

@@ -26,13 +26,13 @@ struct Wanted {
   int column;
 };
 
-int column_count(const Metric& metric, const ParamInfo& p) {
+int indexed_columns(const Metric& metric, const ParamInfo& p) {
   switch (metric.shape) {
   case MetricShape::per_row: return static_cast<int>(p.rows);
   case MetricShape::per_column: return static_cast<int>(p.cols);
   case MetricShape::scalar: break;
   }
-  return 1;
+  return ProgramBuilder::kScalar;
 }
 
 // The metrics of one parameter, their columns declared in registry order.
@@ -43,9 +43,9 @@ std::vector<Wanted> declare(ProgramBuilder& build, const std::map<std::string, i
     const auto asked = every.find(metric.name);
     const int cadence = asked == every.end() ? metric.every : asked->second;
     if (cadence <= 0) continue;
-    const int count = parameter < 0 ? 1 : column_count(metric, build.parameter(parameter));
+    const int indexed = parameter < 0 ? ProgramBuilder::kScalar : indexed_columns(metric, build.parameter(parameter));
     const bool one_row = parameter >= 0 && build.parameter(parameter).rows == 1 && metric.emit_one_row;
-    wanted.push_back({&metric, one_row ? metric.emit_one_row : metric.emit, cadence, build.metric(metric.name, parameter, count, cadence)});
+    wanted.push_back({&metric, one_row ? metric.emit_one_row : metric.emit, cadence, build.metric(metric.name, parameter, indexed, cadence)});
   }
   return wanted;
 }

@@ -226,7 +226,7 @@ SlotId StageContext::scratch(std::string_view name, std::uint32_t slot_rows, std
 
 std::uint32_t StageContext::promise(std::size_t index, double tolerance, int every, bool exact) {
   const Promise& p = stage->promises.at(index);
-  const int column = build.metric(p.column, parameter, 1, every, true);
+  const int column = build.metric(p.column, parameter, ProgramBuilder::kScalar, every, true);
   build.invariant({p.name, p.meaning, column, tolerance, parameter, exact});
   return static_cast<std::uint32_t>(column);
 }

@@ -14,7 +14,7 @@ std::uint32_t circle_constants(ProgramBuilder& build) {
 
 int declare_loss(ProgramBuilder& build) {
   build.set_phase(Phase::gradient);
-  const int column = build.metric("loss", -1, 1, 1);
+  const int column = build.metric("loss", -1, ProgramBuilder::kScalar, 1);
   assert(column == 0 && "a problem is the first to emit");
   return column;
 }
@@ -41,7 +41,7 @@ void emit_gradient_invariant(ProgramBuilder& build, int parameter) {
   const ParamInfo p = build.parameter(parameter);
   assert(p.invariance != Invariance::none);
   const bool rows = p.invariance == Invariance::row;
-  const int column = build.metric("gradient_tangency", parameter, 1, 1, true);
+  const int column = build.metric("gradient_tangency", parameter, ProgramBuilder::kScalar, 1, true);
   build.emit(make_op(rows ? OpCode::gradient_tangency_rows : OpCode::gradient_tangency, {p.weight, p.gradient}, {}, 0,
                      static_cast<std::uint32_t>(column)),
              rows ? "check ⟨wᵢ, gᵢ⟩ = 0" : "check ⟨W, G⟩ = 0");

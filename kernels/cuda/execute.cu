@@ -221,9 +221,16 @@ int upload_program(CudaGroup& g, const Program& p) {
   return 0;
 }
 
-template <class R> int allow_shared(std::size_t bytes) {
+// Opens the kernel to all the shared memory a block may have, and says how much of it is left for members. The limit
+// belongs to the kernel, not to a group: setting it to one group's size would lower it for the others.
+template <class R> int allow_shared(std::size_t& room) {
+  int most = 0;
+  if (int e = check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "device")) return e;
+  cudaFuncAttributes kernel{};
+  if (int e = check(cudaFuncGetAttributes(&kernel, resident_kernel<R>), "kernel")) return e;
+  room = static_cast<std::size_t>(most) - kernel.sharedSizeBytes;
   return check(cudaFuncSetAttribute(resident_kernel<R>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(bytes)),
+                                    static_cast<int>(room)),
                "shared memory");
 }
 
@@ -363,10 +370,9 @@ int module_open(const Program& p, std::size_t scalar_bytes, std::size_t block_by
   g->block_bytes = block_bytes;
   g->record_bytes = p.record_size * scalar_bytes;
   g->shared_bytes = resident_bytes(p, scalar_bytes, block_bytes);
-  int limit = 0;
-  int e = check(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "device");
-  g->resident = !e && g->shared_bytes <= static_cast<std::size_t>(limit);
-  if (!e && g->resident) e = scalar_bytes == 4 ? allow_shared<float>(g->shared_bytes) : allow_shared<double>(g->shared_bytes);
+  std::size_t room = 0;
+  int e = scalar_bytes == 4 ? allow_shared<float>(room) : allow_shared<double>(room);
+  g->resident = !e && g->shared_bytes <= room;
   if (!e) e = upload_program(*g, p);
   // A blocking stream: copies and clears on the default stream are then ordered with the launches.
   if (!e) e = check(cudaStreamCreate(&g->stream), "stream");

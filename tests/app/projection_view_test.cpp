@@ -21,7 +21,7 @@ struct Recorded {
 Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::vector<double>>& weights) {
   ProgramBuilder build(Precision::f64);
   const int p = build.parameter("W", rows, cols, Invariance::matrix);
-  build.metric("loss", -1, 1, 1);
+  build.metric("loss", -1, ProgramBuilder::kScalar, 1);
   Recorded made{build.finish(), nullptr};
   made.series = std::make_unique<RunSeries>(made.program, std::size_t{1} << 26);
   const auto offset = static_cast<std::size_t>(made.program->record_offset_of_weight(p));

@@ -18,9 +18,9 @@ namespace {
 std::shared_ptr<const StepProgram> recorded_program(Precision precision) {
   ProgramBuilder b(precision);
   const int w = b.parameter("W", 2, 3, Invariance::none);
-  b.metric("loss", -1, 1, 1);
-  b.metric("frobenius_norm", w, 1, 1);
-  b.metric("spectral_norm", w, 1, 10);
+  b.metric("loss", -1, ProgramBuilder::kScalar, 1);
+  b.metric("frobenius_norm", w, ProgramBuilder::kScalar, 1);
+  b.metric("spectral_norm", w, ProgramBuilder::kScalar, 10);
   return b.finish();
 }
 

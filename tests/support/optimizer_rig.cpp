@@ -46,7 +46,7 @@ std::shared_ptr<const StepProgram> program_for(const OptimizerSpec& spec, std::u
   REQUIRE(checked.ok());
   ProgramBuilder build(precision);
   const HparamId lr = write_schedules(build, spec, steps);
-  build.metric("loss", -1, 1, 1);
+  build.metric("loss", -1, ProgramBuilder::kScalar, 1);
   // There is no loss: 0 in every metric column that nothing else writes.
   build.emit(make_op(OpCode::fill, {build.metric_slot()}, {}, build.constants({0})), "L = 0");
   build.parameter("W", rows, cols, invariance);
