@@ -26,7 +26,7 @@ struct ProblemValues {
 // it to the program's precision.
 using SlotContents = std::vector<double>;
 
-// The most that one parameter or data slot may have; a larger problem is refused before anything is allocated.
+// Most elements of one parameter or data slot; a larger problem is refused before anything is allocated.
 inline constexpr double kMostElements = 1 << 24;
 
 struct Problem {
