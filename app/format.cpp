@@ -69,6 +69,11 @@ std::string format_fixed(double value, int decimals, bool plus) {
   return (zero ? (plus ? "+" : "") : sign(value, plus)) + group(digits);
 }
 
+std::string format_norm(double value) {
+  const double size = std::abs(value);
+  return size >= 0.1 && size < 1000 ? format_fixed(value, 2) : format_value(value, 3);
+}
+
 std::string format_digits(double value, int digits, bool plus) {
   if (!std::isfinite(value)) return not_finite(value);
   const double size = std::abs(value);

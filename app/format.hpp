@@ -9,6 +9,8 @@ std::string format_count(long value);                        // 1,204
 // Short, for labels and fields: at most `digits` significant digits, trailing zeros dropped; nan and inf in words.
 std::string format_value(double value, int digits = 3);
 // For aligned columns: a fixed number of decimals, thousands with comma; `plus` writes + before positive numbers.
+// A norm beside its marker: two decimals where that says something, else as format_value.
+std::string format_norm(double value);
 std::string format_fixed(double value, int decimals, bool plus = false);
 // For the hover card: exactly `digits` significant digits.
 std::string format_digits(double value, int digits = 6, bool plus = false);

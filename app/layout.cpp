@@ -91,13 +91,15 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   }
   for (const Panel& panel : panels())
     if (belongs(panel, kind, form)) ImGui::DockBuilderDockWindow(window_name(panel, kind, form).c_str(), place(panel.place));
-  // The first panel of every dock is the one in front.
+  // The first plot of every dock is the one in front; where there is none, the first panel.
   std::set<ImGuiID> fronted;
-  for (const Panel& panel : panels()) {
-    if (!belongs(panel, kind, form) || panel.name == "lesson" || !fronted.insert(place(panel.place)).second) continue;
-    if (ImGuiDockNode* node = ImGui::DockBuilderGetNode(place(panel.place)))
-      node->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(window_name(panel, kind, form).c_str()));
-  }
+  for (const bool plots : {true, false})
+    for (const Panel& panel : panels()) {
+      if (!belongs(panel, kind, form) || panel.is_strip() || panel.plot != plots) continue;
+      if (!fronted.insert(place(panel.place)).second) continue;
+      if (ImGuiDockNode* node = ImGui::DockBuilderGetNode(place(panel.place)))
+        node->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(window_name(panel, kind, form).c_str()));
+    }
   ImGui::DockBuilderFinish(root);
 }
 

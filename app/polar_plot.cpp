@@ -494,7 +494,7 @@ PolarResult draw_polar(const Theme& theme, const Box& area, const PlanePicture& 
   for (const PlaneTrail& trail : picture.trails)
     if (!trail.angle.empty() && !trail.name.empty())
       labels.push_back({scale.at(trail.angle.back(), trail.radius.back()), options.keys ? trail.name : trail.short_name,
-                        options.keys ? format_fixed(trail.radius.back(), 2) : std::string{}});
+                        options.keys ? format_norm(trail.radius.back()) : std::string{}});
   const float reach = scale.outer + theme.px(30);
   const Box disc{{std::max(area.min.x, scale.centre.x - reach), std::max(area.min.y, scale.centre.y - reach)},
                  {std::min(area.max.x, scale.centre.x + reach), std::min(area.max.y, scale.centre.y + reach)}};

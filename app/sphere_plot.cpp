@@ -361,7 +361,7 @@ bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& pictu
     draw_now_marker(list, theme, now.at, trail.style, trail.selected, trail.dimmed || behind);
     const float r = theme.px(9);
     obstacles.push_back({{now.at.x - r, now.at.y - r}, {now.at.x + r, now.at.y + r}});
-    labels.push_back({now.at, keys ? trail.name : trail.short_name, keys ? format_fixed(length(trail.point.back()), 2) : std::string{}});
+    labels.push_back({now.at, keys ? trail.name : trail.short_name, keys ? format_norm(length(trail.point.back())) : std::string{}});
   }
   draw_now_labels(list, theme, labels, area, obstacles, false, view.label_slots);
   if (keys && area.max.y - area.min.y > theme.px(300)) {

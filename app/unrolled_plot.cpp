@@ -167,7 +167,7 @@ void draw_unrolled(const Theme& theme, const Box& area, const PlanePicture& pict
     draw_now_marker(list, theme, now, trail.style, trail.selected, trail.dimmed);
     const float r = theme.px(9);
     obstacles.push_back({{now.x - r, now.y - r}, {now.x + r, now.y + r}});
-    if (!trail.name.empty()) labels.push_back({now, trail.name, keys ? format_fixed(trail.radius.back(), 2) : std::string{}});
+    if (!trail.name.empty()) labels.push_back({now, trail.name, keys ? format_norm(trail.radius.back()) : std::string{}});
   }
   draw_now_labels(list, theme, labels, inside, obstacles, true, view.label_slots);
   list->PopClipRect();

@@ -77,20 +77,22 @@ void section_title(const Theme& theme, std::string_view title, HeaderNote note =
 // ---- slider -----------------------------------------------------------------------------------------------------
 struct SliderSpec {
   const char* label; // id; the text before "##" is written in front
-  double least, most;
+  double least, most;             // the track
   bool log = false;
   bool integer = false;
   std::optional<double> default_mark = {}; // triangle under the track
   bool differs = false;                    // amber dot: not the recipe's value
   float label_width = 80, field_width = 56; // 0: none of it
   const char* help = nullptr;
+  // What may be typed where that is more than the track; such a value stands at the track's end.
+  std::optional<double> typed_least = {}, typed_most = {};
 };
 struct SliderResult {
   bool changed = false;  // the value is another than before this frame
   bool released = false; // a drag or an entry ended: make it one edit
   bool active = false;   // being dragged or typed
 };
-// Width in pixels of the whole row (32 high). The field takes any number within [least, most].
+// Width in pixels of the whole row (32 high). The field takes any allowed number.
 SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, float width);
 
 // ---- drawn parts ------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ SliderResult field(const Theme& theme, const SliderSpec& spec, double* value, Im
                       c.text, format_value(*value), 1, 0.5f);
   ImGui::PopID();
   if (entered && std::isfinite(typed)) {
-    typed = std::clamp(spec.integer ? std::round(typed) : typed, spec.least, spec.most);
+    typed = std::clamp(spec.integer ? std::round(typed) : typed, spec.typed_least.value_or(spec.least), spec.typed_most.value_or(spec.most));
     result.changed = typed != *value;
     result.released = result.changed;
     *value = typed;

@@ -73,17 +73,20 @@ float content_width(const PanelContext& c) {
   return std::max(c.theme.px(80), right - ImGui::GetWindowPos().x - 2 * c.theme.snap(12));
 }
 
-// A slider spans three powers of ten around the recipe's value, inside what the registry allows.
+// The track spans two powers of ten to each side of the recipe's value, whatever the value is now: a range that followed
+// it would run away under the pointer. What the registry allows beyond that can be typed.
 SliderSpec slider_spec(const HparamInfo& info, double now) {
   const Setting& setting = info.setting;
   SliderSpec spec{setting.name.c_str(), setting.min, setting.max};
+  spec.typed_least = setting.min;
+  spec.typed_most = setting.max;
   spec.integer = setting.kind == SettingKind::integer;
-  spec.log = setting.log_scale && info.value > 0 && now > 0;
+  spec.log = setting.log_scale && info.value > 0;
   if (spec.log) {
-    spec.least = std::max(setting.min, std::min(info.value, now) * 1e-3);
-    spec.most = std::min(setting.max, std::max(info.value, now) * 1e3);
+    spec.least = std::max(setting.min, info.value * 1e-2);
+    spec.most = std::min(setting.max, info.value * 1e2);
   } else if (setting.max - setting.min > 100) {
-    spec.most = std::min(setting.max, std::max({1.0, 10 * std::abs(info.value), 2 * std::abs(now)}));
+    spec.most = std::min(setting.max, std::max(1.0, 10 * std::abs(info.value)));
     spec.least = std::max(setting.min, -spec.most);
   }
   spec.default_mark = info.value;
