@@ -69,7 +69,8 @@ void add_scene_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("--set", arguments.sets, "[LABEL:]key=value: a hyperparameter, an option or a key of the scene; may be repeated")
       ->allow_extra_args(false)
       ->type_name("K=V");
-  command.add_option("--steps", arguments.steps, "Where to end instead of scene.steps")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
+  command.add_option("--steps", arguments.steps,
+                     "Where to end, earlier or later; schedules keep to scene.steps, which --set scene.steps=N changes")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
   command.add_option("--seed", arguments.seed, "Instead of scene.seed")
       ->check(CLI::Range(0L, std::numeric_limits<long>::max()))
       ->type_name("N");
@@ -89,7 +90,10 @@ Result<Scene> open_scene(const SceneArguments& arguments) {
   if (!scene) return scene;
   for (ExpectSpec& expect : scene->expect)
     if (!expect.step) expect.step = scene->steps;
-  if (arguments.steps) scene->steps = *arguments.steps;
+  if (arguments.steps) {
+    scene->schedule_steps = scene->steps;
+    scene->steps = *arguments.steps;
+  }
   if (arguments.seed) scene->seed = static_cast<std::uint64_t>(*arguments.seed);
   if (!arguments.precision.empty()) scene->precision = arguments.precision == "f64" ? Precision::f64 : Precision::f32;
   return scene;
@@ -102,11 +106,11 @@ SessionOptions session_options(const SceneArguments& arguments) {
   return options;
 }
 
-Computing compute_to_end(Session& session) {
+Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
   ProgressLine progress;
   const Clock::time_point start = Clock::now();
   long burst = 64;
-  while (!session.at_end() && !InterruptGuard::requested()) {
+  while (!session.at_end() && !InterruptGuard::requested() && !(stop && stop())) {
     const Clock::time_point slice = Clock::now();
     if (session.advance(burst) == 0) break; // every run has diverged
     const double took = since(slice);

@@ -5,6 +5,7 @@
 #include "engine/scene.hpp"
 #include "engine/session.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,7 +52,8 @@ struct Computing {
   bool interrupted = false; // by SIGINT: what was computed stays
 };
 
-// Computes to the scene's last step, or until SIGINT where a guard lives. Draws a progress line with the time left when stderr is a terminal.
-Computing compute_to_end(Session& session);
+// Computes to the scene's last step, or until SIGINT where a guard lives, or until `stop` says so, which is asked
+// between bursts. Draws a progress line with the time left when stderr is a terminal.
+Computing compute_to_end(Session& session, const std::function<bool()>& stop = {});
 
 } // namespace polarscope

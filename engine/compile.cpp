@@ -18,7 +18,6 @@ namespace {
 
 // Sizes beyond these are refused before anything is allocated. Offsets in a block are 32-bit element counts, and no
 // recipe has more than a few dozen slots per parameter.
-constexpr double kMostElements = 1 << 25;
 constexpr double kLongestSide = 1 << 20;
 constexpr double kMostColumns = 1 << 20;
 
@@ -62,25 +61,90 @@ Result<void> check_shapes(const ProgramBuilder& build) {
   return {};
 }
 
-} // namespace
+// A view of the scene must show what the problem has.
+Result<void> check_view(const ViewSpec& view, const ProgramBuilder& build) {
+  const ParamInfo* shown = nullptr;
+  std::vector<std::string> names;
+  for (const ParamInfo& p : build.parameters()) {
+    names.push_back(p.name);
+    if (!shown && (view.parameter.empty() || view.parameter == p.name)) shown = &p;
+  }
+  if (!shown)
+    return bad_input(fmt::format("[view]: the problem has no parameter '{}'; it has {}", view.parameter, fmt::join(names, ", ")),
+                     view.parameter_place);
+  const long row = std::max(view.row_i, view.row_j);
+  if (view.plane == "rows" && row >= static_cast<long>(shown->rows))
+    return bad_input(fmt::format("[view]: {} has no row {}; rows are 0 to {}", shown->name, row, shown->rows - 1), view.rows_place);
+  return {};
+}
 
-Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run, const CompileOptions& options) {
+Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, const OptimizerSpec& spec,
+                                                        const RecordOptions& record) {
   const auto problem = problem_of(scene);
   if (!problem) return problem.error();
-  const OptimizerSpec spec = resolved(run);
   if (auto ok = check_optimizer(spec); !ok) return ok.error();
   const ProblemValues values = with_defaults(**problem, scene.problem_values);
   if (auto ok = check_sizes(**problem, values); !ok) return ok.error();
 
   ProgramBuilder build(scene.precision);
-  const HparamId lr = write_schedules(build, spec, scene.steps);
+  const HparamId lr = write_schedules(build, spec, scene.schedule_length());
   build.set_phase(Phase::gradient);
   (*problem)->emit(values, build);
   if (auto ok = check_shapes(build); !ok) return ok.error();
+  if (auto ok = check_view(scene.view, build); !ok) return ok.error();
 
   emit_metrics(build, scene.metric_every, write_updates(build, spec, lr));
   write_finite_checks(build);
-  return build.finish(options.record);
+  return build.finish(record);
+}
+
+// Every other value that an option has, as far as there are few.
+std::vector<SettingValue> other_values(const Setting& option) {
+  std::vector<SettingValue> out;
+  if (option.kind == SettingKind::boolean) out = {SettingValue(true), SettingValue(false)};
+  for (const SettingWord& word : option.words) out.push_back(SettingValue(word.word));
+  return out;
+}
+
+// The options that would make the recipe use a hyperparameter, by trying them: "magnitude.gains = rows or full".
+std::string options_that_use(const std::string& hparam, const Scene& scene, const OptimizerSpec& spec) {
+  std::vector<std::string> out;
+  for (const Part part : kRecipeParts) {
+    const Stage* stage = find_stage(part, spec.part(part).kind);
+    for (const Setting& option : stage ? stage->options : std::vector<Setting>{}) {
+      std::vector<std::string> uses;
+      for (const SettingValue& value : other_values(option)) {
+        OptimizerSpec other = spec;
+        other.part(part).options[option.name] = value;
+        const auto program = make_program(scene, other, {});
+        if (program && (*program)->find_hparam(hparam) >= 0) uses.push_back(to_text(value));
+      }
+      if (!uses.empty()) out.push_back(fmt::format("{}.{} = {}", part_name(part), option.name, fmt::join(uses, " or ")));
+    }
+  }
+  return fmt::format("{}", fmt::join(out, ", or "));
+}
+
+// A number that a run gives and its recipe does not use would change nothing, silently.
+Result<void> check_hparams_used(const Scene& scene, const RunSpec& run, const OptimizerSpec& spec, const StepProgram& program) {
+  for (const auto& [name, value] : run.hparams) {
+    if (program.find_hparam(name) >= 0) continue;
+    const std::string remedy = options_that_use(name, scene, spec);
+    const auto place = run.hparam_places.find(name);
+    return bad_input(fmt::format("run '{}' does not use '{}'{}{}", run.label, name, remedy.empty() ? "" : "; it is used with ", remedy),
+                     place == run.hparam_places.end() ? run.place : place->second);
+  }
+  return {};
+}
+
+} // namespace
+
+Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run, const CompileOptions& options) {
+  const OptimizerSpec spec = resolved(run);
+  auto program = make_program(scene, spec, options.record);
+  if (!program) return program;
+  if (auto ok = check_hparams_used(scene, run, spec, **program); !ok) return ok.error();
+  return program;
 }
 
 std::vector<double> hparam_row(const StepProgram& program, const RunSpec& run) {

@@ -33,14 +33,6 @@ std::vector<std::string> column_names(const Frame& frame) {
   return names;
 }
 
-// NaN stands for "not recorded" in a series; a metric that is due at this step was recorded as not a number.
-bool is_due(const MetricColumn& column, long step) {
-  if (step % column.every != 0) return false;
-  if (step > 0) return true;
-  const Metric* metric = find_metric(column.metric);
-  return column.metric != "loss" && metric && !metric->of_update;
-}
-
 struct Column {
   int index; // of the run's program, −1: this run has no such column
   const MetricColumn* info;
@@ -50,7 +42,7 @@ void append_value(std::string& out, const Column& column, const SeriesView& seri
   if (column.index < 0) return;
   const double value = series.at(column.index, step).value_or(std::numeric_limits<double>::quiet_NaN());
   if (!std::isnan(value)) fmt::format_to(std::back_inserter(out), "{:.{}g}", value, digits);
-  else if (is_due(*column.info, step)) out += "nan";
+  else if (has_value_at(*column.info, step)) out += "nan"; // recorded as not a number; else not recorded
 }
 
 // "# run 'x': every 4th step from 0 to 3999" for each stretch whose rows were thinned.

@@ -5,8 +5,9 @@
 namespace polarscope {
 
 RunWatch::RunWatch(std::shared_ptr<const StepProgram> program, RunId run, const OptimizerSpec& optimizer, long steps,
-                   std::optional<double> target)
-    : program_(std::move(program)), run_(run), target_(target), loss_column_(program_->find_metric("loss")) {
+                   std::optional<double> target, std::vector<KeptValue> kept)
+    : program_(std::move(program)), run_(run), target_(target), loss_column_(program_->find_metric("loss")),
+      kept_(std::move(kept)) {
   for (const ParamInfo& p : program_->parameters())
     if (const int column = program_->find_metric(p.name + ".frobenius_norm"); column >= 0)
       norms_.push_back({column, p.name, 0, false});
@@ -29,6 +30,7 @@ void RunWatch::reset() {
   for (Norm& n : norms_) n.start = 0, n.doubled = false;
   for (Warmup& w : warmups_) w.seen = false;
   for (InvariantStatus& s : invariants_) s.worst = 0, s.worst_step = 0, s.broken_at = -1;
+  for (KeptValue& k : kept_) k.value.reset();
 }
 
 void RunWatch::see(long first_step, std::span<const std::byte> records, const MemberState& after) {
@@ -42,6 +44,10 @@ void RunWatch::see(long first_step, std::span<const std::byte> records, const Me
 template <class R>
 void RunWatch::see_records(long first_step, const R* records, long count, const MemberState& after) {
   const auto diverged_at = static_cast<long>(after.diverged_at);
+  for (KeptValue& k : kept_)
+    if (k.step >= first_step && k.step < first_step + count)
+      k.value = static_cast<double>(records[static_cast<std::size_t>(k.step - first_step) * program_->record_size() +
+                                            static_cast<std::size_t>(k.column)]);
   for (long i = 0; i < count; ++i) {
     // The record of the step that was not finite promises nothing.
     if (after.diverged && first_step + i == diverged_at) {

@@ -12,9 +12,10 @@ namespace polarscope {
 
 class RunWatch {
 public:
-  // `target`: loss that counts as reached. Warm-ups are taken from the run's schedules; `steps` is the scene's length.
+  // `target`: loss that counts as reached. Warm-ups are taken from the run's schedules; `steps` is their T. `kept`:
+  // columns and steps whose values are kept, whatever the series forgets.
   RunWatch(std::shared_ptr<const StepProgram> program, RunId run, const OptimizerSpec& optimizer, long steps,
-           std::optional<double> target);
+           std::optional<double> target, std::vector<KeptValue> kept = {});
 
   // Forgets all, for a path that begins again at step 0.
   void reset();
@@ -23,6 +24,7 @@ public:
 
   const std::vector<Event>& events() const { return events_; } // by step
   const std::vector<InvariantStatus>& invariants() const { return invariants_; }
+  const std::vector<KeptValue>& kept() const { return kept_; }
 
 private:
   struct Norm {
@@ -49,6 +51,7 @@ private:
   std::vector<Warmup> warmups_;
   std::vector<Event> events_;
   std::vector<InvariantStatus> invariants_;
+  std::vector<KeptValue> kept_;
 };
 
 } // namespace polarscope

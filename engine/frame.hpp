@@ -33,6 +33,13 @@ struct InvariantStatus {
   bool held() const { return broken_at < 0; }
 };
 
+// The exact value of one column at a step that the scene expects something of; the series may have thinned it away.
+struct KeptValue {
+  int column = -1;
+  long step = 0;
+  std::optional<double> value; // none: the run did not record that step
+};
+
 // Values of every small slot of one run at one step, for inspector and arrows. `gradient` slots hold the gradient
 // that made this step, `previous` the weight before it.
 struct SlotValues {
@@ -77,6 +84,7 @@ struct RunFrame {
   std::shared_ptr<const Weights> start;     // weight per parameter at step 0; never null
   std::shared_ptr<const Weights> reference; // direction angles are measured to; an empty one: the start; never null
   std::vector<InvariantStatus> invariants;
+  std::vector<KeptValue> kept;
   std::vector<std::shared_ptr<const ExpectedLine>> expected;
   std::uint64_t state_hash = 0; // at the head; 0: a large state is not hashed while it plays
 };

@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
 
 namespace polarscope {
 
@@ -105,7 +107,16 @@ void read_part(const TomlValue& value, Part part, PartSpec& spec, FirstError& er
   table.finish();
 }
 
-using Chain = std::vector<std::string>; // files being read, outermost first
+constexpr std::size_t kLongestChain = 16; // files that inherit from each other
+
+using Chain = std::vector<std::string>; // files being read, outermost first, by their one true path
+
+// The same for every way to write the path of one file.
+std::string true_path(const std::string& path) {
+  std::error_code failed;
+  const auto canonical = std::filesystem::weakly_canonical(path, failed);
+  return failed ? path : canonical.string();
+}
 
 OptimizerSpec read_source(const Source& source, const Chain& chain, FirstError& errors);
 
@@ -119,10 +130,14 @@ std::optional<OptimizerSpec> read_base(const std::string& name, const Place& pla
     errors.add_at(std::move(error), place);
     return std::nullopt;
   }
-  if (std::find(chain.begin(), chain.end(), source->path) != chain.end()) {
+  if (std::find(chain.begin(), chain.end(), true_path(source->path)) != chain.end()) {
     std::string circle;
     for (const std::string& file : chain) circle += stem_of(file) + " → ";
     errors.add(bad_input(fmt::format("circular base: {}{}", circle, stem_of(source->path)), place));
+    return std::nullopt;
+  }
+  if (chain.size() >= kLongestChain) {
+    errors.add(bad_input(fmt::format("'base' leads through more than {} files", kLongestChain), place));
     return std::nullopt;
   }
   FirstError inner;
@@ -183,7 +198,7 @@ OptimizerSpec read_source(const Source& source, const Chain& chain, FirstError& 
     return plain();
   }
   Chain longer = chain;
-  longer.push_back(source.path);
+  longer.push_back(true_path(source.path));
   OptimizerSpec spec = read_table(*tree, stem_of(source.path), folder_of(source.path), longer, errors);
   spec.place.file = source.path;
   return spec;

@@ -30,6 +30,9 @@ public:
   static RecordOptions options();
   void take(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records);
 
+  // True when the last records could not be kept, for want of room on the disk: finish() will say so.
+  bool failed() const { return error_.has_value(); }
+
   // Writes the file from what was taken. `frame` and `scene` have the same runs in the same order.
   Result<void> finish(const Frame& frame, const Scene& scene);
 

@@ -1,5 +1,6 @@
 #include "engine/report.hpp"
 
+#include "engine/metric/metric.hpp"
 #include "engine/toml_reader.hpp"
 
 #include <fmt/format.h>
@@ -77,8 +78,9 @@ ExpectReport evaluate(const Frame& frame, const RunFrame& run, const ExpectSpec&
   if (run.diverged && step > run.diverged_at) return out;
   const int column = find_column(*run.program, expect.metric);
   if (column < 0 || run.series.empty()) return out;
-  const auto exact = run.series.at(column, step);
-  out.value = exact ? *exact : run.series.nearest(column, static_cast<double>(step)).value;
+  const auto kept = std::find_if(run.kept.begin(), run.kept.end(),
+                                 [&](const KeptValue& k) { return k.column == column && k.step == step; });
+  out.value = kept != run.kept.end() ? kept->value.value_or(kNothing) : run.series.at(column, step).value_or(kNothing);
   out.held = holds(expect, out.value);
   return out;
 }
@@ -165,6 +167,16 @@ Report make_report(const Frame& frame, const std::string& device, double seconds
   return out;
 }
 
+std::vector<KeptValue> expected_values(const Scene& scene, const StepProgram& program, const std::string& label) {
+  std::vector<KeptValue> out;
+  for (const ExpectSpec& expect : scene.expect) {
+    if (!expect.run.empty() && expect.run != label) continue;
+    if (const int column = find_column(program, expect.metric); column >= 0)
+      out.push_back({column, expect.step.value_or(scene.steps), std::nullopt});
+  }
+  return out;
+}
+
 Result<void> check_expectations(const Scene& scene, const std::vector<std::shared_ptr<const StepProgram>>& programs) {
   for (const ExpectSpec& expect : scene.expect)
     for (std::size_t i = 0; i < programs.size(); ++i) {
@@ -176,8 +188,12 @@ Result<void> check_expectations(const Scene& scene, const std::vector<std::share
                                      suggestion(expect.metric, column_names(*programs[i]))),
                          expect.place);
       const long step = expect.step.value_or(scene.steps);
-      const int every = programs[i]->metrics()[static_cast<std::size_t>(column)].every;
-      if (step % every != 0)
+      const MetricColumn& info = programs[i]->metrics()[static_cast<std::size_t>(column)];
+      const int every = info.every;
+      if (step == 0 && !has_value_at(info, 0))
+        return bad_input(fmt::format("'{}' has no value at step 0: it is of a step, and the first is step 1", expect.metric),
+                         expect.place);
+      if (!has_value_at(info, step))
         return bad_input(fmt::format("'{}' is recorded every {} steps, step {} is not among them", expect.metric, every, step),
                          expect.place);
     }

@@ -51,6 +51,9 @@ struct Report {
 // `device` as --device takes it; `seconds` of computing, for steps per second.
 Report make_report(const Frame& frame, const std::string& device, double seconds);
 
+// What a run with this label must keep the exact values of for the scene's expectations, none recorded yet.
+std::vector<KeptValue> expected_values(const Scene& scene, const StepProgram& program, const std::string& label);
+
 // Checks before running that every expectation names a metric that its runs record at that step; one program per run.
 Result<void> check_expectations(const Scene& scene, const std::vector<std::shared_ptr<const StepProgram>>& programs);
 // `scene.expect` against the frame's series. Steps beyond frame.head are not reached unless the run diverged.

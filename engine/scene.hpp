@@ -28,6 +28,7 @@ struct RunSpec {
   std::string label; // unique in the scene
   OptimizerSpec optimizer;
   std::map<std::string, double> hparams; // hparam.<name> of the run
+  std::map<std::string, Place> hparam_places;
   StartSpec start;
   std::optional<std::uint64_t> seed; // the scene's seed when absent
   Place place;
@@ -35,11 +36,11 @@ struct RunSpec {
 
 struct ViewSpec {
   std::string layout = "study"; // study | show
-  std::vector<std::string> panels;
-  std::string parameter;
+  std::string parameter; // "" = the first
   std::string plane; // start-current | start-reference | weight-update | rows
-  int row_i = -1, row_j = -1;
+  int row_i = -1, row_j = -1; // of `parameter`
   std::optional<double> target; // loss target line
+  Place parameter_place, rows_place;
 };
 
 struct ExpectSpec {
@@ -55,7 +56,8 @@ struct Scene {
   std::string path; // as opened, "" when made in memory
   std::string title, description;
   std::uint64_t seed = 0;
-  long steps = 1000;
+  long steps = 1000;                  // where runs end
+  std::optional<long> schedule_steps; // T of schedules when runs end elsewhere (--steps); else `steps`
   double speed = 50; // steps per second when played; 0 = as fast as possible
   Precision precision = Precision::f32;
   std::string problem;
@@ -64,6 +66,8 @@ struct Scene {
   std::map<std::string, int> metric_every; // [metrics]: cadence overrides
   ViewSpec view;
   std::vector<ExpectSpec> expect;
+
+  long schedule_length() const { return schedule_steps.value_or(steps); }
 };
 
 // One `--set` argument: [LABEL:]key=value.

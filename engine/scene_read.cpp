@@ -146,7 +146,10 @@ private:
     else missing("[[run]] has no 'optimizer'", value.place);
     const bool sound = own.empty() && table.has("optimizer");
     if (!own.empty()) errors_.add_at(own.error(), own.error().place.file == scene_.path ? own.error().place : value.place);
-    if (const TomlValue* v = table.table("hparam"); v && sound) read_hparams(*v, run.optimizer, run.hparams, errors_);
+    if (const TomlValue* v = table.table("hparam"); v && sound) {
+      read_hparams(*v, run.optimizer, run.hparams, errors_);
+      for (const TomlEntry& entry : v->entries) run.hparam_places[entry.key] = entry.place;
+    }
     if (const TomlValue* v = table.table("schedule"); v && sound)
       read_schedules(*v, run.optimizer, run.optimizer.schedules, errors_);
     refuse_unbuilt(table, "route", "'route' is not built yet: one optimizer serves every parameter");
@@ -224,24 +227,17 @@ private:
     TomlTable table(value, "[view]", errors_);
     ViewSpec& view = scene_.view;
     if (const auto v = table.word("layout", {"study", "show"})) view.layout = *v;
-    if (const TomlValue* list = table.find("panels")) read_panels(*list);
-    if (const auto v = table.text("parameter", 200)) view.parameter = *v;
+    refuse_unbuilt(table, "panels", "'panels' is not built yet: the layout says which panels are open");
+    if (const auto v = table.text("parameter", 200)) {
+      view.parameter = *v;
+      view.parameter_place = table.find("parameter")->place;
+    }
     if (const TomlValue* plane = table.find("plane")) {
       if (plane->is_table()) read_rows_plane(*plane);
       else if (const auto v = table.word("plane", {"start-current", "start-reference", "weight-update"})) view.plane = *v;
     }
     if (const auto v = table.number("target", -kAnyNumber, kAnyNumber)) view.target = *v;
     table.finish();
-  }
-
-  void read_panels(const TomlValue& list) {
-    const bool texts = list.kind == TomlValue::Kind::array && list.items.size() <= 100 &&
-                       std::all_of(list.items.begin(), list.items.end(), [](const TomlValue& v) { return v.is_text(); });
-    if (!texts) {
-      errors_.add(bad_input("'panels' must be a list of names", list.place));
-      return;
-    }
-    for (const TomlValue& item : list.items) scene_.view.panels.push_back(item.text);
   }
 
   void read_rows_plane(const TomlValue& value) {
@@ -256,6 +252,7 @@ private:
     scene_.view.plane = "rows";
     scene_.view.row_i = static_cast<int>((*rows)[0]);
     scene_.view.row_j = static_cast<int>((*rows)[1]);
+    scene_.view.rows_place = value.place;
   }
 
   static bool is_expectation(const TomlValue& value) {
@@ -341,7 +338,7 @@ const std::vector<Setting>& scene_keys() {
       text_key("title", "One line, shown as heading and in lists."),
       text_key("description", "One or two sentences, shown in lists."),
       integer("seed", 0, 0, kMostSeed, "Key of every random number of the scene."),
-      integer("steps", 1000, 1, kMostSteps, "Where every run ends."),
+      integer("steps", 1000, 1, kMostSteps, "Where every run ends, and T of the schedules; --steps changes only the former."),
       number("speed", 50, 0, 1e9, "Steps per second when played; 0 is as fast as possible."),
       word("precision", "f32", {{"f32", "single precision"}, {"f64", "double precision, on the CPU"}},
            "Numbers that the runs compute with.")};
@@ -370,7 +367,6 @@ const std::vector<Setting>& start_keys() {
 const std::vector<Setting>& view_keys() {
   static const std::vector<Setting> keys = {
       word("layout", "study", {{"study", "all panels"}, {"show", "few and large"}}, "Arrangement of the window."),
-      text_key("panels", "A list of panels to open; default: the layout's."),
       text_key("parameter", "The parameter that panels show first."),
       word("plane", "",
            {{"start-current", "through start and current direction"},

@@ -12,7 +12,6 @@ namespace polarscope {
 inline constexpr std::size_t kLargestScene = 1 << 20;   // bytes of the file
 inline constexpr std::size_t kMostRuns = 1024;
 inline constexpr std::size_t kMostPointElements = 4096; // start = { point = […] }
-inline constexpr double kMostElements = 1 << 24;        // of one parameter or data array
 
 // The keys of the tables that have fixed ones, with their documentation; the reader and the reference page use them.
 const std::vector<Setting>& scene_keys();  // [scene]

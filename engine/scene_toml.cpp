@@ -53,11 +53,6 @@ std::string problem_table(const Scene& scene) {
 std::string view_table(const ViewSpec& view) {
   std::string out;
   if (view.layout != ViewSpec{}.layout) out += fmt::format("layout = {}\n", quoted_toml(view.layout));
-  if (!view.panels.empty()) {
-    out += "panels = [";
-    for (std::size_t i = 0; i < view.panels.size(); ++i) out += (i ? ", " : "") + quoted_toml(view.panels[i]);
-    out += "]\n";
-  }
   if (!view.parameter.empty()) out += fmt::format("parameter = {}\n", quoted_toml(view.parameter));
   if (view.plane == "rows") out += fmt::format("plane = {{ rows = [{}, {}] }}\n", view.row_i, view.row_j);
   else if (!view.plane.empty()) out += fmt::format("plane = {}\n", quoted_toml(view.plane));
@@ -101,7 +96,7 @@ std::string to_toml(const Scene& scene) {
   std::string out = "[scene]\n";
   if (!scene.title.empty()) out += fmt::format("title = {}\n", quoted_toml(scene.title));
   if (!scene.description.empty()) out += fmt::format("description = {}\n", quoted_toml(scene.description));
-  out += fmt::format("seed = {}\nsteps = {}\nspeed = {}\n", scene.seed, scene.steps, number_toml(scene.speed));
+  out += fmt::format("seed = {}\nsteps = {}\nspeed = {}\n", scene.seed, scene.schedule_length(), number_toml(scene.speed));
   if (scene.precision == Precision::f64) out += "precision = \"f64\"\n";
   out += problem_table(scene);
   for (const RunSpec& run : scene.runs) out += run_table(run);

@@ -1,6 +1,7 @@
 // Opening a scene, stepping its runs, keeping what they record.
 #include "engine/session.hpp"
 
+#include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
 
@@ -95,7 +96,8 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
 
   const std::shared_ptr<const StepProgram>& program = (*group)->program;
   const RunId id = next_id++;
-  RunWatch watch(program, id, spec.optimizer, scene->steps, scene->view.target);
+  RunWatch watch(program, id, spec.optimizer, scene->schedule_length(), scene->view.target,
+                 expected_values(*scene, *program, spec.label));
   auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget()),
                                    Timeline(program->persistent_bytes(), keyframe_budget()), std::move(watch));
   run->optimizer = std::make_shared<const OptimizerSpec>(run->spec.optimizer);

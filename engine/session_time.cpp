@@ -201,6 +201,7 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.start = run.start;
   f.reference = run.reference;
   f.invariants = run.watch.invariants();
+  f.kept = run.watch.kept();
   f.expected = run.expected;
   f.state_hash = with_hash ? hash_of(run) : 0;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace polarscope {
 
@@ -19,19 +20,26 @@ bool before(const Place& a, const Place& b) {
   return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 
-TomlValue convert(const toml::node& node, const std::string& file) {
+constexpr int kDeepest = 256; // of tables and lists in each other
+
+// `too_deep` receives the place of what is nested deeper than that; the tree is then incomplete.
+TomlValue convert(const toml::node& node, const std::string& file, int depth, std::optional<Place>& too_deep) {
   TomlValue out;
   out.place = place_of(node.source(), file);
+  if (depth > kDeepest) {
+    too_deep = out.place;
+    return out;
+  }
   if (const auto* table = node.as_table()) {
     out.kind = TomlValue::Kind::table;
     for (auto&& [key, value] : *table)
-      out.entries.push_back({std::string(key.str()), place_of(key.source(), file), convert(value, file)});
+      out.entries.push_back({std::string(key.str()), place_of(key.source(), file), convert(value, file, depth + 1, too_deep)});
     std::stable_sort(out.entries.begin(), out.entries.end(),
                      [](const TomlEntry& a, const TomlEntry& b) { return before(a.place, b.place); });
   } else if (const auto* array = node.as_array()) {
     out.kind = TomlValue::Kind::array;
     out.items.reserve(array->size());
-    for (const toml::node& item : *array) out.items.push_back(convert(item, file));
+    for (const toml::node& item : *array) out.items.push_back(convert(item, file, depth + 1, too_deep));
   } else if (const auto* text = node.as_string()) {
     out.kind = TomlValue::Kind::text;
     out.text = text->get();
@@ -60,28 +68,57 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-// The parser recurses once per dot of a key: the line of the first key with absurdly many, or 0.
-int line_of_deep_key(std::string_view text) {
-  constexpr int kMostDots = 256;
-  int line = 1, dots = 0;
-  char quote = 0;
-  for (const char c : text) {
-    if (c == '\n') {
-      ++line;
-      quote = 0;
-      dots = 0;
-    } else if (quote) {
-      if (c == quote) quote = 0;
-    } else if (c == '"' || c == '\'') {
-      quote = c;
-    } else if (std::string_view("=,[]{}#").find(c) != std::string_view::npos) {
-      dots = 0;
-    } else if (c == '.' && ++dots > kMostDots) {
-      return line;
+// Finds keys with absurdly many dots before the parser sees them: it makes one nested table per dot, and nested tables
+// are freed by recursion. Reads strings and comments as TOML does, so that no dot of a key can hide in one.
+class DeepKeyFinder {
+public:
+  explicit DeepKeyFinder(std::string_view text) : text_(text) {}
+
+  int line() { // of the first such key, or 0
+    for (int dots = 0; at_ < text_.size();) {
+      const char c = text_[at_];
+      if (c == '"' || c == '\'') {
+        skip_string(c);
+        continue;
+      }
+      if (c == '#') at_ = std::min(text_.find('\n', at_), text_.size());
+      if (at_ == text_.size()) break;
+      if (std::string_view("\n=,[]{}").find(text_[at_]) != std::string_view::npos) dots = 0;
+      if (text_[at_] == '.' && ++dots > kMostDots) return line_;
+      next();
+    }
+    return 0;
+  }
+
+private:
+  static constexpr int kMostDots = 32;
+
+  void next() {
+    if (text_[at_] == '\n') ++line_;
+    ++at_;
+  }
+
+  void skip_string(char quote) {
+    const std::string three(3, quote);
+    const bool several_lines = text_.substr(at_, 3) == three;
+    at_ += several_lines ? 3 : 1;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '\n' && !several_lines) return; // not closed: the parser stops here
+      if (c == quote && !several_lines) return next();
+      if (c == quote && text_.substr(at_, 3) == three) {
+        for (int n = 0; n < 5 && at_ < text_.size() && text_[at_] == quote; ++n) next(); // two more may belong to the text
+        return;
+      }
+      if (c == '\\' && quote == '"') next();
+      if (at_ < text_.size()) next();
     }
   }
-  return 0;
-}
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  int line_ = 1;
+};
 
 std::string list_of(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
@@ -121,10 +158,13 @@ Result<TomlValue> parse_toml(std::string_view text, const std::string& file) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return bad_input("the file is empty", {file});
   if (const auto zero = text.find('\0'); zero != std::string_view::npos)
     return bad_input(fmt::format("not a text file: byte {} is zero", zero + 1), {file});
-  if (const int line = line_of_deep_key(text)) return bad_input("a key has too many dots", {file, line, 1});
+  if (const int line = DeepKeyFinder(text).line()) return bad_input("a key has too many dots", {file, line, 1});
   try {
     const toml::table root = toml::parse(text, std::string_view(file));
-    return convert(root, file);
+    std::optional<Place> too_deep;
+    TomlValue tree = convert(root, file, 0, too_deep);
+    if (too_deep) return bad_input("tables are nested too deeply", *too_deep);
+    return tree;
   } catch (const toml::parse_error& error) {
     return bad_input(one_line(error.description()), place_of(error.source(), file));
   }

@@ -58,6 +58,8 @@ struct Metric {
 
 const std::vector<Metric>& metrics();
 const Metric* find_metric(std::string_view name);
+// Whether a column is recorded at a step: its cadence, and nothing of an update in row 0.
+bool has_value_at(const MetricColumn& column, long step);
 
 // Declares the columns of every wanted metric and emits what fills them, to the start list and to the step list. Call
 // it once, after everything else has been emitted: metrics measure what a step has left behind. `every` overrides

@@ -80,6 +80,13 @@ const Metric* find_metric(std::string_view name) {
   return it == list.end() ? nullptr : &*it;
 }
 
+bool has_value_at(const MetricColumn& column, long step) {
+  if (step % column.every != 0) return false;
+  if (step > 0) return true;
+  const Metric* metric = find_metric(column.metric);
+  return metric && !metric->of_update;
+}
+
 int MetricBatch::column(std::string_view metric) const {
   const auto it = columns.find(metric);
   return it == columns.end() ? -1 : it->second;

@@ -26,6 +26,9 @@ struct ProblemValues {
 // it to the program's precision.
 using SlotContents = std::vector<double>;
 
+// Most elements of one parameter or data slot; a larger problem is refused before anything is allocated.
+inline constexpr double kMostElements = 1 << 24;
+
 struct Problem {
   std::string kind;
   std::string title;

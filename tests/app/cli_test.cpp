@@ -201,6 +201,39 @@ TEST_CASE("outputs that cannot be written leave nothing behind", "[cli]") {
   CHECK(folder.names() == std::vector<std::string>{"kept.csv"});
 }
 
+TEST_CASE("a recording that finds the disk full ends the run at once", "[cli]") {
+  const TemporaryFolder folder;
+  // A limit on the size of files stands for a full disk; the run would take hours.
+  const std::string command = std::string("trap '' XFSZ; ulimit -f 64; exec ") + POLARSCOPE_PROGRAM +
+                              " run first_look --device cpu --steps 1000000000 --record " + folder.path() + "/x.safetensors";
+  ProcessOptions options;
+  options.folder = POLARSCOPE_SOURCE_DIR;
+  const Outcome outcome = run_process({"/bin/sh", "-c", command}, options);
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 3);
+  CHECK(lines_of(outcome.err) == 1);
+  CHECK(outcome.err.find("cannot write the recording") != std::string::npos);
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE("--steps ends a run elsewhere without changing what happens before", "[cli]") {
+  const TemporaryFolder folder;
+  const std::string scene = folder.write("s.toml", "[scene]\nsteps = 150\n[problem]\nkind = \"circle\"\n[[run]]\noptimizer = \"sgd\"\n"
+                                                   "schedule.lr = { kind = \"wsd\", cooldown = 0.5 }\n");
+  const auto row_100 = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"run", scene, "--device", "cpu", "--csv", "-"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = program(arguments);
+    const auto at = outcome.out.find(",0,0,100,");
+    REQUIRE(at != std::string::npos);
+    return outcome.out.substr(at, outcome.out.find('\n', at) - at);
+  };
+  const std::string whole = row_100({});
+  CHECK(row_100({"--steps", "100"}) == whole);
+  CHECK(row_100({"--steps", "200"}) == whole);
+  CHECK(row_100({"--set", "scene.steps=100"}) != whole);
+}
+
 TEST_CASE("an interrupt stops cleanly and keeps what was computed", "[cli]") {
   const TemporaryFolder folder;
   ProcessOptions options;

@@ -112,6 +112,7 @@ const std::vector<Case> kCases = {
     // not built yet
     {18, "[sweep]\n[view]", "s.toml:18:2: [sweep] is not built yet: write one [[run]] per value"},
     {9, "route = 3", "s.toml:9:1: 'route' is not built yet: one optimizer serves every parameter"},
+    {19, "panels = [\"polar\"]", "s.toml:19:1: 'panels' is not built yet: the layout says which panels are open"},
     {19, "layout = \"bench\"", "s.toml:19:10: 'layout' has no value 'bench'"},
     // TOML itself
     {4, "steps = ", "s.toml:4:9: "},
@@ -164,12 +165,31 @@ TEST_CASE("files that are no scenes are refused", "[scene]") {
   CHECK(error(folder.path()) == folder.path() + ": is a folder, not a scene");
   CHECK(error("frist_look") == "no scene 'frist_look'; did you mean 'first_look'?");
   CHECK(error("") != "");
-  const std::string deep = folder.write("deep.toml", [] {
-    std::string key = "a";
-    for (int i = 0; i < 100'000; ++i) key += ".a";
-    return key + " = 1\n";
-  }());
-  CHECK(error(deep) == deep + ":1:1: a key has too many dots");
+}
+
+TEST_CASE("keys and tables nested without end are refused, whatever strings stand before them", "[scene]") {
+  const auto error = [](const std::string& text) {
+    const auto scene = parse_scene(text, "s.toml");
+    REQUIRE_FALSE(scene.ok());
+    return scene.error().text();
+  };
+  std::string dots;
+  for (int i = 0; i < 200'000; ++i) dots += ".a";
+  const std::string told = "a key has too many dots";
+  CHECK(error("a" + dots + " = 1\n") == "s.toml:1:1: " + told);
+  CHECK(error("[view]\n\"\\\"\"" + dots + " = 1\n") == "s.toml:2:1: " + told);
+  CHECK(error("[view]\n\"\\\\\"" + dots + " = 1\n") == "s.toml:2:1: " + told);
+  CHECK(error("['\"'" + dots + "]\n") == "s.toml:1:1: " + told);
+  CHECK(error("x = { t = \"\"\"\n \" ' \\\"\"\"\"\", b" + dots + " = 1 }\n") == "s.toml:2:1: " + told);
+  CHECK(error("x = { t = '''\n' \" \\''', b" + dots + " = 1 }\n") == "s.toml:2:1: " + told);
+  CHECK(error("x = 1 # \" '\n\"b\"" + dots + " = 1\n") == "s.toml:2:1: " + told);
+  std::string tables = "x = 1"; // each level adds as many as one key may
+  const std::string level = "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a";
+  for (int i = 0; i < 100; ++i) tables = level + " = { " + tables + " }";
+  CHECK(error(tables + "\n").find("tables are nested too deeply") != std::string::npos);
+  // dots in text are text
+  CHECK(error("title = \"" + dots + "\"\n").find(told) == std::string::npos);
+  CHECK(error("title = 1 # " + dots + "\n").find(told) == std::string::npos);
 }
 
 TEST_CASE("a scene and an optimizer may refer to files beside them", "[scene][preset]") {
@@ -193,6 +213,16 @@ TEST_CASE("bases that inherit from each other are refused", "[preset]") {
   CHECK(spec.error().text() == b + ":2:8: circular base: a → b → a");
   const std::string own = folder.write("own.toml", "base = \"own.toml\"\n");
   CHECK(load_optimizer(own).error().text() == own + ":1:8: circular base: own → own");
+  const std::string longer = folder.write("longer.toml", "base = \"./longer.toml\"\n"); // another path at every turn
+  CHECK(load_optimizer(longer).error().text().find("circular base: longer → longer") != std::string::npos);
+  std::string last = folder.write("chain0.toml", "base = \"muon\"\n");
+  for (int i = 1; i <= 20; ++i) {
+    last = folder.write("chain" + std::to_string(i) + ".toml", "base = \"chain" + std::to_string(i - 1) + ".toml\"\n");
+    if (i == 10) CHECK(load_optimizer(last).ok());
+  }
+  const auto chained = load_optimizer(last);
+  REQUIRE_FALSE(chained.ok());
+  CHECK(chained.error().text().find("'base' leads through more than 16 files") != std::string::npos);
   const std::string typo = folder.write("typo.toml", "base = \"muonn\"\n");
   CHECK(load_optimizer(typo).error().text() == typo + ":1:8: unknown optimizer 'muonn'; did you mean 'muon'?");
 }

@@ -54,7 +54,6 @@ void check_same(const Scene& a, const Scene& b) {
   CHECK(a.problem_values.values == b.problem_values.values);
   CHECK(a.metric_every == b.metric_every);
   CHECK(a.view.layout == b.view.layout);
-  CHECK(a.view.panels == b.view.panels);
   CHECK(a.view.parameter == b.view.parameter);
   CHECK(a.view.plane == b.view.plane);
   CHECK(a.view.row_i == b.view.row_i);
@@ -237,7 +236,6 @@ start = { norm = 3.5 }
 row_norm = { every = 4 }
 [view]
 layout = "show"
-panels = ["polar", "loss"]
 parameter = "W"
 plane = { rows = [1, 2] }
 target = -0.5
