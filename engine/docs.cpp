@@ -150,21 +150,6 @@ std::string keys_page() {
   return out;
 }
 
-const char* phase_name(Phase phase) {
-  switch (phase) {
-  case Phase::schedule: return "schedule";
-  case Phase::gradient: return "gradient";
-  case Phase::clip: return "clip";
-  case Phase::direction: return "direction";
-  case Phase::geometry: return "geometry";
-  case Phase::magnitude: return "magnitude";
-  case Phase::apply: return "apply";
-  case Phase::retract: return "retract";
-  case Phase::metric: return "metric";
-  }
-  return "";
-}
-
 const char* role_name(Role role) {
   switch (role) {
   case Role::hparam: return "hyperparameters";
@@ -228,6 +213,21 @@ std::string program_text(const StepProgram& program) {
   out += text_table(rows);
   out += fmt::format("{} bytes per member, {} of them kept in a keyframe\n", program.block_bytes(), program.persistent_bytes());
   return out;
+}
+
+const char* phase_name(Phase phase) {
+  switch (phase) {
+  case Phase::schedule: return "schedule";
+  case Phase::gradient: return "gradient";
+  case Phase::clip: return "clip";
+  case Phase::direction: return "direction";
+  case Phase::geometry: return "geometry";
+  case Phase::magnitude: return "magnitude";
+  case Phase::apply: return "apply";
+  case Phase::retract: return "retract";
+  case Phase::metric: return "metric";
+  }
+  return "";
 }
 
 } // namespace polarscope

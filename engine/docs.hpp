@@ -22,4 +22,7 @@ std::string program_text(const StepProgram& program);
 // "0 to 1", "true or false", or the words: what a setting accepts.
 std::string allowed_text(const Setting& setting);
 
+// The word for a phase of the step, as listings and the recipe panel print it.
+const char* phase_name(Phase phase);
+
 } // namespace polarscope

@@ -2,6 +2,7 @@
 // program that runs.
 #include "app/format.hpp"
 #include "app/panels/tools.hpp"
+#include "engine/docs.hpp"
 #include "engine/optimizer/stage.hpp"
 
 #include <fmt/format.h>
@@ -136,21 +137,6 @@ void draw_invariants(const PanelContext& c, const RunFrame& run) {
   }
 }
 
-const char* phase_word(Phase phase) {
-  switch (phase) {
-  case Phase::schedule: return "schedule";
-  case Phase::gradient: return "gradient";
-  case Phase::clip: return "clip";
-  case Phase::direction: return "direction";
-  case Phase::geometry: return "geometry";
-  case Phase::magnitude: return "magnitude";
-  case Phase::apply: return "apply";
-  case Phase::retract: return "retract";
-  case Phase::metric: return "metric";
-  }
-  return "";
-}
-
 void draw_program(const PanelContext& c, const RunFrame& run) {
   indent(c);
   section_title(c.theme, "Program", {{}, "one step"});
@@ -161,7 +147,7 @@ void draw_program(const PanelContext& c, const RunFrame& run) {
     const ImVec2 at{left, ImGui::GetCursorScreenPos().y};
     draw_text(ImGui::GetWindowDrawList(), t, text::kTick, at, t.colour().text2, fit(t, text::kTick, line.text, width));
     ImGui::Dummy({width, t.snap(18)});
-    item_help(t, fmt::format("{}\n{}", line.text, phase_word(line.phase)).c_str());
+    item_help(t, fmt::format("{}\n{}", line.text, phase_name(line.phase)).c_str());
   }
 }
 
