@@ -1,4 +1,4 @@
-// Where panels stand: the layouts Study and Show, each in three forms by the room there is, docked by Dear ImGui and
+// Where panels stand: the layouts Study and Show, each in four forms by the room there is, docked by Dear ImGui and
 // remembered in one versioned file. A file that is old, broken or leaves a panel out of reach is replaced by the
 // default.
 #pragma once
@@ -15,8 +15,9 @@
 
 namespace polarscope {
 
-// wide: three columns. medium: polar view and one column of tabs. compact: everything, strips too, is a tab.
-enum class LayoutForm { wide, medium, compact };
+// wide: three columns. medium: polar view and one column of tabs. compact: one dock of tabs between the strips. tiny:
+// no room for strips either, everything is a tab.
+enum class LayoutForm { wide, medium, compact, tiny };
 
 class Layout {
 public:

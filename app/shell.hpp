@@ -46,9 +46,11 @@ public:
   const Theme& theme() const { return *theme_; }
 
 private:
-  Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys, std::optional<Lesson> lesson);
+  Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys);
+  float show_growth() const;
   Result<void> follow_theme();
   void follow_scene();
+  void follow_lesson();
   void draw_menu(ActionContext& context);
   float draw_strip(const Panel& panel, const PanelContext& context, float top, float height);
   void draw_docked(const PanelContext& context);
@@ -65,6 +67,7 @@ private:
   float theme_scale_ = 0;
   Layout layout_;
   std::optional<LessonGuide> guide_;
+  std::string guide_name_; // of its lesson
   std::unique_ptr<Caches> caches_;
   std::shared_ptr<const Frame> frame_;
   CommandSink send_;
