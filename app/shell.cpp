@@ -321,7 +321,7 @@ float Shell::draw_strip(const Panel& panel, const PanelContext& context, float t
   ImGui::Begin(("##" + panel.name).c_str(), nullptr, kStripFlags);
   ImGui::PopStyleVar(4);
   panel.draw(context);
-  const float used = ImGui::GetCursorPosY();
+  const float used = ImGui::GetCursorPosY() - ImGui::GetStyle().ItemSpacing.y; // after the last item
   end_of_drawing();
   const bool below = panel.place == PanelPlace::transport || panel.place == PanelPlace::lesson;
   ImGui::GetWindowDrawList()->AddRectFilled({0, below ? top + height - 1 : top}, {size.x, (below ? top + height : top + 1)}, colour.line);
