@@ -34,9 +34,9 @@ void add_decay_oracles(Makers& makers) {
     const double peak = h.count("lr_peak") ? h("lr_peak") : h("lr");
     return Matrix((1 - h("lr") * h("weight_decay") * (peak > 0 ? h("lr") / peak : 0)) * w);
   });
-  // 2311.11446: decay toward a norm in place of toward zero, W ← W − ηλ(1 − ρ/‖W‖)W; ρ is the start's norm unless given.
+  // 2311.11446: decay toward a norm in place of toward zero, W ← W − ηλ(1 − ρ/‖W‖)W; ρ is a share of the start's norm.
   makers["adamwn"] = adam_with([rho = -1.0](const Hparams& h, const Matrix& w, const Matrix&) mutable {
-    if (rho < 0) rho = h.count("target_norm") ? h("target_norm") : w.norm();
+    if (rho < 0) rho = h("target_ratio") * w.norm();
     return w.norm() > 0 ? Matrix((1 - h("lr") * h("weight_decay") * (1 - rho / w.norm())) * w) : w;
   });
 }

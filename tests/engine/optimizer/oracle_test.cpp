@@ -42,7 +42,10 @@ struct Exception {
   std::string gradients = {};
   int rows = 0, cols = 0;
 };
-const std::vector<Exception> kExceptions = {};
+const std::string kLiftedNoise = "Newton–Schulz lifts the rounding of a rank-deficient buffer by up to 3.4⁵";
+const std::vector<Exception> kExceptions = {
+    {"muonh", Precision::f32, 3e-5, kLiftedNoise, "low rank"},
+};
 
 double tolerance_of(const std::string& preset, Precision precision, const std::string& gradients, int rows, int cols) {
   double tolerance = precision == Precision::f64 ? 1e-10 : 1e-5;
@@ -217,8 +220,8 @@ TEST_CASE("every preset has an oracle", "[oracle]") {
 
 TEST_CASE("the presets' numbers are their sources'", "[oracle]") {
   for (const std::string& preset : compared_presets()) {
-    const Hparams ours = numbers_of(preset_spec(preset));
-    for (const auto& [name, value] : make_oracle(preset)->hparams) {
+    const Hparams ours = numbers_of(preset_spec(preset)), theirs = make_oracle(preset)->hparams;
+    for (const auto& [name, value] : theirs) {
       CAPTURE(preset, name);
       const auto found = ours.find(name);
       REQUIRE(found != ours.end());
