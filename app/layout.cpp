@@ -123,6 +123,12 @@ bool Layout::all_reachable(LayoutKind kind, LayoutForm form, const ViewState& vi
 }
 
 namespace {
+void rescale_node(ImGuiDockNode* node, ImVec2 ratio) {
+  if (!node) return;
+  node->SizeRef = ImVec2(node->SizeRef.x * ratio.x, node->SizeRef.y * ratio.y);
+  for (ImGuiDockNode* child : node->ChildNodes) rescale_node(child, ratio);
+}
+
 // Where tabs do not fit they scroll, and names would end in the middle of a letter: they fade out there.
 void fade_cut_tabs(const ImGuiDockNode* node, const Theme& theme) {
   if (!node) return;
@@ -148,6 +154,12 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
   const std::string key = key_of(kind, form);
   const bool first = checked_.insert(key).second;
   if (reset || (first && !all_reachable(kind, form, view))) build(kind, form, size, theme);
+  if (kind == LayoutKind::show) { // its parts keep their shares of the window
+    if (show_size_.x > 0 && (show_size_.x != size.x || show_size_.y != size.y))
+      for (LayoutForm f : kForms)
+        rescale_node(ImGui::DockBuilderGetNode(dock_id(kind, f)), {size.x / show_size_.x, size.y / show_size_.y});
+    show_size_ = size;
+  }
 
   ImGui::SetNextWindowPos(position);
   ImGui::SetNextWindowSize(size);
@@ -171,17 +183,8 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
   ImGui::PopStyleVar(3);
 }
 
-namespace {
-void rescale_node(ImGuiDockNode* node, float ratio) {
-  if (!node) return;
-  node->SizeRef = ImVec2(node->SizeRef.x * ratio, node->SizeRef.y * ratio);
-  for (ImGuiDockNode* child : node->ChildNodes) rescale_node(child, ratio);
-}
-} // namespace
-
 void Layout::rescale(float ratio) {
-  for (LayoutKind kind : kKinds)
-    for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(kind, form)), ratio);
+  for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(LayoutKind::study, form)), {ratio, ratio});
 }
 
 void Layout::save_if_moved() {

@@ -36,7 +36,7 @@ public:
   std::string window_name(const Panel& panel) const;
   static std::string window_name(const Panel& panel, LayoutKind kind, LayoutForm form);
 
-  // Sizes of all docks follow the UI scale.
+  // The sizes of Study's docks follow the UI scale.
   void rescale(float ratio);
   // Writes the file when something moved since; errors are not worth a message each frame and are dropped.
   void save_if_moved();
@@ -48,6 +48,7 @@ private:
   std::string file_;
   LayoutKind kind_ = LayoutKind::study;
   LayoutForm form_ = LayoutForm::wide;
+  ImVec2 show_size_{0, 0}; // of Show's dock space when it was last submitted
   std::set<std::string> checked_; // dock spaces whose remembered state was looked at
 };
 

@@ -95,8 +95,8 @@ float Shell::show_growth() const {
 Result<void> Shell::follow_theme() {
   const ThemeName name = find_theme(view_.current_theme()).value_or(ThemeName::dark);
   const float scale = std::clamp(window_.scale() * view_.zoom * show_growth(), kLeastScale, kMostScale);
+  theme_layout_ = view_.layout;
   if (theme_ && theme_->name() == name && theme_scale_ == scale) return {};
-  const float before = theme_ ? theme_->px(1) : 0;
   auto made = Theme::make(name, scale, fonts_);
   if (!made) return made.error();
   theme_ = std::move(*made);
@@ -105,7 +105,10 @@ Result<void> Shell::follow_theme() {
   ImGui::GetStyle().TabMinWidthShrink = FLT_MAX; // tabs that do not fit scroll; shrunk to dots they say nothing
   const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
   window_.clear_colour = {ground.x, ground.y, ground.z, 1};
-  if (before > 0 && before != theme_->px(1)) layout_.rescale(theme_->px(1) / before);
+  if (view_.layout == LayoutKind::study) { // Show divides the window, whatever the size of its type
+    if (study_unit_ > 0 && study_unit_ != theme_->px(1)) layout_.rescale(theme_->px(1) / study_unit_);
+    study_unit_ = theme_->px(1);
+  }
   transport_height_ = 0;
   unsettled_ = 3;
   return {};
@@ -148,6 +151,14 @@ void Shell::follow_scene() {
   view_.polar.drawing = has_sphere(*frame_) ? PolarDrawing::sphere : PolarDrawing::polar;
 }
 
+// A layout chosen while a frame is drawn appears in the next: it has a theme of its own, and themes do not change within
+// a frame.
+void Shell::hold_layout(std::optional<LayoutKind>& next) {
+  if (view_.layout == theme_layout_) return;
+  next = view_.layout;
+  view_.layout = theme_layout_;
+}
+
 void Shell::draw() {
   frame_ = driver_.frame();
   plane_.latest = driver_.plane();
@@ -165,7 +176,9 @@ void Shell::draw() {
   follow_selection(action);
   follow_lesson();
   if (guide_) guide_->update(action);
+  std::optional<LayoutKind> next_layout;
   actions_.handle_keys(action);
+  hold_layout(next_layout);
 
   const LessonPart* part = guide_ ? guide_->part(view_) : nullptr;
   caches_->lesson_part = part;
@@ -182,6 +195,7 @@ void Shell::draw() {
   float top = 0, bottom = size.y;
   if (!view_.plots_only && view_.layout != LayoutKind::show) {
     draw_menu(action);
+    hold_layout(next_layout);
     top = ImGui::GetFrameHeight() > 0 ? theme_->snap(kMenuHeight) : 0;
   }
   if (!context.tabbed) {
@@ -202,10 +216,12 @@ void Shell::draw() {
     const bool low = context.compact && view_.layout == LayoutKind::study;
     strip("time_axis", theme_->snap(low ? kCompactTimeAxisHeight : kTimeAxisHeight), false);
   }
+  hold_layout(next_layout);
   layout_.submit(view_.layout, form, {0, top}, {size.x, std::max(1.0f, bottom - top)}, view_, *theme_,
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
   draw_overlays(context);
+  if (next_layout) view_.layout = *next_layout;
 
   const bool moved = view_.next_hover.run != view_.hover.run || view_.next_hover.step != view_.hover.step ||
                      view_.next_hover.row != view_.hover.row;

@@ -49,6 +49,7 @@ private:
   Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys);
   float show_growth() const;
   Result<void> follow_theme();
+  void hold_layout(std::optional<LayoutKind>& next);
   void follow_scene();
   void follow_lesson();
   void draw_menu(ActionContext& context);
@@ -65,6 +66,8 @@ private:
   Fonts fonts_;
   std::optional<Theme> theme_;
   float theme_scale_ = 0;
+  LayoutKind theme_layout_ = LayoutKind::study; // that the theme was made for
+  float study_unit_ = 0; // pixels per design pixel in Study, when it was last shown
   Layout layout_;
   std::optional<LessonGuide> guide_;
   std::string guide_name_; // of its lesson

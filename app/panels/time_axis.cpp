@@ -211,7 +211,7 @@ void draw_range(const PanelContext& c, const Axis& axis, ImDrawList* list) {
 void draw_cursor(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const float x = std::round(axis.x(static_cast<double>(c.frame.cursor)));
   const Palette& colour = c.theme.colour();
-  if (c.view.hover.step && *c.view.hover.step != c.frame.cursor && *c.view.hover.step <= c.frame.head)
+  if (!axis.bare && c.view.hover.step && *c.view.hover.step != c.frame.cursor && *c.view.hover.step <= c.frame.head)
     crisp_vertical(list, std::round(axis.x(static_cast<double>(*c.view.hover.step))), axis.bars, axis.line, colour.text3);
   if (axis.bare) {
     list->AddCircleFilled({x, axis.line}, c.theme.px(10.5f), colour.bar);

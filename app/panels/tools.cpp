@@ -1,10 +1,12 @@
 #include "app/panels/tools.hpp"
 
 #include "app/format.hpp"
+#include "app/stroke.hpp"
 #include "engine/metric/metric.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -58,9 +60,15 @@ int show_header(const PanelContext& c, std::string_view panel, HeaderNote note, 
 
 void ring_if_highlighted(const PanelContext& c, std::string_view mark, ImVec2 min, ImVec2 max) {
   if (c.highlight.empty() || c.highlight != mark) return;
-  const float out = c.theme.px(3);
-  ImGui::GetForegroundDrawList()->AddRect({min.x - out, min.y - out}, {max.x + out, max.y + out}, c.theme.colour().text,
-                                          c.theme.px(8), c.theme.stroke(2));
+  // Dashed, so that it is not taken for the ring of the keyboard's focus.
+  const float out = c.theme.px(4);
+  ImDrawList* list = ImGui::GetForegroundDrawList();
+  list->PathRect({min.x - out, min.y - out}, {max.x + out, max.y + out}, c.theme.px(8));
+  std::vector<ImVec2> ring(list->_Path.begin(), list->_Path.end());
+  list->PathClear();
+  ring.push_back(ring.front());
+  const std::array<float, 2> dash{c.theme.stroke(7), c.theme.stroke(4)};
+  stroke_dashed(list, ring, c.theme.colour().text, c.theme.stroke(2), dash);
 }
 
 void ring_if_highlighted(const PanelContext& c, std::string_view mark) {

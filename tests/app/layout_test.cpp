@@ -115,10 +115,18 @@ TEST_CASE("Show has no menu, and its type grows with the window") {
   REQUIRE(w.window().resize(1920, 1080));
   w.frames(4);
   CHECK(w.shell().theme().px(1) == Approx(1.5f * small).epsilon(0.05));
+  const auto share = [&w](const char* panel) { // of the window's width
+    return ImGui::FindWindowByName(w.panel(panel).c_str())->Size.x / ImGui::GetIO().DisplaySize.x;
+  };
+  CHECK(share("polar") == Approx(0.56).margin(0.01));
   w.play([](ImGuiTestContext& user) { user.ItemClick("//##transport/Study"); });
   w.frames(3);
   CHECK(w.view().layout == LayoutKind::study);
   CHECK(w.shell().theme().px(1) == 1);
+  CHECK(share("runs") == Approx(296.0 / 1920).margin(0.01));
+  w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_F3); });
+  w.frames(3);
+  CHECK(share("polar") == Approx(0.56).margin(0.01));
 }
 
 TEST_CASE("panels that were hidden and docks that were moved are remembered and reset") {
