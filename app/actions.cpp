@@ -355,6 +355,10 @@ void Actions::add_view() {
   actions_.push_back({"view.plots_only", "View", "Plots only", "Hides everything but the plots.", true, false,
                       [](Context& c) { c.view.plots_only = !c.view.plots_only; }, {},
                       [](const Context& c) { return c.view.plots_only; }});
+  actions_.push_back({"view.next_panel", "View", "Next panel", "Moves the keyboard to the next panel; Tab goes from control to control in it.",
+                      true, false, [](Context& c) { c.view.requests.focus_panel = +1; }});
+  actions_.push_back({"view.previous_panel", "View", "Previous panel", "Moves the keyboard to the panel before.", false, false,
+                      [](Context& c) { c.view.requests.focus_panel = -1; }});
   actions_.push_back({"view.full_screen", "View", "Full screen", "Fills the screen.", false, false,
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
   for (const Panel& panel : panels()) {

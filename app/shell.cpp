@@ -220,6 +220,7 @@ void Shell::draw() {
   layout_.submit(view_.layout, form, {0, top}, {size.x, std::max(1.0f, bottom - top)}, view_, *theme_,
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
+  follow_focus();
   draw_overlays(context);
   if (next_layout) view_.layout = *next_layout;
 
@@ -367,7 +368,7 @@ void Shell::draw_docked(const PanelContext& outer) {
       const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel, view_.layout, context.compact);
       const ImVec2 size{std::max(room.x, theme_->snap(least.x)), std::max(room.y, theme_->snap(least.y))};
       ImGui::PushStyleColor(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
-      if (ImGui::BeginChild("content", size)) {
+      if (ImGui::BeginChild("content", size, ImGuiChildFlags_NavFlattened)) { // Tab goes through it
         panel.draw(context);
         end_of_drawing();
       }
@@ -377,6 +378,40 @@ void Shell::draw_docked(const PanelContext& outer) {
     ImGui::End();
     ImGui::PopStyleColor();
   }
+}
+
+// The windows that the keyboard can be in, in reading order.
+std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
+  std::vector<ImGuiWindow*> windows;
+  for (const Panel& panel : panels()) {
+    ImGuiWindow* strip = panel.is_strip() ? ImGui::FindWindowByName(("##" + panel.name).c_str()) : nullptr;
+    ImGuiWindow* docked = ImGui::FindWindowByName(layout_.window_name(panel).c_str());
+    for (ImGuiWindow* window : {strip, docked})
+      if (window && window->WasActive && !window->Hidden) windows.push_back(window);
+  }
+  return windows;
+}
+
+// Tab stays within a window, so the keyboard needs one from the start, and a way from each to the next.
+void Shell::follow_focus() {
+  const int direction = std::exchange(view_.requests.focus_panel, 0);
+  const std::vector<ImGuiWindow*> windows = keyboard_windows();
+  if (windows.empty() || view_.dialog_open()) return;
+  ImGuiContext& context = *ImGui::GetCurrentContext();
+  const auto now = std::find_if(windows.begin(), windows.end(), [&](const ImGuiWindow* window) {
+    return context.NavWindow && context.NavWindow->RootWindow == window->RootWindow && ImGui::IsWindowChildOf(context.NavWindow, const_cast<ImGuiWindow*>(window), false, true);
+  });
+  if (direction == 0) {
+    if (!context.NavWindow) ImGui::FocusWindow(windows.front());
+    return;
+  }
+  const auto count = static_cast<std::ptrdiff_t>(windows.size());
+  const std::ptrdiff_t index = now == windows.end() ? (direction > 0 ? 0 : count - 1) : (now - windows.begin() + direction + count) % count;
+  ImGuiWindow* next = windows[static_cast<std::size_t>(index)];
+  ImGui::FocusWindow(next);
+  ImGui::NavInitWindow(next, true);
+  ImGui::SetNavCursorVisible(true);
+  unsettled_ = 3;
 }
 
 void Shell::draw_overlays(const PanelContext& context) { polarscope::draw_overlays(context); }

@@ -15,6 +15,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+struct ImGuiWindow;
 
 namespace polarscope {
 
@@ -55,6 +58,8 @@ private:
   void draw_menu(ActionContext& context);
   float draw_strip(const Panel& panel, const PanelContext& context, float top, float height);
   void draw_docked(const PanelContext& context);
+  std::vector<ImGuiWindow*> keyboard_windows() const;
+  void follow_focus();
   void draw_overlays(const PanelContext& context);
   void take_requests();
 

@@ -45,6 +45,7 @@ struct WindowRequests {
   bool screenshot = false;
   bool reset_layout = false;
   bool toggle_fullscreen = false;
+  int focus_panel = 0; // +1, −1: the keyboard goes to the panel after or before
   std::string copied_text; // for the clipboard
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 
 using namespace polarscope;
@@ -304,6 +305,39 @@ TEST_CASE("the ring of keyboard focus goes with the mouse") {
       user.KeyPress(chord);
       CHECK_FALSE(context.NavCursorVisible);
     }
+  });
+}
+
+TEST_CASE("the keyboard reaches every panel: F6 from one to the next, Tab within") {
+  TestWindow w;
+  w.frames(2);
+  std::set<std::string> reached;
+  w.play([&](ImGuiTestContext& user) {
+    const ImGuiContext& context = *ImGui::GetCurrentContext();
+    REQUIRE(context.NavWindow); // from the start
+    for (int i = 0; i < 14; ++i) {
+      user.KeyPress(ImGuiKey_F6);
+      user.Yield(2);
+      REQUIRE(context.NavWindow);
+      CHECK(context.NavCursorVisible);
+      const std::string name = context.NavWindow->Name;
+      for (const Panel& panel : panels())
+        if (name.find("##" + panel.name) != std::string::npos) reached.insert(panel.name);
+    }
+  });
+  for (const char* name : {"transport", "runs", "recipe", "polar", "unrolled", "loss", "row_norms", "magnitude_direction", "time_axis"}) {
+    INFO(name);
+    CHECK(reached.count(name) == 1);
+  }
+  w.play([&](ImGuiTestContext& user) {
+    user.WindowFocus(("//" + w.panel("runs")).c_str());
+    const ImGuiContext& context = *ImGui::GetCurrentContext();
+    std::set<ImGuiID> items;
+    for (int i = 0; i < 8; ++i) {
+      user.KeyPress(ImGuiKey_Tab);
+      items.insert(context.NavId);
+    }
+    CHECK(items.size() >= 7); // two icons, two rows of three, "Add run"
   });
 }
 
