@@ -109,6 +109,16 @@ Maker nemo_spel() {
               });
 }
 
+// The λ at which a non-decreasing h crosses 0, bisected to the last digit.
+double crossing(const std::function<double(double)>& h, double bound) {
+  double low = -bound, high = bound;
+  for (int k = 0; k < 200; ++k) {
+    const double middle = 0.5 * (low + high);
+    (h(middle) < 0 ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
 // B6: N is the unit normal of the set at W.
 enum class Set { frobenius, spectral, oblique };
 
@@ -134,13 +144,14 @@ Matrix retracted(Set set, const Matrix& w, const Matrix& start) {
 
 Maker macro(Set set, int reading) {
   return rule({{"lr", 0.01}},
-              [=, m = momentum(Form::ema, false), start = Matrix(), lambda = 0.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+              [=, m = momentum(Form::ema, false), start = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 if (start.size() == 0) start = w;
                 const Matrix average = m(h, g), unit = normalised(w);
                 Matrix d = exact_msign(tangent(set, w, average));
                 if (reading == 2) d = tangent(set, w, d);
                 if (reading == 3) {
-                  lambda = solve_lambda([&](double at) { return inner(unit, exact_msign(average + at * unit)); }, lambda);
+                  const double nuclear = Eigen::JacobiSVD<Matrix>(average).singularValues().sum();
+                  const double lambda = crossing([&](double at) { return inner(unit, exact_msign(average + at * unit)); }, 2 * nuclear);
                   d = exact_msign(average + lambda * unit);
                 }
                 return retracted(set, w - h("lr") * d, start);
