@@ -154,19 +154,6 @@ Extent value_extent(const Frame2& f) {
   return extent;
 }
 
-void set_value_range(PlotAxis& y, const Extent& extent) {
-  if (y.log) {
-    const double room = std::max(0.06 * std::log(extent.most / extent.least), 0.08);
-    y.least = extent.least * std::exp(-room), y.most = extent.most * std::exp(room);
-    return;
-  }
-  double span = extent.most - extent.least;
-  if (span <= 1e-12 * std::abs(extent.most)) span = std::max(std::abs(extent.most) * 0.1, 1e-12);
-  y.least = extent.least - 0.07 * span;
-  y.most = extent.most + 0.08 * span;
-  if (extent.least >= 0 && extent.least < 0.3 * extent.most) y.least = -0.03 * extent.most; // a whole scale from zero
-}
-
 // ---- drawing ----------------------------------------------------------------------------------------------------
 
 void draw_curves(const Frame2& f) {
@@ -464,6 +451,19 @@ std::vector<PlotTick> axis_ticks(const PlotAxis& axis, int most) {
   return ticks;
 }
 
+void fit_axis(PlotAxis& axis, double least, double most) {
+  if (axis.log) {
+    const double room = std::max(0.06 * std::log(most / least), 0.08);
+    axis.least = least * std::exp(-room), axis.most = most * std::exp(room);
+    return;
+  }
+  double span = most - least;
+  if (span <= 1e-12 * std::abs(most)) span = std::max(std::abs(most) * 0.1, 1e-12);
+  axis.least = least - 0.07 * span;
+  axis.most = most + 0.08 * span;
+  if (least >= 0 && least < 0.3 * most) axis.least = -0.03 * most; // a whole scale from zero
+}
+
 void draw_axes(ImDrawList* list, const Theme& theme, const PlotAxis& x, const PlotAxis& y, bool step_axis) {
   const Palette& c = theme.colour();
   const int y_ticks = std::clamp(static_cast<int>((y.first - y.last) / theme.px(34)), 2, 5);
@@ -505,7 +505,7 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
     draw_empty_text(list, theme, area, spec.empty_text);
     return result;
   }
-  set_value_range(f.y, extent);
+  fit_axis(f.y, extent.least, extent.most);
   plot_input(f, result);
   draw_axes(list, theme, f.x, f.y, true);
   if (static_cast<double>(shared.head) < f.x.most) {

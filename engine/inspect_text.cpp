@@ -105,7 +105,7 @@ double of_largest_size(const std::vector<double>& numbers) {
 
 std::string changes_text(const InspectReport& report) {
   Rows whole = {{"tensor", "change", "angle", "radial share", "norm ratio"}};
-  Rows each = {{"tensor", "turned: median", "max", "radial: median", "largest", "tangential: median", "max"}};
+  Rows each = {{"tensor", "turned", "max", "radial", "largest", "tangential", "max"}};
   std::string notes;
   for (const TensorChange& c : report.changes) {
     whole.push_back({c.name, short_number(c.relative_change), short_number(c.angle) + "°", short_number(c.radial_fraction), short_number(c.norm_ratio)});
@@ -120,7 +120,7 @@ std::string changes_text(const InspectReport& report) {
     else if (still > 0) notes += fmt::format("zero in one of the files, so without an angle: {} of {}\n", counted(still, "row"), short_name(c.name, 50));
   }
   if (report.changes.empty()) return "";
-  return "from the first file to the second\n" + name_table(whole, 0) + "\nmovement of rows\n" + name_table(each, 0) + notes +
+  return "from the first file to the second\n" + name_table(whole, 0) + "\nmovement of rows: the median one, and the most of any\n" + name_table(each, 0) + notes +
          fmt::format("all {} together: change {}\n", counted(report.changes.size(), "tensor"), short_number(report.relative_change()));
 }
 
@@ -213,7 +213,7 @@ std::string inspect_json(const InspectReport& report) {
     out["other_shape"] = Json::array();
     for (const OtherShape& o : report.other_shape) out["other_shape"].push_back({{"name", o.name}, {"first", o.first}, {"second", o.second}});
   }
-  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 } // namespace polarscope
