@@ -26,7 +26,7 @@ constexpr float kMargin = 20, kGap = 14, kHeader = 76, kCardWidth = 690, kCardHe
 constexpr float kPlotTop = 56, kAxisLeft = 56, kAxisRight = 20, kAxisBelow = 24, kPlotCaption = 22;
 constexpr int kFrames = 3;                // fonts are rasterised in the first ones
 constexpr std::size_t kMostMarked = 24;   // curves of at most this many values show each as a marker
-constexpr std::size_t kManyDots = 300;    // beyond, dots of a cloud are small
+constexpr std::size_t kFewDots = 64, kManyDots = 300; // beyond, dots of a cloud are smaller
 constexpr float kDotsApart = 1.5f;        // pixels between dots of a cloud that are told apart
 
 struct Card {
@@ -154,7 +154,7 @@ void draw_spectra(const Pen& pen, const Box& box, const Card& card) {
 
 // One dot per row of the second checkpoint: right is turning, up is growing.
 void draw_movement(const Pen& pen, const Box& box, const TensorChange& change) {
-  draw_caption(pen, box, "Rows: radial ↑ tangential →");
+  draw_caption(pen, box, "Row movement: radial ↑ tangential →");
   double radial_least = 0, radial_most = 0, tangential_most = 0;
   bool any = false;
   for (std::size_t i = 0; i < change.row_radial.size(); ++i) {
@@ -172,7 +172,8 @@ void draw_movement(const Pen& pen, const Box& box, const TensorChange& change) {
   draw_axes(pen.list, pen.theme, x, y, false);
   crisp_horizontal(pen.list, x.first, x.last, y.pixel(0), with_alpha(pen.colour().grid, 0.35f), pen.theme.hairline());
   const RunStyle style = pen.theme.run(1);
-  const float radius = pen.px(change.row_radial.size() > kManyDots ? 1.5f : 2.2f);
+  const std::size_t rows = change.row_radial.size();
+  const float radius = pen.px(rows > kManyDots ? 1.5f : rows > kFewDots ? 2.2f : 3.0f);
   std::set<std::pair<int, int>> taken;
   for (std::size_t i = 0; i < change.row_radial.size(); ++i) {
     if (!std::isfinite(change.row_radial[i])) continue;

@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kWidth = 100; // columns of a table
+constexpr std::size_t kShapeWidth = 24;
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 bool continues(char c) { return (c & 0xC0) == 0x80; } // inside a UTF-8 character
@@ -66,7 +67,7 @@ void add_spread(std::vector<std::string>& row, const std::vector<double>& number
 std::string sizes_table(const CheckpointReport& report) {
   Rows rows = {{"tensor", "type", "shape", "norm", "spectral", "stable rank", "rms"}};
   for (const TensorReport& t : report.tensors)
-    rows.push_back({t.name, t.dtype, shape_text(t.shape), short_number(t.frobenius_norm), short_number(t.spectral_norm),
+    rows.push_back({t.name, t.dtype, short_name(shape_text(t.shape), kShapeWidth), short_number(t.frobenius_norm), short_number(t.spectral_norm),
                     short_number(t.stable_rank), short_number(t.rms)});
   const double norm = report.frobenius_norm(), rms = norm / std::sqrt(static_cast<double>(report.values()));
   rows.push_back({"all " + counted(report.tensors.size(), "tensor"), "", grouped(report.values()), short_number(norm), "", "", short_number(rms)});
