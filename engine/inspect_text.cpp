@@ -97,6 +97,8 @@ std::string checkpoint_text(const CheckpointReport& report) {
   return out;
 }
 
+std::string degrees_text(double degrees) { return std::isnan(degrees) ? short_number(degrees) : short_number(degrees) + "°"; }
+
 double of_largest_size(const std::vector<double>& numbers) {
   double out = kNothing;
   for (const double v : numbers)
@@ -109,11 +111,11 @@ std::string changes_text(const InspectReport& report) {
   Rows each = {{"tensor", "turned", "max", "radial", "largest", "tangential", "max"}};
   std::string notes;
   for (const TensorChange& c : report.changes) {
-    whole.push_back({c.name, short_number(c.relative_change), short_number(c.angle) + "°", short_number(c.radial_fraction), short_number(c.norm_ratio)});
+    whole.push_back({c.name, short_number(c.relative_change), degrees_text(c.angle), short_number(c.radial_fraction), short_number(c.norm_ratio)});
     const bool known = c.not_finite == 0;
     const Spread angle = spread_of(c.row_angle), radial = spread_of(c.row_radial), tangential = spread_of(c.row_tangential);
     each.push_back({c.name});
-    for (const double v : {angle.median, angle.greatest}) each.back().push_back(known ? short_number(v) + "°" : "–");
+    for (const double v : {angle.median, angle.greatest}) each.back().push_back(known ? degrees_text(v) : "–");
     for (const double v : {radial.median, of_largest_size(c.row_radial), tangential.median, tangential.greatest})
       each.back().push_back(known ? short_number(v) : "–");
     const auto still = static_cast<std::size_t>(std::count_if(c.row_angle.begin(), c.row_angle.end(), [](double v) { return !std::isfinite(v); }));
