@@ -206,6 +206,7 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   p.metrics_ = std::move(metrics_);
   p.invariants_ = std::move(invariants_);
   p.theory_ = std::move(theory_);
+  p.feeds_ = std::move(feeds_);
   p.loss_begin_ = loss_begin_;
   p.loss_end_ = loss_end_;
 
