@@ -175,6 +175,8 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
     }
   if (const TomlValue* v = table.table("hparam")) {
     if (errors.empty()) read_hparams(*v, spec, spec.hparams, errors);
+    if (inside)
+      for (const TomlEntry& entry : v->entries) spec.inline_hparams[entry.key] = entry.place;
     changed = true;
   }
   if (const TomlValue* v = table.table("schedule")) {

@@ -14,7 +14,6 @@ namespace polarscope {
 namespace {
 
 constexpr double kAnyNumber = std::numeric_limits<double>::max();
-constexpr long kMostSteps = 1'000'000'000;
 constexpr long kMostSeed = std::numeric_limits<long>::max();
 
 Setting text_key(const char* name, const char* meaning) { return word(name, "", {}, meaning); }

@@ -56,6 +56,11 @@ std::string to_text(const SettingValue& value) {
   return std::get<std::string>(value);
 }
 
+std::string shown_text(const Setting& setting, const SettingValue& value) {
+  const bool zero = value == SettingValue(0l) || value == SettingValue(0.0);
+  return zero && !setting.zero.empty() ? fmt::format("{} ({})", to_text(value), setting.zero) : to_text(value);
+}
+
 namespace {
 
 // Damerau–Levenshtein distance with adjacent swaps.

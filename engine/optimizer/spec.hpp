@@ -41,6 +41,7 @@ struct OptimizerSpec {
   std::string not_promised; // one sentence
   std::array<PartSpec, 4> parts; // direction, geometry, magnitude, decay
   std::map<std::string, double> hparams; // values that differ from the stages' defaults
+  std::map<std::string, Place> inline_hparams; // those written in a scene's own table, where
   std::map<std::string, ScheduleSpec> schedules; // by hyperparameter
   Place place;
 
