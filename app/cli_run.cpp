@@ -91,6 +91,7 @@ public:
       if (auto done = target->open(*path); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
     computing_ = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    if (const auto failed = session_->failure()) return *failed;
     if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_).error();
     session_->fill(frame_);
     if (auto done = write_files(); !done) return done.error();

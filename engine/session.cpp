@@ -109,7 +109,9 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   read_constant_weights(*run);
   runs.push_back(std::move(run));
   begin(*runs.back());
-  return runs.back().get();
+  if (!device_failed()) return runs.back().get();
+  runs.pop_back();
+  return *backend->failure();
 }
 
 // Data slots are written once: nothing in a program changes them.
@@ -142,6 +144,7 @@ void Session::Impl::begin(Run& run) {
 
   const int one[] = {run.member};
   members.start(one, records);
+  if (device_failed()) return;
   keep(run, 0, records[0]);
   Weights start;
   for (const ParamInfo& p : run.program().parameters()) {
@@ -153,9 +156,13 @@ void Session::Impl::begin(Run& run) {
 }
 
 Result<void> Session::Impl::open() {
-  auto device = open_backend(options.device, options.threads, options.isa);
-  if (!device) return device.error();
-  backend = std::move(*device);
+  if (options.make_backend) {
+    backend = options.make_backend();
+  } else {
+    auto device = open_backend(options.device, options.threads, options.isa);
+    if (!device) return device.error();
+    backend = std::move(*device);
+  }
   if (options.device != "cpu") // who asks for the CPU by name need not wait for a driver to start
     for (const DeviceInfo& d : devices())
       if (!d.available) device_note = d.why_not;
@@ -175,6 +182,12 @@ void Session::Impl::update_scene() {
   fresh->runs.clear();
   for (const auto& r : runs) fresh->runs.push_back(r->spec);
   scene = std::move(fresh);
+}
+
+bool Session::Impl::device_failed() {
+  const auto error = backend->failure();
+  if (error) fault = error->text();
+  return error.has_value();
 }
 
 // ---- stepping ------------------------------------------------------------------------------------------------------
@@ -218,6 +231,7 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
   for (const auto& g : groups)
     if (!g->going.empty()) jobs.push_back({g->members.get(), g->going, &g->records});
   backend->advance(jobs, static_cast<std::uint64_t>(steps));
+  if (device_failed()) return 0;
   for (Run* r : some) {
     keep(*r, step + 1, r->group->records[r->place]);
     if (!r->diverged && r->timeline.wants(r->step)) save_keyframe(*r);
@@ -233,7 +247,7 @@ bool Session::Impl::catch_up(Clock::time_point deadline) {
     return nullptr;
   };
   for (Run* r; (r = next());) {
-    burst({&r, 1}, head);
+    if (burst({&r, 1}, head) == 0) return false;
     if (Clock::now() >= deadline) return next() != nullptr;
   }
   return false;
@@ -247,7 +261,9 @@ long Session::Impl::advance(long steps) {
     std::vector<Run*> going;
     for (const auto& r : runs)
       if (!r->diverged) going.push_back(r.get());
-    head += going.empty() ? target - head : burst(going, target);
+    const long made = going.empty() ? target - head : burst(going, target);
+    if (made == 0) break;
+    head += made;
   }
   if (follow) cursor = head;
   return head - first;
@@ -269,6 +285,7 @@ Result<std::unique_ptr<Session>> Session::open(Scene scene, SessionOptions optio
 const Scene& Session::scene() const { return *impl_->scene; }
 long Session::head() const { return impl_->head; }
 long Session::cursor() const { return impl_->cursor; }
+std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps) { return impl_->advance(steps); }
 

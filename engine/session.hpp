@@ -10,11 +10,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace polarscope {
+
+class Backend;
 
 struct SessionOptions {
   std::string device = "auto"; // cpu | cuda | auto
@@ -27,6 +30,7 @@ struct SessionOptions {
   // path begins again at step 0.
   std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)>
       sink = {};
+  std::function<std::unique_ptr<Backend>()> make_backend = {}; // instead of opening `device`
 };
 
 class Session {
@@ -38,6 +42,8 @@ public:
   long head() const;
   long cursor() const;
   bool at_end() const; // head = scene.steps
+  // Why the device makes no more steps, once it has failed; what was computed before stays.
+  std::optional<Error> failure() const;
 
   // Computes up to `steps` more steps of every run that has not diverged, in bursts; the cursor follows when it was at
   // the head. Returns the steps made.

@@ -181,7 +181,8 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   selected = r.id;
   update_scene();
   const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline;) burst({&one, 1}, head);
+  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {
+  }
   return fmt::format("added {}{}", label, like);
 }
 

@@ -72,7 +72,8 @@ struct Session::Impl {
   std::size_t shares = 1; // that the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
-  std::string fault; // a replay that did not give the same state: a bug, shown until the scene is closed
+  // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
+  std::string fault;
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
 
   // session.cpp: making and stepping runs
@@ -88,13 +89,14 @@ struct Session::Impl {
   int free_style() const;
   std::string free_label(const std::string& base) const;
   // One burst of runs that stand at the same step, not beyond `target`; edits take effect at their steps. Returns the
-  // steps made.
+  // steps made: 0 when the device has failed.
   long burst(std::span<Run* const> some, long target);
   void keep(Run& run, long first_step, std::span<const std::byte> made);
   void save_keyframe(Run& run);
   bool behind(const Run& run) const { return run.step < head && !run.diverged; }
   bool catch_up(Clock::time_point deadline); // false when nothing is left
   long advance(long steps);
+  bool device_failed(); // and says so
   void update_scene(); // the scene's runs follow the session's
 
   // session_edit.cpp: commands
