@@ -34,8 +34,6 @@ Read read_whole(const std::string& text, long& value) {
   return Read::whole;
 }
 
-std::string did_you_mean(const std::string& near) { return near.empty() ? "" : fmt::format("; did you mean '{}'?", near); }
-
 std::vector<std::string> option_names(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::Option* option : command.get_options())
@@ -50,7 +48,7 @@ std::optional<std::string> unexpected(const CLI::App& command, const std::string
   const std::string of = name.empty() ? "" : fmt::format(" of '{}'", name);
   if (option != words.end()) {
     const std::string typed = option->substr(0, option->find('='));
-    return fmt::format("no option '{}'{}{}", typed, of, did_you_mean(nearest_word(typed, option_names(command))));
+    return fmt::format("no option '{}'{}{}", typed, of, did_you_mean(typed, option_names(command)));
   }
   if (words.empty()) return std::nullopt;
   return fmt::format("'{}' takes no argument '{}'", name, words.front());
@@ -70,7 +68,7 @@ CLI::Validator one_of(std::vector<std::string> words) {
   const std::string all = fmt::format("{}", fmt::join(words, ", "));
   const auto check = [words = std::move(words), all](std::string& typed) {
     if (std::find(words.begin(), words.end(), typed) != words.end()) return std::string();
-    return fmt::format("'{}' is not one of {}{}", typed, all, did_you_mean(nearest_word(typed, words)));
+    return fmt::format("'{}' is not one of {}{}", typed, all, did_you_mean(typed, words));
   };
   return CLI::Validator(check, "{" + all + "}");
 }
@@ -80,10 +78,9 @@ CLI::Validator whole_number(long least, long most) {
     long value = 0;
     const Read read = read_whole(typed, value);
     if (read == Read::no) return fmt::format("'{}' is not a whole number", typed);
-    if (read == Read::too_large || value < least || value > most)
-      return fmt::format("{} is out of range; allowed: {} to {}", typed, least, most);
+    if (read == Read::too_large) return fmt::format("{} is out of range; allowed: {} to {}", typed, least, most);
     typed = std::to_string(value);
-    return std::string();
+    return range_error(value, least, most);
   };
   return CLI::Validator(check, "");
 }

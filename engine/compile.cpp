@@ -30,8 +30,7 @@ Result<const Problem*> problem_of(const Scene& scene) {
   if (const Problem* problem = find_problem(scene.problem)) return problem;
   std::vector<std::string> kinds;
   for (const Problem& p : problems()) kinds.push_back(p.kind);
-  const std::string near = nearest_word(scene.problem, kinds);
-  return bad_input(fmt::format("unknown problem '{}'{}", scene.problem, near.empty() ? "" : "; did you mean '" + near + "'?"));
+  return bad_input(fmt::format("unknown problem '{}'{}", scene.problem, did_you_mean(scene.problem, kinds)));
 }
 
 // The recipe of a run with the run's own numbers in place of the preset's.

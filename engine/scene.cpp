@@ -223,8 +223,7 @@ Result<Found> find_scene(const std::string& name) {
   if (folder_met) return bad_input("is a folder, not a scene", {name});
   std::vector<std::string> names;
   for (const SceneEntry& entry : installed_scenes()) names.push_back(entry.name);
-  const std::string near = nearest_word(name, names);
-  return bad_input(fmt::format("no scene '{}'{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+  return bad_input(fmt::format("no scene '{}'{}", name, did_you_mean(name, names)));
 }
 
 std::string text_of(const TomlValue& tree, const char* key) {

@@ -26,8 +26,8 @@ std::string change_text(const std::string& name, double before, double after) {
 
 Result<void> check_value(const HparamInfo& h, double value) {
   if (!std::isfinite(value)) return bad_input(fmt::format("{} must be a finite number", h.setting.name));
-  if (h.setting.max > h.setting.min && (value < h.setting.min || value > h.setting.max))
-    return bad_input(fmt::format("{} = {} is outside {} … {}", h.setting.name, value, h.setting.min, h.setting.max));
+  if (const std::string wrong = range_error(value, h.setting.min, h.setting.max); h.setting.max > h.setting.min && !wrong.empty())
+    return bad_input(fmt::format("{} = {}", h.setting.name, wrong));
   return {};
 }
 
@@ -59,9 +59,7 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
   if (column < 0) {
     std::vector<std::string> names;
     for (const HparamInfo& h : r.program().hparams()) names.push_back(h.setting.name);
-    const std::string near = nearest_word(c.name, names);
-    return bad_input(fmt::format("{} has no hyperparameter '{}'{}", r.spec.label, c.name,
-                                 near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+    return bad_input(fmt::format("{} has no hyperparameter '{}'{}", r.spec.label, c.name, did_you_mean(c.name, names)));
   }
   if (auto ok = check_value(r.program().hparams()[static_cast<std::size_t>(column)], c.value); !ok) return ok.error();
   if (!r.before_drag) r.before_drag = r.hparams[static_cast<std::size_t>(column)];

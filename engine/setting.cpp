@@ -96,4 +96,17 @@ std::string nearest_word(std::string_view typed, const std::vector<std::string>&
   return best;
 }
 
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& candidates) {
+  const std::string near = nearest_word(typed, candidates);
+  return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
+}
+
+std::string range_error(double value, double min, double max) {
+  return value >= min && value <= max ? "" : fmt::format("{} is out of range; allowed: {} to {}", value, min, max);
+}
+
+std::string range_error(long value, long min, long max) {
+  return value >= min && value <= max ? "" : fmt::format("{} is out of range; allowed: {} to {}", value, min, max);
+}
+
 } // namespace polarscope

@@ -47,4 +47,11 @@ std::string shown_text(const Setting& setting, const SettingValue& value);
 // The candidate nearest to `typed` by edit distance, or "" when nothing is near enough to be a typo of it.
 std::string nearest_word(std::string_view typed, const std::vector<std::string>& candidates);
 
+// The end of an error's line: "; did you mean 'x'?", or "" when nothing is near enough.
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& candidates);
+
+// "" when the value lies in the closed range, else what is wrong: "3 is out of range; allowed: 0 to 1".
+std::string range_error(double value, double min, double max);
+std::string range_error(long value, long min, long max);
+
 } // namespace polarscope

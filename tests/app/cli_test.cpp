@@ -66,7 +66,7 @@ TEST_CASE("bad usage is one line on stderr and exit 2", "[cli]") {
       {{"run", folder.path()}, "is a folder"},
       {{"run", "first_look", "--steps", "0"}, "--steps"},
       {{"run", "first_look", "--steps", "1e99"}, "--steps: 1e99 is out of range; allowed: 1 to 1000000000"},
-      {{"run", "first_look", "--steps", "2e9"}, "--steps: 2e9 is out of range; allowed: 1 to 1000000000"},
+      {{"run", "first_look", "--steps", "2e9"}, "--steps: 2000000000 is out of range; allowed: 1 to 1000000000"},
       {{"run", "first_look", "--steps", "2.5"}, "--steps: '2.5' is not a whole number"},
       {{"run", "first_look", "--steps", "5x"}, "--steps: '5x' is not a whole number"},
       {{"run", "first_look", "--steps"}, "--steps needs a value"},
