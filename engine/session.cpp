@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 
 namespace polarscope {
@@ -56,9 +57,21 @@ std::string Session::Impl::free_label(const std::string& base) const {
   return label;
 }
 
-// What a run keeps depends on its own steps only, not on which runs came or went: the shares are those of the opening.
-std::size_t Session::Impl::series_budget() const { return options.memory_budget / 10 * 6 / shares; }
-std::size_t Session::Impl::keyframe_budget() const { return options.memory_budget / 4 / shares; }
+// The part of the memory budget that the run in this place may keep its past in. It depends on the place alone, so that
+// runs that come and go change nothing for the others: the places of the opening share three quarters, each later
+// doubling of their number half of what is left. A run takes the first free place.
+double Session::Impl::share_of(int place) const {
+  const auto opening = static_cast<double>(shares);
+  if (place < static_cast<int>(shares)) return 0.75 / opening;
+  const double doubling = std::floor(std::log2(place / opening)) + 1; // 1 for places S … 2S − 1, 2 up to 4S − 1, …
+  return 0.5 / (opening * std::exp2(2 * doubling));
+}
+std::size_t Session::Impl::series_budget(int place) const {
+  return static_cast<std::size_t>(0.7 * share_of(place) * static_cast<double>(options.memory_budget));
+}
+std::size_t Session::Impl::keyframe_budget(int place) const {
+  return static_cast<std::size_t>(0.3 * share_of(place) * static_cast<double>(options.memory_budget));
+}
 
 std::size_t Session::Impl::memory_bytes() const {
   std::size_t total = 0;
@@ -98,13 +111,14 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   const RunId id = next_id++;
   RunWatch watch(program, id, spec.optimizer, scene->schedule_length(), scene->view.target,
                  expected_values(*scene, *program, spec.label));
-  auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget()),
-                                   Timeline(program->persistent_bytes(), keyframe_budget()), std::move(watch));
+  const int place = free_style();
+  auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget(place)),
+                                   Timeline(program->persistent_bytes(), keyframe_budget(place)), std::move(watch));
   run->optimizer = std::make_shared<const OptimizerSpec>(run->spec.optimizer);
   run->initial = std::move(*contents);
   run->start_hparams = hparam_row(*program, run->spec);
   run->seed = run->spec.seed.value_or(scene->seed);
-  run->style = free_style();
+  run->style = place;
   run->member = run->members().add(run->seed);
   read_constant_weights(*run);
   runs.push_back(std::move(run));
@@ -135,7 +149,7 @@ void Session::Impl::begin(Run& run) {
   members.set_state(run.member, {});
   members.set_hparams(run.member, run.start_hparams);
   run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
-  run.series = RunSeries(run.group->program, series_budget());
+  run.series = RunSeries(run.group->program, series_budget(run.style));
   run.timeline.clear();
   run.watch.reset();
   run.predicted_known = false;

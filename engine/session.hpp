@@ -23,7 +23,7 @@ struct SessionOptions {
   std::string device = "auto"; // cpu | cuda | auto
   int threads = 0;             // 0 = one per core
   std::string isa = {};        // "" = by rule
-  std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes, bytes; a share for each run of the scene, at least 8
+  std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes of all runs, those added later too, bytes
   RecordOptions record = {};
   // Receives every record as it is made (run --record): `records` holds whole records of program.record_size()
   // scalars, the first of them of step `first_step`. Called between bursts, runs in scene order. A recomputed

@@ -69,7 +69,7 @@ struct Session::Impl {
   std::string device_note;
   std::vector<std::unique_ptr<Group>> groups;
   std::vector<std::unique_ptr<Run>> runs; // in scene order
-  std::size_t shares = 1; // that the memory budget is divided into
+  std::size_t shares = 1; // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
   // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
@@ -82,8 +82,9 @@ struct Session::Impl {
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run); // to step 0
-  std::size_t series_budget() const;
-  std::size_t keyframe_budget() const;
+  double share_of(int place) const; // place: Run::style
+  std::size_t series_budget(int place) const;
+  std::size_t keyframe_budget(int place) const;
   std::size_t memory_bytes() const;
   Run* find(RunId id) const;
   int free_style() const;

@@ -188,7 +188,6 @@ template <class T> POLARSCOPE_FN void linear_loss(Context<T>& c, const Op& op) {
 
 // L = ½ Σ hⱼ wⱼ²; gⱼ = hⱼ wⱼ. Slots W, G, H; word: loss column.
 template <class T> POLARSCOPE_FN void quadratic_loss(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto w = c.mat(op, 0), g = c.mat(op, 1), h = c.mat(op, 2);
   const int n = flat_size(w);
