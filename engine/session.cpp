@@ -123,9 +123,13 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   read_constant_weights(*run);
   runs.push_back(std::move(run));
   begin(*runs.back());
-  if (!device_failed()) return runs.back().get();
-  runs.pop_back();
-  return *backend->failure();
+  if (device_failed()) {
+    runs.pop_back();
+    return *backend->failure();
+  }
+  runs.back()->opened_hparams = runs.back()->start_hparams;
+  runs.back()->opened_start = runs.back()->start;
+  return runs.back().get();
 }
 
 // Data slots are written once: nothing in a program changes them.
