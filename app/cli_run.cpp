@@ -183,10 +183,10 @@ void run_command(Commands& commands) {
   command->add_option("--json", arguments->json, "The result for other programs; - is stdout")->type_name("FILE");
   command->add_option("--png", arguments->png, "A picture of the window at the last step; - is stdout")->type_name("FILE");
   command->add_option("--record", arguments->record, "Weights and gradients as .safetensors; - is stdout")->type_name("FILE");
-  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->check(whole_number(1, kMostSteps))->type_name("N");
+  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->transform(whole_number(1, kMostSteps))->type_name("N");
   command->add_flag("--report", arguments->report, "Plain sentences instead of the table");
   command->add_option("--step", arguments->step, "The step that --report tells of; default: the last")
-      ->check(whole_number(0, kMostSteps))
+      ->transform(whole_number(0, kMostSteps))
       ->type_name("N");
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {

@@ -79,15 +79,15 @@ void add_scene_options(CLI::App& command, SceneArguments& arguments) {
       ->type_name("K=V");
   command.add_option("--steps", arguments.steps,
                      "Where to end, earlier or later; schedules keep to scene.steps, which --set scene.steps=N changes")
-      ->check(whole_number(1, kMostSteps))
+      ->transform(whole_number(1, kMostSteps))
       ->type_name("N");
   command.add_option("--seed", arguments.seed, "Instead of scene.seed")
-      ->check(whole_number(0, std::numeric_limits<long>::max()))
+      ->transform(whole_number(0, std::numeric_limits<long>::max()))
       ->type_name("N");
   command.add_option("--device", arguments.device, "cpu, cuda, or auto: the CPU, which small scenes are fastest on")
       ->check(one_of({"cpu", "cuda", "auto"}))
       ->type_name("D");
-  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->check(whole_number(0, 1024))->type_name("N");
+  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->transform(whole_number(0, 1024))->type_name("N");
   command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(one_of({"f32", "f64"}))->type_name("P");
 }
 

@@ -56,7 +56,7 @@ void shot_command(Commands& commands) {
   auto arguments = std::make_shared<ShotArguments>();
   CLI::App* command = commands.app.add_subcommand("shot", "Draws the window at a step, without a display");
   add_scene_options(*command, arguments->scene);
-  command->add_option("--step", arguments->step, "The step shown; default: the last")->check(whole_number(0, kMostSteps))->type_name("N");
+  command->add_option("--step", arguments->step, "The step shown; default: the last")->transform(whole_number(0, kMostSteps))->type_name("N");
   command->add_option("--layout", arguments->layout, "study or show; default: the scene's")->check(one_of({"study", "show"}))->type_name("L");
   command->add_option("--size", arguments->size, "Pixels, default 1440x900")->type_name("WxH");
   command->add_option("--theme", arguments->theme, "dark, light or projector")->check(one_of({"dark", "light", "projector"}))->type_name("T");

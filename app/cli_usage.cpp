@@ -95,16 +95,17 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto typed = app.get_subcommands();
   const CLI::App& command = typed.empty() ? app : *typed.front();
   const std::string text = error.what();
+  const auto is = [&](CLI::ExitCodes code) { return error.get_exit_code() == static_cast<int>(code); };
   if (typed.empty()) {
     const std::string word = app.get_option("SCENE")->as<std::string>();
     const auto unknown = unexpected(app, "");
     if (unknown && (word.empty() || unknown->starts_with("no option"))) return *unknown;
-    if (error.get_name() == "ExtrasError") return fmt::format("no command '{}'{}", word, suggestion(word, command_names(app)));
+    if (is(CLI::ExitCodes::ExtrasError)) return fmt::format("no command '{}'{}", word, suggestion(word, command_names(app)));
   } else if (const auto unknown = unexpected(command, command.get_name())) {
     return *unknown; // before what is missing: it may be that, misspelt
   }
-  if (error.get_name() == "ArgumentMismatch") return count_error(command, text);
-  if (error.get_name() == "RequiredError") return fmt::format("'{}': {}", command.get_name(), text);
+  if (is(CLI::ExitCodes::ArgumentMismatch)) return count_error(command, text);
+  if (is(CLI::ExitCodes::RequiredError)) return fmt::format("'{}': {}", command.get_name(), text);
   return text;
 }
 
