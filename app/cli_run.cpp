@@ -1,6 +1,7 @@
 // polarscope run: a scene without a window.
 #include "app/cli.hpp"
 #include "app/cli_scene.hpp"
+#include "app/cli_usage.hpp"
 #include "engine/csv.hpp"
 #include "engine/files.hpp"
 #include "engine/recording.hpp"
@@ -10,7 +11,6 @@
 #include "app/shot.hpp"
 #endif
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -68,6 +68,7 @@ public:
       if (auto done = target->open(*path); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
     computing_ = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    if (const auto failed = session_->failure()) return *failed;
     if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
     if (auto done = write_files(); !done) return done.error();
@@ -90,7 +91,6 @@ private:
     if (!session) return session.error();
     session_ = std::move(*session);
     session_->fill(frame_);
-    if (!frame_.device_note.empty() && arguments_.scene.device == "auto") fmt::print(stderr, "polarscope: {}\n", frame_.device_note);
     std::vector<std::shared_ptr<const StepProgram>> programs;
     for (const RunFrame& run : frame_.runs) programs.push_back(run.program);
     return check_expectations(scene_, programs);
@@ -151,10 +151,10 @@ void run_command(Commands& commands) {
   command->add_option("--json", arguments->json, "The result for other programs; - is stdout")->type_name("FILE");
   command->add_option("--png", arguments->png, "A picture of the window at the last step; - is stdout")->type_name("FILE");
   command->add_option("--record", arguments->record, "Weights and gradients as .safetensors; - is stdout")->type_name("FILE");
-  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
+  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->transform(whole_number(1, kMostSteps))->type_name("N");
   command->add_flag("--report", arguments->report, "Plain sentences instead of the table");
   command->add_option("--step", arguments->step, "The step that --report tells of; default: the last")
-      ->check(CLI::Range(0L, 1'000'000'000L))
+      ->transform(whole_number(0, kMostSteps))
       ->type_name("N");
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {

@@ -209,6 +209,11 @@ public:
   std::shared_ptr<const StepProgram> finish(RecordOptions record = {});
 
 private:
+  void lay_out(StepProgram& p) const;
+  std::size_t choose_record(StepProgram& p, const RecordOptions& record) const;
+  void fill_view(StepProgram& p, std::size_t record_size) const;
+  static std::uint64_t fingerprint_of(const StepProgram& p);
+
   Precision precision_;
   bool starting_ = false;
   Phase phase_ = Phase::gradient;

@@ -16,7 +16,6 @@ namespace polarscope {
 namespace {
 
 constexpr double kAnyNumber = std::numeric_limits<double>::max();
-constexpr long kMostSteps = 1'000'000'000;
 constexpr long kMostSeed = std::numeric_limits<long>::max();
 
 Setting text_key(const char* name, const char* meaning) { return word(name, "", {}, meaning); }
@@ -28,13 +27,12 @@ std::string metric_key(const std::string& column) {
 }
 
 std::vector<std::string> metric_names() {
-  std::vector<std::string> names = {"loss"};
-  for (const Metric& metric : metrics())
-    if (metric.name != "loss") names.push_back(metric.name);
+  std::vector<std::string> names;
+  for (const Metric& metric : metrics()) names.push_back(metric.name);
   return names;
 }
 
-bool is_metric(const std::string& name) { return name == "loss" || find_metric(name) != nullptr; }
+bool is_metric(const std::string& name) { return find_metric(name) != nullptr; }
 
 class SceneReader {
 public:

@@ -8,8 +8,6 @@ namespace polarscope {
 
 namespace {
 
-template <class R> bool finite(R x) { return x - x == R(0); }
-
 long floor_div(long a, long b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 // One column of one chunk, up to the rows that a view may see.

@@ -30,6 +30,7 @@ struct Setting {
   std::string formula = {};      // Unicode text
   std::string meaning = {};      // one sentence of at most 20 words
   std::string source = {};
+  std::string zero = {};         // what 0 stands for where it is no amount: "the set's own length"
 };
 
 Setting number(std::string name, double value, double min, double max, std::string meaning);
@@ -41,8 +42,17 @@ Setting word(std::string name, std::string value, std::vector<SettingWord> words
 
 // The text of a value as TOML would write it: 0.02, 5, true, kj.
 std::string to_text(const SettingValue& value);
+// The same as people read it, with what 0 stands for: 0 (the set's own length).
+std::string shown_text(const Setting& setting, const SettingValue& value);
 
 // The candidate nearest to `typed` by edit distance, or "" when nothing is near enough to be a typo of it.
 std::string nearest_word(std::string_view typed, const std::vector<std::string>& candidates);
+
+// The end of an error's line: "; did you mean 'x'?", or "" when nothing is near enough.
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& candidates);
+
+// "" when the value lies in the closed range, else what is wrong: "3 is out of range; allowed: 0 to 1".
+std::string range_error(double value, double min, double max);
+std::string range_error(long value, long min, long max);
 
 } // namespace polarscope

@@ -117,6 +117,8 @@ void motion(const StageContext& c, Motion& m) {
 }
 
 std::vector<Setting> options() {
+  Setting steps = integer("ns_steps", 0, 0, 100, "Number of polynomial steps; 0 takes the set's own length.");
+  steps.zero = "the set's own length";
   Setting eps = log_number("ns_eps", 1e-7, 0, 1, "Number that keeps the first division finite.");
   return {word("ns_coefficients", "kj",
                {{"kj", "5 times (3.4445, −4.7750, 2.0315): band 0.68 to 1.13", "KellerJordan/Muon muon.py"},
@@ -128,7 +130,7 @@ std::vector<Setting> options() {
                 {"cubic", "20 times (1.5, −0.5, 0): the classical iteration", "Björck, Bowie 1971"},
                 {"exact", "U Vᵀ of the singular value decomposition, by Jacobi rotations", "definition"}},
                "Which polynomial turns the singular values into ones."),
-          integer("ns_steps", 0, 0, 100, "Number of polynomial steps; 0 takes the set's own length."),
+          steps,
           word("ns_eps_form", "add",
                {{"add", "X/(‖X‖ + ε)", "KellerJordan/Muon, Muown, Scion"},
                 {"clamp", "X/max(‖X‖, ε)", "torch.optim.Muon; NVIDIA-NeMo/Emerging-Optimizers; haeggee/Megatron-LM"},
