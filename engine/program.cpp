@@ -88,6 +88,11 @@ ProgramBuilder::ProgramBuilder(Precision precision) : precision_(precision) {
   metric_slot_ = slot("metrics", Role::metric, 1, 1, "what is recorded after each step");
 }
 
+SlotId ProgramBuilder::find_slot(std::string_view name) const {
+  const auto it = find_named(slots_, name);
+  return it == slots_.end() ? kNone : static_cast<SlotId>(it - slots_.begin());
+}
+
 SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning,
                             int parameter) {
   assert(find_named(slots_, name) == slots_.end() && "slot names are unique");

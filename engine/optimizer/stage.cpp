@@ -212,6 +212,19 @@ HparamId StageContext::hparam(std::string_view name) {
   return build.hparam(*declared, part_name(stage->part));
 }
 
+HparamId StageContext::hparam_of_recipe(std::string_view name) {
+  for (const Part p : kRecipeParts) {
+    const Stage& owner = stage_of(spec, p);
+    const auto declared = find_setting(owner.hparams, name);
+    if (declared != owner.hparams.end()) return build.hparam(*declared, part_name(p));
+  }
+  return kNone;
+}
+
+SlotId StageContext::slot_of_recipe(std::string_view name) const {
+  return build.find_slot(fmt::format("{}.{}", build.parameter(parameter).name, name));
+}
+
 SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
   return build.slot(fmt::format("{}.{}", build.parameter(parameter).name, name), Role::state, slot_rows, slot_cols,
                     std::move(meaning), parameter);

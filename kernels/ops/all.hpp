@@ -1,6 +1,7 @@
 // Every op body.
 #pragma once
 
+#include "kernels/ops/adaptive.hpp"
 #include "kernels/ops/elementwise.hpp"
 #include "kernels/ops/matrix.hpp"
 #include "kernels/ops/metric.hpp"

@@ -3,6 +3,7 @@
 
 #include "kernels/context.hpp"
 #include "kernels/math.hpp"
+#include "kernels/ops/adaptive.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
 namespace ops {
@@ -20,35 +21,6 @@ template <class T> POLARSCOPE_FN void momentum(Context<T>& c, const Op& op) {
     const R next = mu * m.p[i] + share * g.p[i];
     m.p[i] = next;
     u.p[i] = of_gradient * g.p[i] + of_momentum * next;
-  });
-}
-
-// What a running average with factor β needs. 1 − β is taken from the double: a β that rounds to 1 in R still averages.
-template <class R> struct Average {
-  R share;      // 1 − β
-  R correction; // 1 / (1 − βᵗ)
-  POLARSCOPE_FN R next(R past, R now) const { return past - share * past + share * now; }
-};
-template <class T> POLARSCOPE_FN Average<typename T::Real> average(const Context<T>& c, const Op& op, int k) {
-  using R = typename T::Real;
-  const double beta = c.exact_hp(op, k);
-  return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - pow_(beta, static_cast<double>(c.step + 1))))};
-}
-
-// m ← β₁ m + (1−β₁) G;  v ← β₂ v + (1−β₂) G²;  U = m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ): ε outside the
-// root and after the bias correction, as torch. 0/0 is 0.  slots: G, m, v, U;  hparams: β₁, β₂, ε
-template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
-  const auto g = c.mat(op, 0), m = c.mat(op, 1), v = c.mat(op, 2), u = c.mat(op, 3);
-  const Average<R> of_first = average(c, op, 0), of_second = average(c, op, 1);
-  const R eps = c.hp(op, 2);
-  c.t.for_each(c.t.pad(g.size()), [=](int i) {
-    const R x = g.p[i];
-    const R first = of_first.next(m.p[i], x), second = of_second.next(v.p[i], x * x);
-    m.p[i] = first;
-    v.p[i] = second;
-    const R below = sqrt_(second * of_second.correction) + eps;
-    u.p[i] = sel(below > R(0), first * of_first.correction / below, R(0));
   });
 }
 
