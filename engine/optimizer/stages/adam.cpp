@@ -77,6 +77,8 @@ std::vector<Setting> options() {
                "Where ε enters below the fraction.")};
 }
 
+void motion(const StageContext&, Motion& m) { m.follows = Motion::Follows::adam; }
+
 } // namespace
 
 Stage direction_adam() {
@@ -99,6 +101,7 @@ Stage direction_adam() {
   s.own_size = true;
   s.start = start;
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 

@@ -62,6 +62,9 @@ void apply_toward_norm(StageContext& c) {
                "W ← W − η λ (1 − k ρ/‖W‖) W − η U");
 }
 
+void motion_none(const StageContext&, Motion& m) { m.decay = Motion::Decay::none; }
+void motion_decoupled(const StageContext&, Motion& m) { m.decay = Motion::Decay::decoupled; }
+
 } // namespace
 
 Stage decay_none() {
@@ -72,6 +75,7 @@ Stage decay_none() {
   s.formula = "W ← W − η U";
   s.source = "the plain step";
   s.emit = apply;
+  s.motion = motion_none;
   return s;
 }
 
@@ -103,6 +107,7 @@ Stage decay_decoupled() {
                boolean("per_momentum", false, "Divides λ by 1 − μ, as the heavy ball lengthens every step: clovaai/AdamP sgdp.py.")};
   s.hparams = {weight_decay(1e3, s.formula)};
   s.emit = apply_decoupled;
+  s.motion = motion_decoupled;
   return s;
 }
 
