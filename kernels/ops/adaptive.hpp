@@ -113,7 +113,8 @@ template <class T> POLARSCOPE_FN void lion(Context<T>& c, const Op& op) {
 inline constexpr std::uint32_t kMeanSquare = 4, kSliceCorrected = 8, kKeepNorm = 16;
 
 // v ← β v + (1−β) ‖u‖² per slice (kMeanSquare: of its mean square), U ← u / (√v̂ + ε) with v̂ = v/(1−βᵗ) under
-// kSliceCorrected; kKeepNorm: then U · ‖U before‖ / (‖U‖ + ε).  slots: U, v;  hparam: β;  constant: ε
+// kSliceCorrected; kKeepNorm: then U · ‖U before‖ / (‖U‖ + ε). The whole times s.  slots: U, v;  hparam: β;
+// constants: ε, s
 template <class T> POLARSCOPE_FN void slice_second_moment(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
@@ -121,7 +122,7 @@ template <class T> POLARSCOPE_FN void slice_second_moment(Context<T>& c, const O
   const int slices = static_cast<int>(op.word & 3), count = v.cols;
   const bool corrected = (op.word & kSliceCorrected) != 0, keep = (op.word & kKeepNorm) != 0;
   const Average<R> average_of = average(c, op, 0);
-  const Acc eps = static_cast<Acc>(c.constant(op, 0));
+  const Acc eps = static_cast<Acc>(c.constant(op, 0)), scale = static_cast<Acc>(c.constant(op, 1)), first = keep ? Acc(1) : scale;
   const Acc divisor = op.word & kMeanSquare ? Acc(double(u.rows) * u.cols / count) : Acc(1);
   const auto factors = c.t.scratch(1, count);
   const auto square = [=] { return c.t.sum(u.size(), [=](int i) { return Acc(u.p[i]) * Acc(u.p[i]); }); };
@@ -131,14 +132,14 @@ template <class T> POLARSCOPE_FN void slice_second_moment(Context<T>& c, const O
     const R next = average_of.next(v.p[k], static_cast<R>(norm * norm / divisor));
     v.p[k] = next;
     const Acc below = sqrt_(Acc(next) * (corrected ? Acc(average_of.correction) : Acc(1))) + eps;
-    factors.p[k] = below > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / below) : R(0);
+    factors.p[k] = below > Acc(Tiny<R>::value) ? static_cast<R>(first / below) : R(0);
   });
   c.t.sync();
   scale_slices(c.t, u, u, static_cast<const R*>(factors.p), slices);
   if (!keep) return;
   c.t.sync();
   const Acc below = sqrt_(square()) + eps;
-  const R restore = below > Acc(Tiny<R>::value) ? static_cast<R>(before / below) : R(0);
+  const R restore = below > Acc(Tiny<R>::value) ? static_cast<R>(scale * before / below) : R(0);
   c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] *= restore; });
 }
 
@@ -154,15 +155,15 @@ template <class T> POLARSCOPE_FN void trust_ratio(Context<T>& c, const Op& op) {
   const auto x = c.mat(op, 0), w = c.mat(op, 1), u = c.mat(op, 2);
   const R decay = c.hp(op, 0);
   const Acc number = Acc(c.hp(op, 1));
-  const bool capped = (op.word & kTrustCapped) != 0;
+  const bool capped = (op.word & kTrustCapped) != 0, sum = (op.word & kTrustSum) != 0;
   const Acc weight = sqrt_(c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(w.p[i]); }));
   const Acc step = sqrt_(c.t.sum(x.size(), [=](int i) {
-    const Acc y = op.word & kTrustSum ? Acc(x.p[i]) : Acc(x.p[i]) + Acc(decay) * Acc(w.p[i]);
+    const Acc y = sum ? Acc(x.p[i]) : Acc(x.p[i]) + Acc(decay) * Acc(w.p[i]);
     return y * y;
   }));
   const Acc above = capped ? min_(weight, number) : number * weight;
-  const Acc below = op.word & kTrustSum ? step + Acc(decay) * weight : step;
-  Acc ratio = weight > Acc(0) && below > Acc(Tiny<R>::value) ? above / below : Acc(1);
+  const Acc below = sum ? step + Acc(decay) * weight : step;
+  Acc ratio = weight > Acc(0) && step > Acc(Tiny<R>::value) ? above / below : Acc(1);
   if (op.word & kTrustDebias) {
     const double t = static_cast<double>(c.step + 1);
     ratio *= Acc(sqrt_(1 - pow_(c.exact_hp(op, 3), t)) / (1 - pow_(c.exact_hp(op, 2), t)));

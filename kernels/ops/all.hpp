@@ -7,5 +7,6 @@
 #include "kernels/ops/metric.hpp"
 #include "kernels/ops/optimizer.hpp"
 #include "kernels/ops/problem.hpp"
+#include "kernels/ops/radial.hpp"
 #include "kernels/ops/rows.hpp"
 #include "kernels/ops/spectral.hpp"

@@ -77,7 +77,9 @@ std::vector<Setting> options() {
                "Where ε enters below the fraction.")};
 }
 
-void motion(const StageContext&, Motion& m) { m.follows = Motion::Follows::adam; }
+void motion(const StageContext& c, Motion& m) {
+  if (c.word("first_moment") == "average" && c.word("second_moment") == "average") m.follows = Motion::Follows::adam;
+}
 
 } // namespace
 

@@ -63,7 +63,9 @@ void apply_toward_norm(StageContext& c) {
 }
 
 void motion_none(const StageContext&, Motion& m) { m.decay = Motion::Decay::none; }
-void motion_decoupled(const StageContext&, Motion& m) { m.decay = Motion::Decay::decoupled; }
+void motion_decoupled(const StageContext& c, Motion& m) {
+  if (!c.flag("per_momentum")) m.decay = Motion::Decay::decoupled;
+}
 
 } // namespace
 
