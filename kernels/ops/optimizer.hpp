@@ -165,30 +165,72 @@ template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const O
   });
 }
 
-// r ← ‖v_i‖ and W = g ∘ v/‖v‖. With weight decay W ← W − η λ W₋, and g ← ‖w_i‖, as the source does it.
-// slots: V, g, r, W, W₋;  hparams: η, λ
+// r ← ‖v_i‖ and W = g ∘ v/max(‖v‖, constant 0). With weight decay W ← W − η λ W₋ and g ← ‖w_i‖.
+// slots: V, g, r, W, W₋;  hparams: η, λ;  word: bit 0 g is not measured again, 1 no decay, 2 r is left alone
 template <class T> POLARSCOPE_FN void row_magnitude_join(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto v = c.mat(op, 0), w = c.mat(op, 3), old = c.mat(op, 4);
   R *g = c.ptr(op, 1), *r = c.ptr(op, 2);
-  const R decay = c.hp(op, 0) * c.hp(op, 1);
+  const R decay = op.word & 2 ? R(0) : c.hp(op, 0) * c.hp(op, 1), floor = static_cast<R>(c.constant(op, 0));
+  const bool measured = decay != R(0) && !(op.word & 1), keeps = (op.word & 4) != 0;
   const int cols = v.cols;
   c.t.rows(v.rows, [=](auto& sub, int i) {
     const R* vi = v.row(i);
     const R* before = old.row(i);
     R* wi = w.row(i);
     const Acc length2 = sub.sum(cols, [=](int j) { return Acc(vi[j]) * Acc(vi[j]); });
-    const R length = static_cast<R>(sqrt_(length2)), size = g[i];
-    const R scale = length > Tiny<R>::value ? size / length : R(0);
+    const R length = static_cast<R>(sqrt_(length2)), size = g[i], below = max_(length, floor);
+    const R scale = below > Tiny<R>::value ? size / below : R(0);
     sub.for_each(cols, [=](int j) { wi[j] = scale * vi[j] - decay * before[j]; });
     sub.sync();
-    if (decay != R(0)) {
+    if (measured) {
       const Acc norm2 = sub.sum(cols, [=](int j) { return Acc(wi[j]) * Acc(wi[j]); });
       sub.single([=] { g[i] = static_cast<R>(sqrt_(norm2)); });
     }
-    sub.single([=] { r[i] = length; });
+    if (!keeps) sub.single([=] { r[i] = length; });
   });
+}
+
+// word 0: x ← constant 1 where |x| ≤ constant 0; word 1: |x| ← max(|x|, constant 0), the sign kept.  slots: x
+template <class T> POLARSCOPE_FN void bound_lengths(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto x = c.mat(op, 0);
+  const R limit = static_cast<R>(c.constant(op, 0)), value = static_cast<R>(c.constant(op, 1));
+  const bool replace = op.word == 0;
+  c.t.for_each(x.cols, [=](int i) {
+    const R size = abs_(x.p[i]);
+    if (replace)
+      x.p[i] = size > limit ? x.p[i] : value;
+    else if (size < limit)
+      x.p[i] = x.p[i] < R(0) ? -limit : limit;
+  });
+}
+
+// word 0: m ← β m + (1−β) g, a ← a − η sign(m).  word 1 (Lion): a ← a − η sign(β₁m + (1−β₁)g), m ← β₂m + (1−β₂)g with
+// the constants β₁, β₂.  slots: a, g, m;  hparams: η, β
+template <class T> POLARSCOPE_FN void sign_step(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0), g = c.mat(op, 1), m = c.mat(op, 2);
+  const bool lion = op.word == 1;
+  const R lr = c.hp(op, 0);
+  const R look = static_cast<R>(1 - (lion ? c.constant(op, 0) : c.exact_hp(op, 1)));
+  const R keep = lion ? static_cast<R>(1 - c.constant(op, 1)) : look;
+  c.t.for_each(a.cols, [=](int i) {
+    const R past = m.p[i], now = g.p[i];
+    const R ahead = past - look * past + look * now;
+    m.p[i] = past - keep * past + keep * now;
+    a.p[i] -= lr * sel(ahead > R(0), R(1), sel(ahead < R(0), R(-1), R(0)));
+  });
+}
+
+// U ← U (1 + c max(0, s − s₀))⁻ᵖ with s completed steps (fhueb/angular-muown).  slots: U;  hparams: c, p, s₀
+template <class T> POLARSCOPE_FN void fade_update(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto u = c.mat(op, 0);
+  const double past = static_cast<double>(c.step) - c.exact_hp(op, 2);
+  const R factor = static_cast<R>(pow_(1 + c.exact_hp(op, 0) * (past > 0 ? past : 0), -c.exact_hp(op, 1)));
+  c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] *= factor; });
 }
 
 // The current value of one hyperparameter from its base value and s = t − 1 completed steps. hparam: the column;
