@@ -61,12 +61,45 @@ template <class T> POLARSCOPE_FN void gain_start(Context<T>& c, const Op& op) {
   c.t.for_each(raw.cols, [=](int i) { raw.p[i] = value; });
 }
 
+// a ← φ⁻¹(constant 0 · max(a, 1e-8)): a holds norms before.  slots: a;  word: the map
+template <class T> POLARSCOPE_FN void gain_inverse_of(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto raw = c.mat(op, 0);
+  const int map = static_cast<int>(op.word);
+  const R scale = static_cast<R>(c.constant(op, 0));
+  c.t.for_each(raw.cols, [=](int i) { raw.p[i] = gain_inverse(map, scale * max_(raw.p[i], R(1e-8))); });
+}
+
+// Row and column gains to geometric means alike, |γr| and |γc|, their products kept: γr ← s γr, γc ← γc/s; raw values
+// follow. Nothing where a gain is 0.  slots: raw r, raw c, γr, γc;  word: the map
+template <class T> POLARSCOPE_FN void balance_gains(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto raw_row = c.mat(op, 0), raw_column = c.mat(op, 1), row = c.mat(op, 2), column = c.mat(op, 3);
+  const int map = static_cast<int>(op.word);
+  const auto mean_log = [&](Mat<R> g) { return c.t.sum(g.cols, [=](int i) { return Acc(log_(abs_(g.p[i]))); }) / Acc(g.cols); };
+  const Acc apart = mean_log(column) - mean_log(row);
+  if (!finite_(apart)) return;
+  const R scale = static_cast<R>(exp_(apart / Acc(2)));
+  c.t.sync();
+  const auto rescale = [&](Mat<R> gain, Mat<R> raw, R by) {
+    c.t.for_each(gain.cols, [=](int i) {
+      const R next = gain.p[i] * by;
+      gain.p[i] = next;
+      raw.p[i] = gain_inverse(map, next);
+    });
+  };
+  rescale(row, raw_row, scale);
+  rescale(column, raw_column, R(1) / scale);
+}
+
 // One Adam step of a vector of gains with its own rate, on the gradient g times the map's slope where slot 4 is given.
-// slots: a, g, m, v, slope;  hparams: η, β₁, β₂, ε
+// slots: a, g, m, v, slope;  hparams: η, β₁, β₂, ε;  word 1: without bias correction
 template <class T> POLARSCOPE_FN void gain_adam(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), g = c.mat(op, 1), m = c.mat(op, 2), v = c.mat(op, 3);
-  const Average<R> of_first = average(c, op, 1), of_second = average(c, op, 2);
+  Average<R> of_first = average(c, op, 1), of_second = average(c, op, 2);
+  if (op.word == 1) of_first.correction = of_second.correction = R(1);
   const R lr = c.hp(op, 0), eps = c.hp(op, 3);
   const bool chained = c.has(op, 4);
   const R* slope = chained ? c.ptr(op, 4) : nullptr;

@@ -114,12 +114,13 @@ template <class T> POLARSCOPE_FN void norm_violation(Context<T>& c, const Op& op
   c.t.single([=] { out[0] = worst; });
 }
 
-// D_ij = A_ij · r_i · q_j, or ÷ when word is 1; a missing vector counts as 1, an r of one element is one scalar.
+// D_ij = A_ij · r_i · q_j, or ÷ when word is 1, ÷ max(·, 1e-8) of each when it is 2; a missing vector counts as 1, an r of one element is one scalar.
 // Dividing undoes multiplying: no floor, the same product.  slots: A, D, r, q
 template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const bool by_row = c.has(op, 2), by_column = c.has(op, 3), divide = op.word == 1;
+  const bool by_row = c.has(op, 2), by_column = c.has(op, 3), divide = op.word != 0;
+  const R least = op.word == 2 ? R(1e-8) : R(-HUGE_VAL);
   const R* r = by_row ? c.ptr(op, 2) : nullptr;
   const R* q = by_column ? c.ptr(op, 3) : nullptr;
   const bool scalar = by_row && c.mat(op, 2).cols == 1;
@@ -127,9 +128,9 @@ template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op
   c.t.rows(a.rows, [=](auto& sub, int i) {
     const R* x = a.row(i);
     R* y = d.row(i);
-    const R own = by_row ? r[scalar ? 0 : i] : R(1);
+    const R factor = by_row ? r[scalar ? 0 : i] : R(1), own = divide ? max_(factor, least) : factor;
     if (divide)
-      sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * q[j] : own); });
+      sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * max_(q[j], least) : own); });
     else
       sub.for_each(cols, [=](int j) { y[j] = x[j] * (by_column ? own * q[j] : own); });
   });
