@@ -94,15 +94,15 @@ Matrix centred(const Matrix& m) { return m.colwise() - m.rowwise().mean(); }
 Matrix nero_rows(const Matrix& w) { return row_normalised(centred(w)); }
 
 Maker nero() {
-  return rule({{"lr", 0.01}, {"beta2", 0.999}},
+  return rule({{"lr", 0.01}, {"slice_beta", 0.999}},
               [v = Vector(), scale = -1.0, t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 if (t++ == 0) {
                   v = Vector::Zero(g.rows());
                   scale = w.rowwise().norm().mean();
                   if (scale == 0) scale = 0.01;
                 }
-                v = h("beta2") * v + (1 - h("beta2")) * Vector(g.rowwise().squaredNorm());
-                const Vector size = (v / (1 - std::pow(h("beta2"), t))).array().sqrt();
+                v = h("slice_beta") * v + (1 - h("slice_beta")) * Vector(g.rowwise().squaredNorm());
+                const Vector size = (v / (1 - std::pow(h("slice_beta"), t))).array().sqrt();
                 const Vector over = size.unaryExpr([](double x) { return x > 0 ? 1 / x : 0; });
                 return nero_rows(w - h("lr") * scale * scale_rows(g, over));
               },
@@ -121,6 +121,24 @@ Matrix edm2_rows(const Matrix& w) {
   Matrix out = w;
   for (long i = 0; i < w.rows(); ++i) out.row(i) /= 1e-4 + w.row(i).norm() / std::sqrt(static_cast<double>(w.cols()));
   return out;
+}
+
+// The gradient at w of a loss that sees n(w): ∂n_j/∂w_k = δ_jk/d − w_j w_k/(√n ‖w‖ d²), d = ε + ‖w‖/√n.
+Matrix through_edm2_rows(const Matrix& w, const Matrix& g) {
+  const double root = std::sqrt(static_cast<double>(w.cols()));
+  Matrix out = g;
+  for (long i = 0; i < w.rows(); ++i) {
+    const double norm = w.row(i).norm(), d = 1e-4 + norm / root;
+    out.row(i) /= d;
+    if (norm > 0) out.row(i) -= w.row(i) * (w.row(i).dot(g.row(i)) / (root * norm * d * d));
+  }
+  return out;
+}
+
+Maker edm2(Hparams defaults) {
+  return rule(std::move(defaults), [u = adam()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+    return edm2_rows(w - h("lr") * u(h, through_edm2_rows(w, g)));
+  }, edm2_rows);
 }
 
 // 2407.01800 with a period of one step: back to the Frobenius norm of the start.
@@ -221,7 +239,7 @@ void add_projection_oracles(Makers& makers) {
   const Hparams base = {{"beta1", 0.9}, {"eps", 1e-8}};
   makers["ngpt"] = retracting(base, adam(), row_normalised);
   makers["ngpt_output"] = retracting(base, adam(), column_normalised);
-  makers["edm2"] = retracting(base, adam(), edm2_rows);
+  makers["edm2"] = edm2(base);
   makers["weight_norm"] = weight_norm();
   add_rotational(makers);
 }

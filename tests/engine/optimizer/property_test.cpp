@@ -18,12 +18,26 @@ using namespace polarscope::test;
 
 namespace {
 
-const std::vector<std::string> kPresets = {"sgd",  "momentum", "nesterov", "normalized_sgd", "signsgd", "adam",    "adamw",
-                                           "muon", "rmnp",     "muonh",    "adamh",          "md_muon", "md_adam", "muown"};
+// Where T1 (no gradient, no decay: the weight stays) or T2 (rate 0: the weight stays) hold only from the second step on, or
+// only up to a tolerance, and why.
+struct Exception {
+  std::string preset;
+  double tolerance;
+  bool from_second_step;
+  std::string reason;
+};
+const std::vector<Exception> kExceptions = {
+    {"edm2", 1e-7, true, "n(w) with its ε comes to its fixed point √n (1 − ε) by a factor ε per step"},
+    {"md_preserve_init", 4e-15, true, "the first step brings a start that was not projected to its sphere"},
+    {"spectral_norm", 0.2, false, "power iterations go on without a gradient, and σ with them"},
+};
 
-bool retracts(const std::string& preset) {
-  return preset == "muonh" || preset == "adamh" || preset == "md_muon" || preset == "md_adam" || preset == "muown";
+const Exception* exception_of(const std::string& preset) {
+  const auto it = std::find_if(kExceptions.begin(), kExceptions.end(), [&](const Exception& e) { return e.preset == preset; });
+  return it == kExceptions.end() ? nullptr : &*it;
 }
+
+bool retracts(const OptimizerSpec& spec) { return spec.part(Part::magnitude).kind != "free"; }
 
 ProgramRig started(const OptimizerSpec& spec, int rows, int cols, const std::vector<double>& w) {
   const auto program = program_for(spec, static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(cols));
@@ -34,6 +48,23 @@ ProgramRig started(const OptimizerSpec& spec, int rows, int cols, const std::vec
 }
 
 double distance(const std::vector<double>& a, const std::vector<double>& b) { return norm(minus(a, b)) / std::max(norm(b), 1e-300); }
+
+// Three steps with these numbers, after which the weight must be where it was: with gradients, or with none.
+ProgramRig resting(const std::string& preset, int rows, int cols, Dice& dice, const std::map<std::string, double>& numbers, bool gradients) {
+  OptimizerSpec spec = preset_spec(preset);
+  for (const Setting& known : hparam_settings(spec))
+    if (const auto it = numbers.find(known.name); it != numbers.end()) spec.hparams[known.name] = it->second;
+  const auto size = static_cast<std::size_t>(rows * cols);
+  ProgramRig rig = started(spec, rows, cols, dice.normals(size));
+  const auto step = [&] { REQUIRE(rig.step(gradients ? dice.normals(size) : std::vector<double>(size, 0.0))); };
+  const Exception* exception = exception_of(preset);
+  if (exception && exception->from_second_step) step();
+  const auto before = rig.read("W");
+  for (int t = 0; t < 3; ++t) step();
+  const double most = exception ? exception->tolerance : retracts(spec) ? 4e-15 : 0;
+  CHECK(distance(rig.read("W"), before) <= most);
+  return rig;
+}
 
 Matrix update(const OptimizerSpec& spec, const Matrix& g) {
   ProgramRig rig = started(spec, int(g.rows()), int(g.cols()), std::vector<double>(static_cast<std::size_t>(g.size()), 0.0));
@@ -61,34 +92,35 @@ OptimizerSpec md(const std::map<std::string, std::string>& words) {
 
 TEST_CASE("T1: no gradient and no history moves nothing but decay", "[property]") {
   Dice dice(1);
-  for (const std::string& preset : kPresets)
+  for (const std::string& preset : preset_names())
     for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{4, 9}, {9, 4}, {1, 2}, {3, 1}}) {
       CAPTURE(preset, rows, cols);
-      const OptimizerSpec spec = preset_spec(preset);
-      ProgramRig rig = started(spec, rows, cols, dice.normals(static_cast<std::size_t>(rows * cols)));
-      const auto before = rig.read("W");
-      const std::vector<double> none(before.size(), 0.0);
-      for (int t = 0; t < 3; ++t) REQUIRE(rig.step(none));
-      const double keep = preset == "adamw" ? std::pow(1 - 1e-3 * 1e-2, 3) : 1;
-      CHECK(distance(rig.read("W"), scaled(before, keep)) <= 1e-15 * 4);
+      const ProgramRig rig = resting(preset, rows, cols, dice, {{"weight_decay", 0}}, false);
       CHECK(rig.worst_promise() <= 1);
     }
 }
 
-TEST_CASE("T2: a learning rate of zero leaves the weight alone", "[property]") {
-  Dice dice(2);
-  for (const std::string& preset : kPresets) {
+TEST_CASE("decay alone shrinks the weight by its own rule", "[property]") {
+  Dice dice(21);
+  const std::map<std::string, double> keeps = {{"adamw", 1 - 1e-3 * 0.25},        {"adamw_independent", 0.75},   {"adamw_palm", 1 - 1e-6 * 0.25},
+                                               {"adamc", 1 - 1e-3 * 0.25},        {"adamw_cautious", 1 - 1e-3 * 0.25}, {"adamwn", 1},
+                                               {"sgdp", 1 - 0.1 * 0.25 * 0.1 / 0.1}, {"adamp", 1 - 1e-3 * 0.25 * 0.1}};
+  for (const auto& [preset, keep] : keeps) {
     CAPTURE(preset);
     OptimizerSpec spec = preset_spec(preset);
-    spec.hparams["lr"] = 0;
-    if (spec.hparams.count("gain_lr")) spec.hparams["gain_lr"] = 0;
-    ProgramRig rig = started(spec, 5, 11, dice.normals(55));
+    spec.hparams["weight_decay"] = 0.25;
+    ProgramRig rig = started(spec, 4, 9, dice.normals(36));
     const auto before = rig.read("W");
-    for (int t = 0; t < 3; ++t) REQUIRE(rig.step(dice.normals(55)));
-    if (retracts(preset))
-      CHECK(distance(rig.read("W"), before) <= 2e-15);
-    else
-      CHECK(rig.read("W") == before);
+    for (int t = 0; t < 3; ++t) REQUIRE(rig.step(std::vector<double>(36, 0.0)));
+    CHECK(distance(rig.read("W"), scaled(before, std::pow(keep, 3))) <= 1e-15 * 4);
+  }
+}
+
+TEST_CASE("T2: a learning rate of zero leaves the weight alone", "[property]") {
+  Dice dice(2);
+  for (const std::string& preset : preset_names()) {
+    CAPTURE(preset);
+    resting(preset, 5, 11, dice, {{"lr", 0}, {"gain_lr", 0}, {"weight_decay", 0}}, true);
   }
 }
 
@@ -166,7 +198,7 @@ TEST_CASE("orthogonalised updates stay in their set's band and along the directi
 
 TEST_CASE("promises are kept at random shapes, and a wrong weight breaks them", "[property]") {
   Dice dice(7);
-  for (const std::string& preset : kPresets)
+  for (const std::string& preset : preset_names())
     for (int k = 0; k < 4; ++k) {
       const int m = int(dice.integer(1, 24)), n = int(dice.integer(1, 24));
       CAPTURE(preset, m, n);
