@@ -169,6 +169,7 @@ public:
   const std::vector<ParamInfo>& parameters() const { return parameters_; }
   const SlotInfo& info(SlotId id) const { return slots_[id]; }
   SlotId find_slot(std::string_view name) const; // kNone when there is none yet
+  bool has_slot(std::string_view name) const;
 
   // The column of a hyperparameter, declared on first use; later uses of the same name share it.
   HparamId hparam(const Setting& setting, std::string part);
