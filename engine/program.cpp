@@ -103,6 +103,17 @@ SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std
   return static_cast<SlotId>(slots_.size() - 1);
 }
 
+SlotId ProgramBuilder::rows_of(SlotId whole, std::uint32_t first, std::uint32_t rows) {
+  const SlotInfo viewed = slots_[whole];
+  assert(viewed.view_of == kNone && first + rows <= viewed.rows);
+  const std::string name = viewed.name + ".rows_" + std::to_string(first) + "_" + std::to_string(first + rows);
+  if (const SlotId made = find_slot(name); made != kNone) return made;
+  const SlotId view = slot(name, Role::scratch, rows, viewed.cols, "rows of " + viewed.name, viewed.parameter);
+  slots_[view].view_of = whole;
+  slots_[view].first_row = first;
+  return view;
+}
+
 int ProgramBuilder::parameter(std::string name, std::uint32_t rows, std::uint32_t cols, Invariance invariance,
                               bool vector) {
   const int index = static_cast<int>(parameters_.size());
@@ -176,7 +187,7 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   for (int role = 0; role <= static_cast<int>(Role::metric); ++role) {
     for (std::size_t s = 0; s < slots_.size(); ++s) {
       const SlotInfo& info = slots_[s];
-      if (static_cast<int>(info.role) != role) continue;
+      if (static_cast<int>(info.role) != role || info.view_of != kNone) continue;
       const std::size_t ld = padded(info.cols);
       p.layout_[s] = {static_cast<std::uint32_t>(end), info.rows, info.cols, static_cast<std::uint32_t>(ld)};
       end += ld * info.rows;
@@ -184,6 +195,12 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
     if (role == static_cast<int>(Role::state)) p.persistent_bytes_ = end * p.scalar_bytes();
   }
   p.block_bytes_ = end * p.scalar_bytes();
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    const SlotInfo& info = slots_[s];
+    if (info.view_of == kNone) continue;
+    const kernels::Slot& whole = p.layout_[info.view_of];
+    p.layout_[s] = {whole.offset + info.first_row * whole.ld, info.rows, info.cols, whole.ld};
+  }
 
   const std::size_t metric_count = slots_[metric_slot_].cols;
   std::size_t record_size = metric_count;
