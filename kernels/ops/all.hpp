@@ -1,6 +1,8 @@
 // Every op body.
 #pragma once
 
+#include "kernels/ops/constraint.hpp"
+#include "kernels/ops/decompose.hpp"
 #include "kernels/ops/elementwise.hpp"
 #include "kernels/ops/matrix.hpp"
 #include "kernels/ops/metric.hpp"

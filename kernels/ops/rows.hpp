@@ -7,7 +7,12 @@
 POLARSCOPE_KERNELS_BEGIN
 
 // What a norm is taken of; the vector of norms has 1, m or n elements.
-enum Slices : int { kMatrix = 0, kRows = 1, kColumns = 2 };
+enum Slices : int { kMatrix = 0, kRows = 1, kColumns = 2, kByTurns = 3 };
+
+// The slices of this step: by turns means columns in the first step, rows in the second, and so on.
+template <class T> POLARSCOPE_FN int slices_now(const Context<T>& c, std::uint32_t word) {
+  return word != kByTurns ? static_cast<int>(word) : c.step % 2 == 0 ? kColumns : kRows;
+}
 
 // Calls f(norm of slice k, k) with the result known to whoever writes element k of a vector of norms.
 template <class T, class F> POLARSCOPE_FN void for_each_norm(T& t, Mat<typename T::Real> a, int slices, F f) {
@@ -73,19 +78,22 @@ template <class T> POLARSCOPE_FN void fill(Context<T>& c, const Op& op) {
 }
 
 // D ← slices of A brought to the norms N (or to constant 1 where there is no N). Constant 0 = guard: a slice is divided
-// by max(norm, guard); with guard 0 a slice whose norm is 0 (below Tiny) stays 0.  slots: A, D, N;  word: the slices
+// by max(norm, guard), with word bit 2 by norm + guard; with guard 0 a slice whose norm is 0 (below Tiny) stays 0. Word
+// bit 3: the norms are times √(length of a slice).  slots: A, D, N;  word & 3: the slices
 template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const int slices = static_cast<int>(op.word);
+  const int slices = slices_now(c, op.word & 3);
   const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols);
-  const double guard = c.constant(op, 0), same = c.constant(op, 1);
+  const double guard = c.constant(op, 0), length = slices == kMatrix ? double(a.rows) * a.cols : slices == kRows ? a.cols : a.rows;
+  const double same = (op.word & 8) != 0 ? c.constant(op, 1) * sqrt_(length) : c.constant(op, 1);
+  const bool add = (op.word & 4) != 0;
   const R* targets = c.has(op, 2) ? c.ptr(op, 2) : nullptr;
   c.t.sync();
   for_each_norm(c.t, a, slices, [=](auto norm, int k) {
     const auto target = targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same);
     const auto least = static_cast<decltype(norm)>(guard > 0 ? guard : Tiny<R>::value);
-    const auto below = norm > least ? norm : least;
+    const auto below = add ? norm + least : norm > least ? norm : least;
     factors.p[k] = guard > 0 || norm > least ? static_cast<R>(target / below) : R(0);
   });
   c.t.sync();
@@ -141,7 +149,7 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto w = c.mat(op, 0), g = c.mat(op, 1);
-  const int slices = static_cast<int>(op.word), rows = w.rows, cols = w.cols;
+  const int slices = slices_now(c, op.word), rows = w.rows, cols = w.cols;
   const auto share = [](Acc dot, Acc square) {
     return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
   };
@@ -170,6 +178,51 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
       for (int i = 0; i < rows; ++i) g(i, j) -= along * w(i, j);
     });
   }
+}
+
+// Each row minus its mean, divided by its standard deviation (over n − 1 with word 1); a row of equal numbers becomes 0.
+// slots: U
+template <class T> POLARSCOPE_FN void standardise_rows(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto u = c.mat(op, 0);
+  const int cols = u.cols, degrees = op.word == 1 ? cols - 1 : cols;
+  const Acc rounding = (sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16)) * Acc(4);
+  c.t.rows(u.rows, [=](auto& sub, int i) {
+    R* x = u.row(i);
+    const Acc mean = sub.sum(cols, [=](int j) { return Acc(x[j]); }) / Acc(cols);
+    const Acc size = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); });
+    const Acc square = sub.sum(cols, [=](int j) { return (Acc(x[j]) - mean) * (Acc(x[j]) - mean); });
+    const bool flat = degrees < 1 || !(sqrt_(square) > rounding * sqrt_(size));
+    const Acc inverse = flat ? Acc(0) : sqrt_(Acc(degrees) / square);
+    sub.for_each(cols, [=](int j) { x[j] = static_cast<R>((Acc(x[j]) - mean) * inverse); });
+  });
+}
+
+// NorMuon's row scale: v ← β v + (1−β) mean_j U², without bias correction; each row is divided by √v + ε, then U is
+// brought back to s times the norm it had.  slots: U, v;  hparam: β;  constants: ε, s
+template <class T> POLARSCOPE_FN void row_second_moment(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto u = c.mat(op, 0), v = c.mat(op, 1);
+  const int cols = u.cols;
+  const Acc eps = static_cast<Acc>(c.constant(op, 0)), share = static_cast<Acc>(1 - c.exact_hp(op, 0));
+  const Acc before = sqrt_(c.t.sum(u.size(), [=](int i) { return Acc(u.p[i]) * Acc(u.p[i]); }));
+  c.t.sync();
+  c.t.rows(u.rows, [=](auto& sub, int i) {
+    R* x = u.row(i);
+    const Acc mean = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); }) / Acc(cols);
+    const Acc past = Acc(v.p[i]), next = past - share * past + share * mean;
+    const Acc below = sqrt_(next) + eps;
+    sub.sync(); // every lane has read v
+    sub.single([=] { v.p[i] = static_cast<R>(next); });
+    sub.for_each(cols, [=](int j) { x[j] = static_cast<R>(Acc(x[j]) / below); });
+  });
+  c.t.sync();
+  const Acc after = sqrt_(c.t.sum(u.size(), [=](int i) { return Acc(u.p[i]) * Acc(u.p[i]); }));
+  const R scale = static_cast<R>(static_cast<Acc>(c.constant(op, 1)) * before / (after + eps));
+  c.t.sync();
+  c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] *= scale; });
 }
 
 // Brings rows and columns of W to equal norms among themselves, constant 1 rounds. word 0, 1: columns and rows (1: rows
