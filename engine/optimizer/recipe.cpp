@@ -44,7 +44,7 @@ public:
     info.lr = lr_;
     info.update = update_;
     info.trained = trained == p.weight ? kNone : trained;
-    declare_theory(build_, parameter_, spec_, update_norm_);
+    for (TheoryLine& line : theory_lines(p, motion(), constant_rate(spec_))) build_.theory(std::move(line));
     info.own_size = std::any_of(kRecipeParts.begin(), kRecipeParts.end(),
                                 [&](Part part) { return stage_of(spec_, part).own_size; });
     return info;
@@ -62,17 +62,27 @@ private:
     return Phase::direction;
   }
 
+  StageContext context_of(Part part) {
+    return {build_, parameter_, rows_, cols_, weight_, gradient_, update_, lr_, spec_, spec_.part(part), &stage_of(spec_, part), shared_};
+  }
+
+  Motion motion() {
+    Motion m;
+    for (const Part part : kRecipeParts)
+      if (const Stage& stage = stage_of(spec_, part); stage.motion) stage.motion(context_of(part), m);
+    return m;
+  }
+
   void call(Part part, void (*Stage::*hook)(StageContext&), Phase phase) {
     const Stage& stage = stage_of(spec_, part);
     if (!(stage.*hook)) return;
     build_.set_phase(phase);
-    StageContext context{build_, parameter_, rows_, cols_, weight_, gradient_, update_, lr_, spec_, spec_.part(part), &stage, shared_, update_norm_};
+    StageContext context = context_of(part);
     (stage.*hook)(context);
     weight_ = context.weight;
     gradient_ = context.gradient;
     update_ = context.update;
     shared_ = std::move(context.shared);
-    update_norm_ = context.update_norm;
   }
 
   ProgramBuilder& build_;
@@ -82,7 +92,6 @@ private:
   std::uint32_t rows_, cols_;
   SlotId weight_, gradient_, update_;
   std::map<std::string, SlotId> shared_;
-  double update_norm_ = 0;
 };
 
 } // namespace

@@ -5,6 +5,7 @@
 // the property tests follow from the record.
 #pragma once
 
+#include "engine/optimizer/motion.hpp"
 #include "engine/optimizer/spec.hpp"
 #include "engine/program.hpp"
 #include "engine/result.hpp"
@@ -32,7 +33,6 @@ struct StageContext {
   const PartSpec& part;          // this stage's own options as written
   const struct Stage* stage;     // this stage
   std::map<std::string, SlotId> shared = {}; // slots one hook hands to the next
-  double update_norm = 0; // ‖U‖_F where the geometry fixes it for every non-zero direction, else 0; for theory lines
 
   // Options and hyperparameters resolved against the stage's declaration.
   std::string word(std::string_view option) const;
@@ -73,6 +73,8 @@ struct Stage {
   void (*enter)(StageContext&) = nullptr;   // before the direction: reparametrise, coupled decay
   void (*emit)(StageContext&) = nullptr;    // the stage's own place in the step
   void (*leave)(StageContext&) = nullptr;   // after the weight moved: retract, recompose
+  // States the stage's fact about the weight's motion under its options; null states none. Writes no operations.
+  void (*motion)(const StageContext&, Motion&) = nullptr;
 };
 
 // Every stage, in the order of stages.def.

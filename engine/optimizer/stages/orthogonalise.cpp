@@ -22,8 +22,6 @@ void emit(StageContext& c) {
   const Polynomial polynomial = polynomial_of(c);
   const double scale = shape_scale(c.word("shape_scale"), c.rows, c.cols);
   emit_polar(c, polynomial, c.update, c.update, scale, "U");
-  // Polynomials of the better sets leave ‖U‖_F within 3 % of this; Keller Jordan's does not.
-  if (polynomial.name != "kj") c.update_norm = scale * std::sqrt(std::min(c.rows, c.cols));
   if (polynomial.exact()) {
     const double tolerance = c.build.precision() == Precision::f64 ? 1e-10 : 1e-4;
     const std::uint32_t column = c.promise(0, tolerance, kCheckEvery);
@@ -33,6 +31,14 @@ void emit(StageContext& c) {
   const std::uint32_t column = c.promise(1, 1e-3, kCheckEvery, false);
   emit_checked(c, make_op(OpCode::band_violation, {c.update}, {}, c.build.constants({scale, polynomial.top()}), column),
                fmt::format("check ‖U‖₂ ≤ {:.4g}", scale * polynomial.top()));
+}
+
+void motion(const StageContext& c, Motion& m) {
+  const double few = std::min(c.rows, c.cols), many = std::max(c.rows, c.cols);
+  m.shape = Motion::Shape::sliced;
+  m.slice_length = many / few;
+  // Polynomials of the better sets leave ‖U‖_F within 3 % of this; Keller Jordan's does not.
+  if (c.word("ns_coefficients") != "kj") m.update_norm = shape_scale(c.word("shape_scale"), c.rows, c.cols) * std::sqrt(few);
 }
 
 } // namespace
@@ -50,6 +56,7 @@ Stage geometry_orthogonalise() {
                 {"singular values below the band's top", "No singular value of the update exceeds the polynomial's largest value on [0, 1].", "band_excess"}};
   s.own_size = true;
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 
