@@ -394,6 +394,36 @@ template <class T> POLARSCOPE_FN void ball_bound(Context<T>& c, const Op& op) {
   c.t.single([=] { bound.p[0] = static_cast<R>(now); });
 }
 
+// A ← s A.  slots: A;  constant: s
+template <class T> POLARSCOPE_FN void scale_by(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0);
+  const R scale = static_cast<R>(c.constant(op, 0));
+  c.t.for_each(c.t.pad(a.size()), [=](int i) { a.p[i] *= scale; });
+}
+
+// U ← ρ U + W, so that W − ηU is (1 − η)W − ηρU; without W only ρ U.  slots: U, W;  hparam: ρ
+template <class T> POLARSCOPE_FN void ball_step(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto u = c.mat(op, 0);
+  const R radius = c.hp(op, 0);
+  if (!c.has(op, 1)) {
+    c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] *= radius; });
+    return;
+  }
+  const auto w = c.mat(op, 1);
+  c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = radius * u.p[i] + w.p[i]; });
+}
+
+// U ← (1 − ηλ) U + λW, so that W − ηU is (1 − ηλ)(W − ηU); the first step is left as it is.  slots: U, W;  hparams: η, λ
+template <class T> POLARSCOPE_FN void decay_after(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  if (c.step == 0) return;
+  const auto u = c.mat(op, 0), w = c.mat(op, 1);
+  const R decay = c.hp(op, 1), keep = R(1) - c.hp(op, 0) * decay;
+  c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = keep * u.p[i] + decay * w.p[i]; });
+}
+
 // Metric column word >> 3: by how much ‖W‖ exceeds b, relative to b.  slots: W, σ, b;  word & 7: the norm;  constant: as
 // ball_bound
 template <class T> POLARSCOPE_FN void ball_violation(Context<T>& c, const Op& op) {

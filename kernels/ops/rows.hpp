@@ -65,11 +65,12 @@ template <class T> POLARSCOPE_FN void slice_norms(Context<T>& c, const Op& op) {
   for_each_norm(c.t, c.mat(op, 0), static_cast<int>(op.word), [=](auto norm, int k) { out[k] = static_cast<R>(norm); });
 }
 
-// N ← constant 0, or the hyperparameter where one is given.  slots: N
+// N ← constant 0, or the hyperparameter where one is given, or with word 1 their product.  slots: N
 template <class T> POLARSCOPE_FN void fill(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0);
-  const R value = op.hparam[0] == kNone ? static_cast<R>(c.constant(op, 0)) : c.hp(op, 0);
+  const R factor = op.word == 1 ? static_cast<R>(c.constant(op, 0)) : R(1);
+  const R value = op.hparam[0] == kNone ? static_cast<R>(c.constant(op, 0)) : factor * c.hp(op, 0);
   const int cols = a.cols;
   c.t.rows(a.rows, [=](auto& sub, int i) {
     R* row = a.row(i);
@@ -79,14 +80,14 @@ template <class T> POLARSCOPE_FN void fill(Context<T>& c, const Op& op) {
 
 // D ← slices of A brought to the norms N (or to constant 1 where there is no N). Constant 0 = guard: a slice is divided
 // by max(norm, guard), with word bit 2 by norm + guard; with guard 0 a slice whose norm is 0 (below Tiny) stays 0. Word
-// bit 3: the norms are times √(length of a slice).  slots: A, D, N;  word & 3: the slices
+// bit 3: constant 1, bit 4: the guard is times √(length of a slice).  slots: A, D, N;  word & 3: the slices
 template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
   const int slices = slices_now(c, op.word & 3);
   const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols);
-  const double guard = c.constant(op, 0), length = slices == kMatrix ? double(a.rows) * a.cols : slices == kRows ? a.cols : a.rows;
-  const double same = (op.word & 8) != 0 ? c.constant(op, 1) * sqrt_(length) : c.constant(op, 1);
+  const double root = sqrt_(slices == kMatrix ? double(a.rows) * a.cols : slices == kRows ? double(a.cols) : double(a.rows));
+  const double same = c.constant(op, 1) * ((op.word & 8) != 0 ? root : 1.0), guard = c.constant(op, 0) * ((op.word & 16) != 0 ? root : 1.0);
   const bool add = (op.word & 4) != 0;
   const R* targets = c.has(op, 2) ? c.ptr(op, 2) : nullptr;
   c.t.sync();
