@@ -49,9 +49,9 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
   }
   case OpCode::dual_polar:
   case OpCode::stiefel_dual:
-  case OpCode::tangent_stiefel: { // four copies, three squares of the smaller side
+  case OpCode::tangent_stiefel: { // four copies, three squares of the smaller side, two rows of it
     const auto [small, large] = shape(op.slot[0]);
-    return 4 * small * padded(large) + 3 * small * padded(small);
+    return 4 * small * padded(large) + (3 * small + 2) * padded(small);
   }
   case OpCode::top_singular: { // a copy, a square of the smaller side, two rows of it
     const auto [small, large] = shape(op.slot[0]);

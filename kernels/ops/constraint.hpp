@@ -20,7 +20,7 @@ template <class R> struct Wide {
 namespace ops {
 
 // The largest singular value of W and its vectors, W v = σ u. word 0: exact, by one-sided Jacobi; k > 0: k power
-// iterations from v = (1, …, 1), which never overestimate.  slots: W, u, v, σ
+// iterations v ← N(WᵀWv) from (1, …, 1), then u = N(Wv) and σ = uᵀWv, which never overestimates.  slots: W, u, v, σ
 template <class T> POLARSCOPE_FN void top_singular(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
@@ -46,7 +46,6 @@ template <class T> POLARSCOPE_FN void top_singular(Context<T>& c, const Op& op) 
   if (op.word > 0) {
     c.t.for_each(cols, [=](int j) { v.p[j] = R(1); });
     c.t.sync();
-    unit(v);
     for (std::uint32_t k = 0; k < op.word; ++k) {
       through();
       unit(u);
@@ -56,9 +55,11 @@ template <class T> POLARSCOPE_FN void top_singular(Context<T>& c, const Op& op) 
         v.p[j] = static_cast<R>(total);
       });
       c.t.sync();
-      const Acc length = unit(v); // = uᵀ W v for the unit vector v = Wᵀu/‖Wᵀu‖
-      c.t.single([=] { sigma.p[0] = static_cast<R>(length); });
+      unit(v);
     }
+    through();
+    const Acc length = unit(u); // = uᵀ W v for u = Wv/‖Wv‖
+    c.t.single([=] { sigma.p[0] = static_cast<R>(length); });
     return;
   }
   const Wide<R> wide(w);
@@ -213,6 +214,7 @@ template <class T> POLARSCOPE_FN void tangent_stiefel(Context<T>& c, const Op& o
 // M̂ = U/max(‖U‖, guard). The inner product rises with λ; the search starts at the λ of the step before, walks with
 // doubling steps until the sign changes, then halves the interval. Without a change of sign λ stays; when halving ends
 // above the tolerance, the best λ seen is taken.
+// A polynomial of no steps stands for the exact polar factor.
 // slots: U, N, λ;  word as newton_schulz;  constants: ε, s, guard, tolerance, first step, most doublings, most halvings,
 // then a, b, c per step
 template <class T> POLARSCOPE_FN void dual_polar(Context<T>& c, const Op& op) {
@@ -223,6 +225,8 @@ template <class T> POLARSCOPE_FN void dual_polar(Context<T>& c, const Op& op) {
   const int small = direction.small(), large = direction.large();
   const auto x = c.t.scratch(small, large), next = c.t.scratch(small, large), unit = c.t.scratch(small, large);
   const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small);
+  const auto sizes = c.t.scratch(1, small), turned = c.t.scratch(1, small);
+  const bool exact = polynomial_length(op) == 0;
   const Acc length = sqrt_(square_norm(c.t, u)), guard = static_cast<Acc>(c.constant(op, 2));
   const Acc below = length > guard ? length : guard;
   const Acc tolerance = static_cast<Acc>(c.constant(op, 3));
@@ -250,7 +254,7 @@ template <class T> POLARSCOPE_FN void dual_polar(Context<T>& c, const Op& op) {
       sub.for_each(large, [=](int j) { x(i, j) = scale * (unit(i, j) + shift * along.at(i, j)); });
     });
     c.t.sync();
-    result = polynomial_steps(c, op, 7, x, next, gram, poly);
+    result = exact ? polar_rows(c.t, x, next, gram, sizes, turned) : polynomial_steps(c, op, 7, x, next, gram, poly);
     if (phase == kLast) break;
     const auto found = result;
     const Acc value = c.t.sum(small * large, [=](int k) {
@@ -272,9 +276,10 @@ template <class T> POLARSCOPE_FN void dual_polar(Context<T>& c, const Op& op) {
     } else if (phase == kWalk) {
       ++walked;
       if (value * value_low <= Acc(0)) {
+        if (abs_(value) <= tolerance) break;
         high = lambda;
-        phase = kHalve;
-        lambda = Acc(0.5) * (low + high);
+        phase = abs_(best_value) <= tolerance ? kLast : kHalve;
+        lambda = phase == kLast ? best : Acc(0.5) * (low + high);
       } else if (walked >= doublings) {
         best = before;
         phase = kLast;
@@ -394,6 +399,14 @@ template <class T> POLARSCOPE_FN void ball_bound(Context<T>& c, const Op& op) {
   c.t.single([=] { bound.p[0] = static_cast<R>(now); });
 }
 
+// A ← (1 − ηλ) A.  slots: A;  hparams: η, λ
+template <class T> POLARSCOPE_FN void shrink(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0);
+  const R keep = R(1) - c.hp(op, 0) * c.hp(op, 1);
+  c.t.for_each(c.t.pad(a.size()), [=](int i) { a.p[i] *= keep; });
+}
+
 // A ← s A.  slots: A;  constant: s
 template <class T> POLARSCOPE_FN void scale_by(Context<T>& c, const Op& op) {
   using R = typename T::Real;
@@ -415,12 +428,13 @@ template <class T> POLARSCOPE_FN void ball_step(Context<T>& c, const Op& op) {
   c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = radius * u.p[i] + w.p[i]; });
 }
 
-// U ← (1 − ηλ) U + λW, so that W − ηU is (1 − ηλ)(W − ηU); the first step is left as it is.  slots: U, W;  hparams: η, λ
-template <class T> POLARSCOPE_FN void decay_after(Context<T>& c, const Op& op) {
+// Decay as a part of the update: U ← (1 − ηλ) U + λW, so that W − ηU is (1 − ηλ)(W − ηU), but for the first step; or, word
+// 1, U ← U + λW in every step, (1 − ηλ)W − ηU.  slots: U, W;  hparams: η, λ
+template <class T> POLARSCOPE_FN void decay_in_update(Context<T>& c, const Op& op) {
   using R = typename T::Real;
-  if (c.step == 0) return;
+  if (op.word == 0 && c.step == 0) return;
   const auto u = c.mat(op, 0), w = c.mat(op, 1);
-  const R decay = c.hp(op, 1), keep = R(1) - c.hp(op, 0) * decay;
+  const R decay = c.hp(op, 1), keep = op.word == 0 ? R(1) - c.hp(op, 0) * decay : R(1);
   c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = keep * u.p[i] + decay * w.p[i]; });
 }
 

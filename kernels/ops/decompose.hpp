@@ -9,8 +9,6 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-inline constexpr int kMostJacobiSweeps = 40;
-
 // order[i] = how many values are larger than value i, the earlier of equals first: its place in descending order.
 template <class T, class R> POLARSCOPE_FN void descending_places(T& t, Mat<R> values, Mat<R> order) {
   const int n = values.cols;

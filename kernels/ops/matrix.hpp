@@ -124,6 +124,39 @@ template <class T, class R> POLARSCOPE_FN void set_identity(T& t, Mat<R> q) {
   t.rows(q.rows, [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { q(i, j) = i == j ? R(1) : R(0); }); });
 }
 
+inline constexpr int kMostJacobiSweeps = 40;
+
+// msign(X) into `out`, which is returned: X with at most as many rows as columns is turned to B = Q X with orthogonal rows,
+// then msign = Qᵀ (B with unit rows). Directions whose singular value is at most max(m,n)·ε·σ₁ get 0 (algorithms.md §A7).
+// X is overwritten; q: square of X's rows; sizes, turned: one number per row.
+template <class T, class R> POLARSCOPE_FN Mat<R> polar_rows(T& t, Mat<R> x, Mat<R> out, Mat<R> q, Mat<R> sizes, Mat<R> turned) {
+  using Acc = typename T::Acc;
+  const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
+  const int small = x.rows, large = x.cols;
+  set_identity(t, q); // scratch holds whatever was there
+  t.sync();
+  orthogonalise_rows(t, x, q, turned, kMostJacobiSweeps);
+  t.rows(small, [=](auto& sub, int i) {
+    const R* xi = x.row(i);
+    const Acc square = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
+    sub.single([=] { sizes.p[i] = static_cast<R>(sqrt_(square)); });
+  });
+  t.sync();
+  const Acc largest = Acc(t.max(small, [=](int i) { return sizes.p[i]; }));
+  const Acc cut = Acc(large) * epsilon * largest;
+  t.rows(small, [=](auto& sub, int i) {
+    R* xi = x.row(i);
+    const Acc size = Acc(sizes.p[i]);
+    sub.for_each(large, [=](int e) { xi[e] = size > cut ? static_cast<R>(Acc(xi[e]) / size) : R(0); });
+  });
+  t.sync();
+  MatmulArgs<R> args;
+  args.transpose_a = true;
+  t.matmul(out, q, x, args);
+  t.sync();
+  return out;
+}
+
 namespace ops {
 
 // D ← s · NS(A): k steps of X ← aX + (bXXᵀ + c(XXᵀ)²)X on the smaller side.  slots: A, D;  word: steps << 3 | input
@@ -142,9 +175,7 @@ template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op)
   copy_back(c.t, polynomial_steps(c, op, 2, x, next, gram, poly), d, static_cast<R>(c.constant(op, 1)));
 }
 
-// D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi: X = A (or Aᵀ when tall) is turned to B = Q X with orthogonal rows;
-// then msign = Qᵀ (B with unit rows). Directions whose singular value is at most max(m,n)·ε·σ₁ get 0
-// (algorithms.md §A7).  slots: A, D;  word: most sweeps;  constants: unused, s
+// D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi.  slots: A, D;  word: unused;  constants: unused, s
 template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
@@ -152,33 +183,11 @@ template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) 
   const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
   const auto x = c.t.scratch(small, large), out = c.t.scratch(small, large), q = c.t.scratch(small, small);
   const auto sizes = c.t.scratch(1, small), turned = c.t.scratch(1, small);
-  const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
   const Acc norm = sqrt_(square_norm(c.t, a));
   c.t.sync();
   copy_wide(c.t, a, x, input_scale<R>(kBare, norm, Acc(0)));
-  set_identity(c.t, q); // scratch holds whatever was there
   c.t.sync();
-  orthogonalise_rows(c.t, x, q, turned, static_cast<int>(op.word));
-
-  c.t.rows(small, [=](auto& sub, int i) {
-    const R* xi = x.row(i);
-    const Acc square = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
-    sub.single([=] { sizes.p[i] = static_cast<R>(sqrt_(square)); });
-  });
-  c.t.sync();
-  const Acc largest = Acc(c.t.max(small, [=](int i) { return sizes.p[i]; }));
-  const Acc cut = Acc(large) * epsilon * largest;
-  c.t.rows(small, [=](auto& sub, int i) {
-    R* xi = x.row(i);
-    const Acc size = Acc(sizes.p[i]);
-    sub.for_each(large, [=](int e) { xi[e] = size > cut ? static_cast<R>(Acc(xi[e]) / size) : R(0); });
-  });
-  c.t.sync();
-  MatmulArgs<R> args;
-  args.transpose_a = true;
-  c.t.matmul(out, q, x, args);
-  c.t.sync();
-  copy_back(c.t, out, d, static_cast<R>(c.constant(op, 1)));
+  copy_back(c.t, polar_rows(c.t, x, out, q, sizes, turned), d, static_cast<R>(c.constant(op, 1)));
 }
 
 // Metric column: by how much ‖U‖₂/s exceeds the top of the polynomial's band; 20 power iterations from a fixed vector,

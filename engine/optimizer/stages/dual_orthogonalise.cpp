@@ -53,7 +53,7 @@ Stage geometry_dual_orthogonalise() {
   s.meaning = "Orthogonalises the direction plus so much of the weight's normal that the result is tangent.";
   s.formula = "U = s · msign(D/‖D‖ + λN),  λ: ⟨N, U⟩ = 0 by bisection,  N = u₁v₁ᵀ or W/‖W‖";
   s.source = "Spectral sphere 2601.08393; Unakar/Spectral-Sphere-Optimizer sso.py; MACRO 2605.04418 read as its dual";
-  s.options = polynomial_options("polar_express", "clamp", false);
+  s.options = polynomial_options("polar_express", "clamp");
   s.options.push_back(word("normal", "spectral",
                            {{"spectral", "Θ = u₁v₁ᵀ of the weight", "Spectral-Sphere-Optimizer"}, {"matrix", "W/‖W‖", "own variant"}},
                            "What the update is to be orthogonal to."));

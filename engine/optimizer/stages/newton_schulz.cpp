@@ -76,8 +76,6 @@ std::uint32_t scale_code(const std::string& form) {
   return form == "clamp" ? 1 : form == "scaled" ? 2 : form == "none" ? 3 : form == "scaled_more" ? 4 : 0;
 }
 
-constexpr std::uint32_t kMostSweeps = 40;
-
 } // namespace
 
 std::vector<double> Polynomial::constants(std::vector<double> head) const {
@@ -135,7 +133,7 @@ Polynomial polynomial_of(const StageContext& c) {
 
 void emit_polar(StageContext& c, const Polynomial& polynomial, SlotId from, SlotId to, double scale, const std::string& name) {
   if (polynomial.exact())
-    c.build.emit(make_op(OpCode::polar_factor, {from, to}, {}, c.build.constants({0, scale}), kMostSweeps),
+    c.build.emit(make_op(OpCode::polar_factor, {from, to}, {}, c.build.constants({0, scale})),
                  fmt::format("{0} ← {1:.4g} · msign({0}), exact", name, scale));
   else
     c.build.emit(make_op(OpCode::newton_schulz, {from, to}, {}, c.build.constants(polynomial.constants({polynomial.eps, scale})), polynomial.word()),

@@ -74,15 +74,19 @@ void emit_bases_check(StageContext& c) {
   c.build.emit(make_op(OpCode::basis_violation, {slot_of(c, side + ".basis")}, {}, 0, column), "check QᵀQ = I");
 }
 
+void emit_decay(StageContext& c, std::uint32_t form, const char* text) {
+  c.build.emit(make_op(OpCode::decay_in_update, {c.update, c.weight}, {c.lr, c.hparam("weight_decay")}, 0, form), text);
+}
+
 void emit(StageContext& c) {
   if (nemo(c)) {
     emit_factors(c);
     emit_refresh(c);
     emit_adam(c);
+    emit_decay(c, 1, "U ← U + λW");
   } else {
     emit_adam(c);
-    c.build.emit(make_op(OpCode::decay_after, {c.update, c.weight}, {c.lr, c.hparam("late_weight_decay")}),
-                 "U ← (1 − ηλ)U + λW, so that the decay comes last; not in the first call");
+    emit_decay(c, 0, "U ← (1 − ηλ)U + λW, so that the decay comes last; not in the first call");
     emit_refresh(c);
   }
   emit_bases_check(c);
@@ -108,8 +112,8 @@ Stage direction_soap() {
                number("beta2", 0.95, 0, 1 - 1e-9, "Share of the past in the average squared gradient."),
                number("shampoo_beta", 0.95, 0, 1 - 1e-9, "Share of the past in the factors."),
                log_number("eps", 1e-8, 0, 1, "Keeps the ratio finite."),
-               log_number("late_weight_decay", 0, 0, 1e3, "Decay after the step, from the second call on.")};
-  s.hparams[5].formula = "W ← (1 − ηλ)(W − ηU)";
+               log_number("weight_decay", 0, 0, 1e3, "Weight decay: of the source's after the step and from the second call on.")};
+  s.hparams[5].formula = "W ← (1 − ηλ)(W − ηU)  or  (1 − ηλ)W − ηU";
   s.promises = {{"eigenbasis orthonormal", "The rows of the kept eigenbasis are orthonormal.", "basis_error"}};
   s.own_size = true;
   s.start = start;
