@@ -47,6 +47,26 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
     const auto [small, large] = shape(op.slot[0]);
     return 2 * (small * padded(large) + (small + 1) * padded(small));
   }
+  case OpCode::dual_polar:
+  case OpCode::stiefel_dual:
+  case OpCode::tangent_stiefel: { // four copies, three squares of the smaller side, two rows of it
+    const auto [small, large] = shape(op.slot[0]);
+    return 4 * small * padded(large) + (3 * small + 2) * padded(small);
+  }
+  case OpCode::top_singular: { // a copy, a square of the smaller side, two rows of it
+    const auto [small, large] = shape(op.slot[0]);
+    return small * padded(large) + (small + 2) * padded(small);
+  }
+  case OpCode::factor_power:
+  case OpCode::basis_violation: // two squares, two rows
+    return (2 * std::size_t{layout[op.slot[0]].rows} + 2) * padded(layout[op.slot[0]].rows);
+  case OpCode::refresh_basis: { // two squares, three rows, a copy of the moment
+    const std::size_t side = layout[op.slot[0]].rows;
+    const kernels::Slot& moment = layout[op.slot[2]];
+    return (2 * side + 3) * padded(side) + moment.rows * padded(moment.cols);
+  }
+  case OpCode::two_sided:
+    return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
   case OpCode::spectrum: {
     const auto [small, large] = shape(op.slot[0]);
     const auto steps = std::min<std::size_t>(small, kernels::kMostLanczosSteps);

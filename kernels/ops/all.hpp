@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kernels/ops/adaptive.hpp"
+#include "kernels/ops/constraint.hpp"
+#include "kernels/ops/decompose.hpp"
 #include "kernels/ops/elementwise.hpp"
 #include "kernels/ops/matrix.hpp"
 #include "kernels/ops/metric.hpp"

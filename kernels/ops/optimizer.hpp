@@ -9,14 +9,15 @@ POLARSCOPE_KERNELS_BEGIN
 namespace ops {
 
 // Heavy ball M ← μ M + G or, word bit 0, average M ← μ M + (1 − μ) G; then U = M or, word bit 1 (Nesterov), the same
-// step applied once more: G + μ M, (1 − μ) G + μ M.  slots: G, M, U;  hparam: μ
+// step applied once more: G + μ M, (1 − μ) G + μ M. Word bit 2: the hyperparameter is 1 − μ; bit 3: U = G, M kept aside.
+// slots: G, M, U;  hparam: μ
 template <class T> POLARSCOPE_FN void momentum(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
-  const R mu = c.hp(op, 0);
-  const R share = op.word & 1 ? R(1) - mu : R(1);
-  const bool nesterov = (op.word & 2) != 0;
-  const R of_gradient = nesterov ? share : R(0), of_momentum = nesterov ? mu : R(1);
+  const R mu = (op.word & 4) != 0 ? R(1) - c.hp(op, 0) : c.hp(op, 0);
+  const R share = (op.word & 4) != 0 ? c.hp(op, 0) : op.word & 1 ? R(1) - mu : R(1);
+  const bool nesterov = (op.word & 2) != 0, aside = (op.word & 8) != 0;
+  const R of_gradient = aside ? R(1) : nesterov ? share : R(0), of_momentum = aside ? R(0) : nesterov ? mu : R(1);
   c.t.for_each(c.t.pad(g.size()), [=](int i) {
     const R next = mu * m.p[i] + share * g.p[i];
     m.p[i] = next;
