@@ -80,6 +80,22 @@ TEST_CASE("AdamC's decay follows the square of the scheduled rate", "[catalogue]
   }
 }
 
+TEST_CASE("decay alone shrinks the weight by its own rule", "[catalogue]") {
+  Dice dice(21);
+  const std::vector<std::pair<std::string, double>> keeps = {
+      {"adamw", 1 - 1e-3 * 0.25}, {"adamw_independent", 0.75},          {"adamw_palm", 1 - 1e-6 * 0.25}, {"adamc", 1 - 1e-3 * 0.25},
+      {"adamwn", 1},              {"adamw_cautious", 1 - 1e-3 * 0.25}, {"adamp", 1 - 1e-3 * 0.25 * 0.1}, {"sgdp", 1 - 0.1 * 0.25 * 0.1 / (1 - 0.9)}};
+  for (const auto& [preset, keep] : keeps) {
+    CAPTURE(preset);
+    OptimizerSpec spec = preset_spec(preset);
+    spec.hparams["weight_decay"] = 0.25;
+    ProgramRig rig = started(spec, 4, 9, dice.normals(36));
+    const auto before = rig.read("W");
+    for (int t = 0; t < 3; ++t) REQUIRE(rig.step(std::vector<double>(36, 0.0)));
+    CHECK(norm(minus(rig.read("W"), scaled(before, std::pow(keep, 3)))) <= 4e-15 * norm(before));
+  }
+}
+
 TEST_CASE("trust ratios: the step's length is a share of the weight's norm", "[catalogue]") {
   Dice dice(2);
   OptimizerSpec lars = preset_spec("lars");

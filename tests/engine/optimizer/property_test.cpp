@@ -1,5 +1,5 @@
-// What must hold for every optimizer, or for a stage at every shape: the generic tests T1–T5, the lists for
-// magnitude–direction and Muown, and the stages' promises.
+// What must hold for a stage at every shape: the size of the gradient, rotations and transposes, the lists for
+// magnitude–direction and Muown, and the stages' promises. Whole optimizers: symmetry_test.cpp.
 #include "engine/optimizer/stage.hpp"
 #include "engine/scene.hpp"
 #include "tests/support/catch.hpp"
@@ -18,27 +18,6 @@ using namespace polarscope::test;
 
 namespace {
 
-// Where T1 (no gradient, no decay: the weight stays) or T2 (rate 0: the weight stays) hold only from the second step on, or
-// only up to a tolerance, and why.
-struct Exception {
-  std::string preset;
-  double tolerance;
-  bool from_second_step;
-  std::string reason;
-};
-const std::vector<Exception> kExceptions = {
-    {"edm2", 1e-7, true, "n(w) with its ε comes to its fixed point √n (1 − ε) by a factor ε per step"},
-    {"md_preserve_init", 4e-15, true, "the first step brings a start that was not projected to its sphere"},
-    {"spectral_norm", 0.2, false, "power iterations go on without a gradient, and σ with them"},
-};
-
-const Exception* exception_of(const std::string& preset) {
-  const auto it = std::find_if(kExceptions.begin(), kExceptions.end(), [&](const Exception& e) { return e.preset == preset; });
-  return it == kExceptions.end() ? nullptr : &*it;
-}
-
-bool retracts(const OptimizerSpec& spec) { return spec.part(Part::magnitude).kind != "free"; }
-
 ProgramRig started(const OptimizerSpec& spec, int rows, int cols, const std::vector<double>& w) {
   const auto program = program_for(spec, static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(cols));
   ProgramRig rig(program, hparams_of(*program, spec));
@@ -48,23 +27,6 @@ ProgramRig started(const OptimizerSpec& spec, int rows, int cols, const std::vec
 }
 
 double distance(const std::vector<double>& a, const std::vector<double>& b) { return norm(minus(a, b)) / std::max(norm(b), 1e-300); }
-
-// Three steps with these numbers, after which the weight must be where it was: with gradients, or with none.
-ProgramRig resting(const std::string& preset, int rows, int cols, Dice& dice, const std::map<std::string, double>& numbers, bool gradients) {
-  OptimizerSpec spec = preset_spec(preset);
-  for (const Setting& known : hparam_settings(spec))
-    if (const auto it = numbers.find(known.name); it != numbers.end()) spec.hparams[known.name] = it->second;
-  const auto size = static_cast<std::size_t>(rows * cols);
-  ProgramRig rig = started(spec, rows, cols, dice.normals(size));
-  const auto step = [&] { REQUIRE(rig.step(gradients ? dice.normals(size) : std::vector<double>(size, 0.0))); };
-  const Exception* exception = exception_of(preset);
-  if (exception && exception->from_second_step) step();
-  const auto before = rig.read("W");
-  for (int t = 0; t < 3; ++t) step();
-  const double most = exception ? exception->tolerance : retracts(spec) ? 4e-15 : 0;
-  CHECK(distance(rig.read("W"), before) <= most);
-  return rig;
-}
 
 Matrix update(const OptimizerSpec& spec, const Matrix& g) {
   ProgramRig rig = started(spec, int(g.rows()), int(g.cols()), std::vector<double>(static_cast<std::size_t>(g.size()), 0.0));
@@ -90,41 +52,7 @@ OptimizerSpec md(const std::map<std::string, std::string>& words) {
 
 } // namespace
 
-TEST_CASE("T1: no gradient and no history moves nothing but decay", "[property]") {
-  Dice dice(1);
-  for (const std::string& preset : preset_names())
-    for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{4, 9}, {9, 4}, {1, 2}, {3, 1}}) {
-      CAPTURE(preset, rows, cols);
-      const ProgramRig rig = resting(preset, rows, cols, dice, {{"weight_decay", 0}}, false);
-      CHECK(rig.worst_promise() <= 1);
-    }
-}
-
-TEST_CASE("decay alone shrinks the weight by its own rule", "[property]") {
-  Dice dice(21);
-  const std::map<std::string, double> keeps = {{"adamw", 1 - 1e-3 * 0.25},        {"adamw_independent", 0.75},   {"adamw_palm", 1 - 1e-6 * 0.25},
-                                               {"adamc", 1 - 1e-3 * 0.25},        {"adamw_cautious", 1 - 1e-3 * 0.25}, {"adamwn", 1},
-                                               {"sgdp", 1 - 0.1 * 0.25 * 0.1 / 0.1}, {"adamp", 1 - 1e-3 * 0.25 * 0.1}};
-  for (const auto& [preset, keep] : keeps) {
-    CAPTURE(preset);
-    OptimizerSpec spec = preset_spec(preset);
-    spec.hparams["weight_decay"] = 0.25;
-    ProgramRig rig = started(spec, 4, 9, dice.normals(36));
-    const auto before = rig.read("W");
-    for (int t = 0; t < 3; ++t) REQUIRE(rig.step(std::vector<double>(36, 0.0)));
-    CHECK(distance(rig.read("W"), scaled(before, std::pow(keep, 3))) <= 1e-15 * 4);
-  }
-}
-
-TEST_CASE("T2: a learning rate of zero leaves the weight alone", "[property]") {
-  Dice dice(2);
-  for (const std::string& preset : preset_names()) {
-    CAPTURE(preset);
-    resting(preset, 5, 11, dice, {{"lr", 0}, {"gain_lr", 0}, {"weight_decay", 0}}, true);
-  }
-}
-
-TEST_CASE("T3: the gradient's size does not matter to a normalised direction", "[property]") {
+TEST_CASE("the gradient's size does not matter to a normalised direction", "[property]") {
   Dice dice(3);
   const Matrix g = random_matrix(dice, 7, 12);
   const auto change = [&](const OptimizerSpec& spec, double c) { return (update(spec, c * g) - update(spec, g)).norm() / update(spec, g).norm(); };
@@ -140,7 +68,7 @@ TEST_CASE("T3: the gradient's size does not matter to a normalised direction", "
   CHECK(added < 1e-3);
 }
 
-TEST_CASE("T4, T5: rotations and transposes commute where they should", "[property]") {
+TEST_CASE("rotations and transposes commute with a geometry where they should", "[property]") {
   Dice dice(4);
   for (const auto& [m, n] : std::vector<std::pair<int, int>>{{5, 8}, {8, 5}, {6, 6}}) {
     CAPTURE(m, n);
@@ -156,23 +84,6 @@ TEST_CASE("T4, T5: rotations and transposes commute where they should", "[proper
     CHECK((update(rows, g * p) - update(rows, g) * p).norm() <= 1e-13);
     CHECK((update(rows, q * g) - q * update(rows, g)).norm() > 1e-3);
     CHECK((update(rows, g.transpose()) - update(columns, g).transpose()).norm() <= 1e-14);
-  }
-}
-
-TEST_CASE("momentum forms are one direction under a scale-free geometry", "[property]") {
-  Dice dice(5);
-  for (const bool nesterov : {false, true}) {
-    OptimizerSpec a = preset_spec("muon"), b = a;
-    a.part(Part::direction).options["nesterov"] = b.part(Part::direction).options["nesterov"] = nesterov;
-    b.part(Part::direction).options["momentum_form"] = std::string("heavy_ball");
-    for (OptimizerSpec* spec : {&a, &b}) spec->part(Part::geometry).options["ns_eps_form"] = std::string("clamp");
-    const auto w = dice.normals(40);
-    ProgramRig first = started(a, 5, 8, w), second = started(b, 5, 8, w);
-    for (int t = 0; t < 30; ++t) {
-      const auto g = dice.normals(40);
-      REQUIRE((first.step(g) && second.step(g)));
-    }
-    CHECK(distance(first.read("W"), second.read("W")) <= 1e-11);
   }
 }
 
@@ -249,22 +160,6 @@ TEST_CASE("magnitude–direction: start, scale of the start, and the free scale 
   CHECK(distance(begun(rowcol, 2), scaled(begun(rowcol, 1), 2)) <= 1e-13);
   const OptimizerSpec balanced = md({{"sphere", "balanced"}});
   CHECK(distance(begun(balanced, 2), begun(balanced, 1)) <= 1e-13);
-}
-
-TEST_CASE("magnitude–direction with frozen gains is the hyperball", "[md]") {
-  Dice dice(10);
-  OptimizerSpec frozen = preset_spec("md_muon"), ball = frozen;
-  for (OptimizerSpec* spec : {&frozen, &ball}) spec->part(Part::geometry).options["ns_coefficients"] = std::string("exact");
-  frozen.hparams["gain_lr"] = 0;
-  ball.chain(Part::magnitude) = {{"hyperball", {}, {}}};
-  for (const char* name : {"gain_lr", "gain_beta1", "gain_beta2", "gain_eps"}) ball.hparams.erase(name);
-  const auto w = dice.normals(45);
-  ProgramRig a = started(frozen, 5, 9, w), b = started(ball, 5, 9, scaled(w, 3 / norm(w)));
-  for (int t = 0; t < 50; ++t) {
-    const auto g = dice.normals(45);
-    REQUIRE((a.step(g) && b.step(g)));
-  }
-  CHECK(distance(a.read("W"), b.read("W")) <= 1e-11);
 }
 
 TEST_CASE("decay on the sphere is a change of the learning rate", "[md]") {
