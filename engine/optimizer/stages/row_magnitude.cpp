@@ -87,7 +87,7 @@ void leave(StageContext& c) {
   if (decayed == "lengths") emit_length_decay(c);
   const double floor = c.number("length_floor");
   if (floor > 0) c.build.emit(make_op(OpCode::bound_lengths, {length}, {}, c.build.constants({floor, 0}), 1), "|g| ← max(|g|, floor)");
-  const bool whole = decayed != "lengths", unit = c.word("direction_norm") == "unit";
+  const bool whole = decayed != "lengths" && decayed != "nothing", unit = c.word("direction_norm") == "unit";
   const std::uint32_t word = (decayed == "weight_unmeasured" ? 1u : 0u) | (whole ? 0u : 2u) | (unit ? 4u : 0u);
   c.build.emit(make_op(OpCode::row_magnitude_join, {s.at("magnitude.direction"), length, s.at("magnitude.implicit"), p.weight, p.previous},
                        {c.lr, whole ? c.hparam("weight_decay") : kNone}, c.build.constants({c.number("direction_floor")}), word),
@@ -115,7 +115,8 @@ std::vector<Setting> options() {
                {{"weight", "W − ηλW₋, lengths measured again", "kcc-lion/muown Muown"},
                 {"weight_unmeasured", "W − ηλW₋, lengths left as they are: u is no longer a unit vector", "kcc-lion/muown NorMuown"},
                 {"lengths", "g ← (1 − ηλ)g after its step", "NVIDIA-NeMo/Emerging-Optimizers"},
-                {"both", "g before its step and the weight as well: decays twice", "kcc-lion/muown MuownDP"}},
+                {"both", "g before its step and the weight as well: decays twice", "kcc-lion/muown MuownDP"},
+                {"nothing", "no decay, whatever λ is", "fhueb/angular-muown; WeightNorm"}},
                "What weight decay acts on."),
           word("zero_rows", "stay",
                {{"stay", "rows of zeros have no direction and do not move", "house rule"},

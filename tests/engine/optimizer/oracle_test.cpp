@@ -44,8 +44,13 @@ struct Exception {
   int rows = 0, cols = 0;
 };
 const std::string kLiftedNoise = "Newton–Schulz lifts the rounding of a rank-deficient buffer by up to 3.4⁵";
+const std::string kEqualSigns = "Adam's first steps are signs: of a row of equal ones centring leaves what ε and rounding make";
 const std::vector<Exception> kExceptions = {
     {"muonh", Precision::f32, 3e-5, kLiftedNoise, "low rank"},
+    {"rotational_adamw", Precision::f64, 1e-8, kEqualSigns},
+    {"rotational_adamw", Precision::f32, 1e-3, kEqualSigns},
+    {"weight_norm", Precision::f32, 1e-4, "a length that passes near zero leaves its direction few digits", "varied", 1, 9},
+    {"muown_sgd", Precision::f32, 1e-3, "a length that the jump throws far through zero leaves its direction few digits", "jump", 1, 9},
 };
 
 double tolerance_of(const std::string& preset, Precision precision, const std::string& gradients, int rows, int cols) {
@@ -133,7 +138,7 @@ Outcome compare(const std::string& preset, const OptimizerSpec& spec, const Run&
   Outcome outcome;
   const auto judge = [&](int step) {
     const double way = (w - origin).norm();
-    const double unit = run.precision == Precision::f64 && way > 0 ? std::min(way, w.norm()) : std::max(w.norm(), 1e-300);
+    const double unit = run.precision == Precision::f64 && way > 1e-12 * w.norm() ? std::min(way, w.norm()) : std::max(w.norm(), 1e-300);
     const double distance = (matrix(rig.read("W"), run.rows, run.cols) - w).norm() / unit;
     if (distance > outcome.distance || std::isnan(distance)) outcome.distance = distance, outcome.step = step;
   };
