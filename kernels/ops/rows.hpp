@@ -200,32 +200,6 @@ template <class T> POLARSCOPE_FN void standardise_rows(Context<T>& c, const Op& 
   });
 }
 
-// NorMuon's row scale: v ← β v + (1−β) mean_j U², without bias correction; each row is divided by √v + ε, then U is
-// brought back to s times the norm it had.  slots: U, v;  hparam: β;  constants: ε, s
-template <class T> POLARSCOPE_FN void row_second_moment(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
-  using Acc = typename T::Acc;
-  const auto u = c.mat(op, 0), v = c.mat(op, 1);
-  const int cols = u.cols;
-  const Acc eps = static_cast<Acc>(c.constant(op, 0)), share = static_cast<Acc>(1 - c.exact_hp(op, 0));
-  const Acc before = sqrt_(c.t.sum(u.size(), [=](int i) { return Acc(u.p[i]) * Acc(u.p[i]); }));
-  c.t.sync();
-  c.t.rows(u.rows, [=](auto& sub, int i) {
-    R* x = u.row(i);
-    const Acc mean = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); }) / Acc(cols);
-    const Acc past = Acc(v.p[i]), next = past - share * past + share * mean;
-    const Acc below = sqrt_(next) + eps;
-    sub.sync(); // every lane has read v
-    sub.single([=] { v.p[i] = static_cast<R>(next); });
-    sub.for_each(cols, [=](int j) { x[j] = static_cast<R>(Acc(x[j]) / below); });
-  });
-  c.t.sync();
-  const Acc after = sqrt_(c.t.sum(u.size(), [=](int i) { return Acc(u.p[i]) * Acc(u.p[i]); }));
-  const R scale = static_cast<R>(static_cast<Acc>(c.constant(op, 1)) * before / (after + eps));
-  c.t.sync();
-  c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] *= scale; });
-}
-
 // Brings rows and columns of W to equal norms among themselves, constant 1 rounds. word 0, 1: columns and rows (1: rows
 // and columns) both measured on the same matrix, so that the overall scale alternates between s and 1/s and is not
 // fixed; word 2: alternating, norms from the present matrix, then the whole brought to norm constant 0 (if above 0).
