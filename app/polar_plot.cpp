@@ -10,6 +10,9 @@
 namespace polarscope {
 namespace {
 
+// Arrow lengths between which the enlargement is kept, in radii of the outermost ring.
+constexpr float kArrowLeast = 0.08f, kArrowMost = 0.40f;
+
 constexpr float kPi = std::numbers::pi_v<float>;
 constexpr float kLogInner = 0.14f;                  // of the outer radius: where the least norm of a log scale lies
 constexpr float kClearFrom = 0.035f, kClearTo = 0.16f; // of the outer radius: the field fades in, the centre has no angle
@@ -242,11 +245,14 @@ void draw_start_rays(const Drawing& d) {
   }
 }
 
-// Enlargement of the arrows: a round number that makes the update at most a quarter of the picture.
-float arrow_enlargement(const PolarScale& scale, const PlaneUpdate& update) {
+// Enlargement of the arrows: a round number that makes the update at most a quarter of the picture. From step to step it
+// stays while the arrow is neither tiny nor large, so that lengths can be compared.
+float arrow_enlargement(const PolarScale& scale, const PlaneUpdate& update, float before) {
   const float size = std::hypot(update.radial, update.tangential);
   const float unit = scale.log ? scale.outer / 4 : scale.outer / scale.most; // pixels per unit of norm, about
   if (!(size * unit > 1e-20f)) return 0;
+  const float share = before * size * unit / scale.outer;
+  if (share > kArrowLeast && share < kArrowMost) return before;
   return std::max(1.0f, static_cast<float>(nice_below(0.26 * scale.outer / (size * unit))));
 }
 
@@ -388,6 +394,12 @@ void draw_keys(const Drawing& d, const Box& area, const PolarOptions& options, f
   const bool roomy = area.max.y - area.min.y > d.theme.px(340) && area.max.x - area.min.x > d.theme.px(420);
   if (!options.keys) {
     draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2, options.rings_words, 0, 1);
+    if (!std::isnan(d.picture.share)) { // in two short lines, beside the disc
+      const float line = d.theme.px(17), y = area.max.y - pad - line;
+      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y - line}, c.text2,
+                        "plane shows " + format_percent(d.picture.share), 0, 1);
+      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y}, c.text2, "of the last update", 0, 1);
+    }
     return;
   }
   if (!std::isnan(d.picture.share)) draw_share(d.list, d.theme, {area.min.x + pad, area.min.y + d.theme.px(14)}, d.picture.share, false);
@@ -480,7 +492,8 @@ PolarResult draw_polar(const Theme& theme, const Box& area, const PlanePicture& 
     for (const PlaneTrail& trail : picture.trails)
       if (trail.selected == selected && !trail.angle.empty()) draw_trail(d, trail);
   result.drag = handle_starts(d, options, view, obstacles);
-  const float enlargement = picture.update ? arrow_enlargement(scale, *picture.update) : 0;
+  const float enlargement = picture.update ? arrow_enlargement(scale, *picture.update, view.enlargement) : 0;
+  if (enlargement > 0) view.enlargement = enlargement;
   if (picture.update && options.keys) draw_update(d, enlargement, obstacles);
   std::vector<NowLabel> labels;
   for (bool selected : {false, true})
