@@ -154,6 +154,10 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
   const auto share = [](Acc dot, Acc square) {
     return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
   };
+  if (slices == kMatrix ? rows * cols == 1 : slices == kRows ? cols == 1 : rows == 1) { // nothing is tangent to a number
+    c.t.rows(rows, [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { g(i, j) = w(i, j) != R(0) ? R(0) : g(i, j); }); });
+    return;
+  }
   if (slices == kMatrix) {
     const Acc dot = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(g.p[i]); });
     const Acc square = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(w.p[i]); });
