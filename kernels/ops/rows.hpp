@@ -155,6 +155,10 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
   const auto share = [](Acc dot, Acc square) {
     return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
   };
+  if (slices == kMatrix ? rows * cols == 1 : slices == kRows ? cols == 1 : rows == 1) { // nothing is tangent to a number
+    c.t.rows(rows, [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { g(i, j) = w(i, j) != R(0) ? R(0) : g(i, j); }); });
+    return;
+  }
   if (slices == kMatrix) {
     const Acc dot = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(g.p[i]); });
     const Acc square = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(w.p[i]); });
@@ -167,7 +171,14 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
       const Acc dot = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(y[j]); });
       const Acc square = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); });
       const R along = share(dot, square);
+      const Acc before = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); });
+      sub.sync();
       sub.for_each(cols, [=](int j) { y[j] -= along * x[j]; });
+      sub.sync();
+      // A row along the weight's: what is left is rounding.
+      const Acc rest = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); }), digit = sizeof(R) == 4 ? Acc(5e-7) : Acc(1e-15);
+      sub.sync();
+      if (rest <= digit * digit * before) sub.for_each(cols, [=](int j) { y[j] = R(0); });
     });
   } else {
     c.t.for_each(cols, [=](int j) {

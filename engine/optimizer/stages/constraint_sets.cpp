@@ -5,7 +5,6 @@
 namespace polarscope {
 
 void start_top_pair(StageContext& c, const std::string& name, bool normal) {
-  if (c.shared.count(name + ".left")) return; // a second link of the same stage
   c.shared[name + ".left"] = c.scratch(name + "_left", 1, c.rows, "u: left singular vector of the largest singular value");
   c.shared[name + ".right"] = c.scratch(name + "_right", 1, c.cols, "v: its right singular vector");
   c.shared[name + ".value"] = c.scratch(name + "_value", 1, 1, "σ: largest singular value of the weight");

@@ -11,8 +11,6 @@ void start(StageContext& c) {
 }
 
 void emit_check(StageContext& c, SlotId normal, std::uint32_t slices) {
-  if (c.shared.count("checked")) return; // a second link of the same stage: the first one's check stands
-  c.shared["checked"] = normal;
   const std::uint32_t column = c.promise(0, c.build.precision() == Precision::f64 ? 1e-9 : 2e-3);
   c.build.emit(make_op(OpCode::tangency_violation, {normal, c.update}, {}, 0, column << 2 | slices), "check ⟨N, U⟩ = 0");
 }
@@ -62,6 +60,15 @@ Stage geometry_tangent() {
   s.promises = {{"update tangent", "The update has no part along the set's normal at the weight.", "tangency_error"}};
   s.start = start;
   s.emit = emit;
+  return s;
+}
+
+// A chain names each stage once.
+Stage geometry_tangent_again() {
+  Stage s = geometry_tangent();
+  s.kind = "tangent_again";
+  s.meaning = "Takes out the normal part that the stages since the tangent one have put back.";
+  s.promises[0].column = "tangency_error_again";
   return s;
 }
 

@@ -168,7 +168,8 @@ TEST_CASE("constrained Scion never leaves its ball, unconstrained Scion does", "
     ProgramRig rig = started(spec, 6, 10, scaled(dice.normals(60), 5));
     for (int t = 0; t < 200; ++t) REQUIRE(rig.step(dice.normals(60)));
     CHECK(rig.worst_promise() <= 1);
-    CHECK(rig.read("W.norm_bound")[0] <= 1.14); // the start's share is gone
+    CHECK(rig.read("W.norm_bound")[0] <= 1.21); // the start's share is gone; what the polynomial reaches near 0 is left
+    if (std::string(preset) == "scion") CHECK(spectral_norm(rig.read("W"), 6, 10) * std::sqrt(10.0 / 6) <= 1.14);
   }
   OptimizerSpec free = preset_spec("scion_unconstrained");
   free.hparams["lr"] = 0.1;
