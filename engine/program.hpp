@@ -43,6 +43,8 @@ struct SlotInfo {
   std::uint32_t rows, cols;
   std::string meaning; // shown by the inspector
   int parameter = -1;  // index into parameters, or −1
+  SlotId view_of = kNone;     // the slot whose rows these are: it has no memory of its own
+  std::uint32_t first_row = 0; // of the slot viewed
 };
 
 struct ParamInfo {
@@ -174,11 +176,14 @@ public:
   // A new slot; `name` must be new. Shapes are logical; padding is added by finish().
   SlotId slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning = {},
               int parameter = -1);
+  // Rows [first, first + rows) of a slot as a slot of their own, for operations on a block of a matrix.
+  SlotId rows_of(SlotId whole, std::uint32_t first, std::uint32_t rows);
   // Declares a trained parameter with its weight, previous-weight and gradient slots.
   int parameter(std::string name, std::uint32_t rows, std::uint32_t cols, Invariance invariance, bool vector = false);
   ParamInfo& parameter(int index) { return parameters_[static_cast<std::size_t>(index)]; }
   const std::vector<ParamInfo>& parameters() const { return parameters_; }
   const SlotInfo& info(SlotId id) const { return slots_[id]; }
+  SlotId find_slot(std::string_view name) const; // kNone when there is none yet
   bool has_slot(std::string_view name) const;
 
   // The column of a hyperparameter, declared on first use; later uses of the same name share it.
