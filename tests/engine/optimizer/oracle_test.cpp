@@ -163,8 +163,9 @@ void check_all(Precision precision) {
     for (const auto& [gradients, word] : kGradients)
       for (const auto& [rows, cols] : kShapes) {
         if (gradients == Gradients::tangent && cols == 1) continue; // nothing but rounding is left
+        CAPTURE(preset, word, rows, cols);
         const Outcome o = compare(preset, preset_spec(preset), {gradients, rows, cols, precision});
-        CAPTURE(preset, word, rows, cols, o.step, o.distance);
+        CAPTURE(o.step, o.distance);
         CHECK(o.distance <= tolerance_of(preset, precision, word, rows, cols));
         CHECK(o.promise <= 1);
       }
@@ -251,8 +252,9 @@ TEST_CASE("every preset follows its formula with decay, other rates, and a falli
     for (const auto& [rows, cols] : kShapes) {
       Run run{Gradients::varied, rows, cols};
       run.follow_schedule = true;
+      CAPTURE(preset, rows, cols);
       const Outcome o = compare(preset, spec, run);
-      CAPTURE(preset, rows, cols, o.step, o.distance);
+      CAPTURE(o.step, o.distance);
       CHECK(o.distance <= tolerance_of(preset, Precision::f64, "varied", rows, cols));
     }
   }
@@ -264,8 +266,9 @@ TEST_CASE("every preset follows its formula from a weight with a row of zeros", 
       Run run{Gradients::varied, rows, cols};
       run.zero_row = true;
       if (rows == 1) continue; // the whole weight would be zero
+      CAPTURE(preset, rows, cols);
       const Outcome o = compare(preset, preset_spec(preset), run);
-      CAPTURE(preset, rows, cols, o.step, o.distance);
+      CAPTURE(o.step, o.distance);
       CHECK(o.distance <= tolerance_of(preset, Precision::f64, "varied", rows, cols));
     }
 }
