@@ -3,6 +3,7 @@
 #include "app/format.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -29,6 +30,20 @@ std::vector<double> shown_part(const std::vector<double>& weight, const ParamInf
   return only_row(weight, p.cols, static_cast<std::size_t>(row));
 }
 
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// One direction, or none: no plane goes through the two. Rounding of a start stored in single precision counts as none.
+bool parallel(const std::vector<double>& a, const std::vector<double>& b) {
+  const double aa = dot(a, a), bb = dot(b, b), ab = dot(a, b);
+  if (!(aa > 0) || !(bb > 0)) return true;
+  return 1 - ab * ab / aa / bb < 1e-12;
+}
+
 const std::vector<double>* weight_in(const std::shared_ptr<const Weights>& weights, int parameter) {
   if (!weights || parameter >= static_cast<int>(weights->size())) return nullptr;
   const auto& weight = (*weights)[static_cast<std::size_t>(parameter)];
@@ -43,7 +58,31 @@ long plane_step(const Frame& frame) {
   return frame.cursor < stride ? frame.cursor : frame.cursor / stride * stride;
 }
 
-std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step) {
+// The plane of a start without a second direction: with the first step where it is known, else with the reference, else
+// with any axis. Says which.
+std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<double>& start, std::string& note) {
+  const auto shown = shown_part(start, p, choice);
+  std::vector<double> first;
+  if (run.series.weight(choice.parameter, 1, first)) {
+    for (std::size_t i = 0; i < first.size(); ++i) first[i] -= start[i];
+    first = shown_part(first, p, choice);
+    if (!parallel(shown, first)) {
+      note = "nothing has turned yet: plane of the start and its first update";
+      return plane_through(shown, first);
+    }
+  }
+  if (const auto* reference = weight_in(run.reference, choice.parameter))
+    if (const auto other = shown_part(*reference, p, choice); !parallel(shown, other)) {
+      note = "nothing has turned yet: plane of the start and the reference";
+      return plane_through(shown, other);
+    }
+  note = "nothing has turned yet: plane of the start and one axis, of no meaning of its own";
+  return plane_through(shown, shown);
+}
+
+// `note`: one line where the plane is another than the chosen one.
+std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step, std::string& note) {
+  note.clear();
   if (elements_of(p) == 2) return coordinate_plane(2, 0, 1);
   const std::vector<double>* start = weight_in(run.start, choice.parameter);
   std::vector<double> now;
@@ -62,6 +101,7 @@ std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const
   case PlaneChoice::Kind::start_reference:
     if (const auto* reference = weight_in(run.reference, choice.parameter))
       return plane_through(shown_part(*start, p, choice), shown_part(*reference, p, choice));
+    note = "the problem has no reference: plane of start and current direction";
     break;
   case PlaneChoice::Kind::rows: {
     const auto i = static_cast<std::size_t>(std::clamp(choice.row_i, 0, static_cast<int>(p.rows) - 1));
@@ -71,7 +111,8 @@ std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const
   }
   case PlaneChoice::Kind::start_current: break;
   }
-  return plane_through(shown_part(*start, p, choice), shown_part(now, p, choice));
+  const auto from = shown_part(*start, p, choice), to = shown_part(now, p, choice);
+  return parallel(from, to) ? plane_of_start(run, p, choice, *start, note) : plane_through(from, to);
 }
 
 // Projects the stored weights of [0, to]; keeps what is already known of the same plane.
@@ -137,19 +178,19 @@ const ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, c
 }
 
 // Least and greatest norm over the whole record, so that the rings keep still; by the metric where there is one.
-void radius_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<float>& radius,
-                  PlanePicture& picture, bool first) {
+struct NormRange {
   float least = INFINITY, most = 0;
-  for (float r : radius) least = std::min(least, r), most = std::max(most, r);
+  void add(const NormRange& other) { least = std::min(least, other.least), most = std::max(most, other.most); }
+};
+NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<float>& radius) {
+  NormRange range;
+  for (float r : radius) range.add({r, r});
   const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
   const std::string column = row < 0 ? p.name + ".frobenius_norm" : p.name + ".row_norm[" + std::to_string(row) + "]";
   if (const int index = run.program->find_metric(column); index >= 0 && !run.series.empty())
-    if (const auto m = run.series.extent(index, 0, run.series.last_step(), true)) {
-      least = std::min(least, static_cast<float>(m->min));
-      most = std::max(most, static_cast<float>(m->max));
-    }
-  picture.radius_least = first ? least : std::min(picture.radius_least, least);
-  picture.radius_most = first ? most : std::max(picture.radius_most, most);
+    if (const auto m = run.series.extent(index, 0, run.series.last_step(), true))
+      range.add({static_cast<float>(m->min), static_cast<float>(m->max)});
+  return range;
 }
 
 // Share and arrows of the selected run's last update.
@@ -180,18 +221,11 @@ void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, con
   picture.update = drawn;
 }
 
-double cosine(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return 0;
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
 // The driver's last answer, where it belongs to this plane or to one that cannot be told apart by eye.
 void set_field(const std::shared_ptr<const Driver::PlaneLoss>& loss, const Driver::PlaneRequest& wanted,
                ProjectionCache& cache, PlanePicture& picture) {
   if (!loss || loss->request.run != wanted.run || loss->request.parameter != wanted.parameter || loss->loss.size() < 8) return;
-  if (cosine(loss->request.e1, wanted.e1) < kSamePlane || cosine(loss->request.e2, wanted.e2) < kSamePlane) return;
+  if (dot(loss->request.e1, wanted.e1) < kSamePlane || dot(loss->request.e2, wanted.e2) < kSamePlane) return;
   for (double value : loss->loss)
     if (!std::isfinite(value)) return;
   if (cache.field != loss) cache.field = loss, ++cache.field_generation;
@@ -242,12 +276,14 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   // While a start is under the hand the plane stays: made from the moving start it would turn away beneath the pointer.
   const bool held = ImGui::IsMouseDown(ImGuiMouseButton_Left);
   if (other || (cache.plane_mark != mark && !held)) {
-    const auto plane = choose_plane(*selected, *p, choice, step);
+    std::string note;
+    const auto plane = choose_plane(*selected, *p, choice, step, note);
     if (!plane) {
       picture.empty_text = "the start has no direction";
       return drawing;
     }
     cache.plane = *plane;
+    cache.note = std::move(note);
     cache.scene = frame.scene_generation, cache.run = selected->id, cache.choice = choice;
     cache.plane_step = step, cache.plane_mark = mark;
   }
@@ -257,6 +293,7 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   const int runs = std::max(1, static_cast<int>(frame.runs.size()));
   const double load = static_cast<double>(elements) * runs;
   const int most = std::clamp(std::min(static_cast<int>(kElementBudget / load), kPointBudget / runs), 60, 2000);
+  NormRange living, diverged;
   for (const RunFrame& run : frame.runs) {
     const ParamInfo* own = parameter_of(run, choice.parameter);
     if (!shown(run.id) || !own || elements_of(*own) != elements) continue;
@@ -269,14 +306,22 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
     trail.step = entry.path.step;
     trail.angle = entry.path.angle, trail.radius = entry.path.norm;
     trail.ghost_angle = entry.ghost.angle, trail.ghost_radius = entry.ghost.norm;
-    radius_range(run, *own, choice, trail.radius, picture, picture.trails.empty());
+    trail.ended = run.diverged && frame.cursor >= run.diverged_at;
+    const NormRange range = norm_range(run, *own, choice, trail.radius);
+    (run.diverged ? diverged : living).add(range);
     if (trail.selected) set_update(frame, run, *own, choice, cache.plane, static_cast<int>(picture.trails.size()), picture);
     picture.trails.push_back(std::move(trail));
     drawing.runs.push_back(run.id);
   }
   if (picture.trails.empty()) picture.empty_text = "every run is hidden";
+  const NormRange& range = living.most > 0 ? living : diverged; // a diverged run would take the rings with it
+  if (!picture.trails.empty()) picture.radius_least = range.least, picture.radius_most = range.most;
+  picture.note = cache.note;
   drawing.request = Driver::PlaneRequest{selected->id, choice.parameter, cache.plane.e1, cache.plane.e2, 720};
   set_field(loss, *drawing.request, cache, picture);
+  if (p->invariance == Invariance::none && !picture.field.empty())
+    if (std::vector<double> weight; selected->series.weight(choice.parameter, loss->step, weight))
+      picture.field.norm = std::sqrt(dot(shown_part(weight, *p, choice), shown_part(weight, *p, choice)));
   return drawing;
 }
 
@@ -318,13 +363,42 @@ std::optional<Driver::PlaneRequest> SphereLoss::update(RunId run, int parameter,
   return request(done_);
 }
 
+namespace {
+
+double length(const Point3& p) {
+  const double x = p[0], y = p[1], z = p[2];
+  return std::max(std::sqrt(x * x + y * y + z * z), 1e-30);
+}
+
+// Where the action is: the mean of where the runs start and where they are, or of start and reference before the first
+// step; the starts where these cancel.
+Point3 aim_of(const Frame& frame, int parameter, const std::array<double, 3>& starts, const std::array<double, 3>& currents) {
+  std::array<double, 3> other = currents;
+  const RunFrame* run = frame.find(frame.selected);
+  if (const auto* reference = run && frame.cursor == 0 ? weight_in(run->reference, parameter) : nullptr; reference && reference->size() == 3)
+    for (std::size_t i = 0; i < 3; ++i) other[i] = (*reference)[i];
+  const auto unit = [](std::array<double, 3> v) {
+    const double size = std::max(std::hypot(v[0], v[1], v[2]), 1e-30);
+    for (double& x : v) x /= size;
+    return v;
+  };
+  const auto a = unit(starts), b = unit(other);
+  const std::array<double, 3> sum{a[0] + b[0], a[1] + b[1], a[2] + b[2]};
+  const auto aim = std::hypot(sum[0], sum[1], sum[2]) > 0.2 ? unit(sum) : a;
+  return {static_cast<float>(aim[0]), static_cast<float>(aim[1]), static_cast<float>(aim[2])};
+}
+
+} // namespace
+
 SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int parameter,
                                   const std::function<bool(RunId)>& shown, const SphereField& field) {
   SpherePicture picture;
+  std::array<double, 3> starts{}, currents{};
   const bool complete = !field.empty() && std::none_of(field.loss.begin(), field.loss.end(), [](float v) { return !std::isfinite(v); });
   if (complete) picture.field = field;
-  std::vector<long> steps;
-  std::vector<double> weight;
+  static thread_local std::vector<long> steps;
+  static thread_local std::vector<double> weight;
+  bool any_norm = false;
   for (const RunFrame& run : frame.runs) {
     const ParamInfo* p = parameter_of(run, parameter);
     if (!shown(run.id) || !p || elements_of(*p) != 3) continue;
@@ -342,9 +416,21 @@ SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int pa
       trail.point.push_back(point);
     }
     if (trail.point.empty()) continue;
+    trail.ended = run.diverged && frame.cursor >= run.diverged_at;
+    any_norm |= p->invariance == Invariance::none;
+    for (std::size_t i = 0; i < 3; ++i) {
+      starts[i] += static_cast<double>(trail.point.front()[i]) / length(trail.point.front());
+      currents[i] += static_cast<double>(trail.point.back()[i]) / length(trail.point.back());
+    }
     if (trail.selected || picture.trails.empty()) picture.unit = std::hypot(trail.point[0][0], trail.point[0][1], trail.point[0][2]);
     picture.trails.push_back(std::move(trail));
   }
+  if (any_norm) { // the sphere would show the loss at one norm, the paths stand at others
+    picture.field = {};
+    picture.note = "the loss depends on the norm: not painted";
+  }
+  picture.scene = frame.scene_generation + 1;
+  picture.aim = aim_of(frame, parameter, starts, currents);
   if (picture.trails.empty()) picture.empty_text = frame.runs.empty() ? "no runs: add one" : "no run has a parameter of three numbers";
   return picture;
 }

@@ -54,6 +54,7 @@ struct ProjectionCache {
   RunId run = 0;
   long plane_step = -1;     // step whose weight made it
   double plane_mark = 0;
+  std::string note;         // why the plane is not the chosen one; "" when it is
   std::uint64_t field_generation = 0;
   std::shared_ptr<const Driver::PlaneLoss> field;
 };

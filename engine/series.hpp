@@ -37,6 +37,7 @@ public:
   SeriesView() = default;
   explicit SeriesView(std::shared_ptr<const SeriesData> data, long rows);
   bool empty() const { return rows_ == 0; }
+  bool operator==(const SeriesView&) const = default; // the same rows of the same storage
   long rows() const { return rows_; }        // stored rows
   long first_step() const;
   long last_step() const;                    // last recorded step

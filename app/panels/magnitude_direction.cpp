@@ -2,6 +2,7 @@
 #include "app/format.hpp"
 #include "app/panels/curves.hpp"
 #include "app/panels/tools.hpp"
+#include "app/plane_picture.hpp"
 #include "app/plot.hpp"
 #include "app/stroke.hpp"
 #include "engine/metric/metric.hpp"
@@ -20,12 +21,17 @@ constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_up
 constexpr long kSmoothing = 50;   // steps averaged, of noisy metrics against the norm
 constexpr long kMostPoints = 720; // of all trails together
 
-double factor_of(const std::string& metric) { return metric == "angular_update" ? kDegrees : 1.0; }
-
-std::string unit_words(const std::string& metric) {
-  if (metric == "angular_update") return "°/step";
+DisplayUnit unit_of(const std::string& metric) {
   const Metric* found = find_metric(metric);
-  return found ? found->title : metric;
+  return found ? display_unit(*found) : DisplayUnit{1, ""};
+}
+
+// "↑ angular update, °/step"
+std::string axis_words(const std::string& metric) {
+  const Metric* found = find_metric(metric);
+  std::string words = "↑ " + (found ? found->title : metric);
+  if (const DisplayUnit unit = unit_of(metric); !unit.words.empty()) words += ", " + unit.words;
+  return words;
 }
 
 struct Trail {
@@ -64,7 +70,7 @@ std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric)
     for (long step = end % every; step <= end; step += every) steps.push_back(step);
     const std::vector<double> means = smoothed(*run, column, steps);
     for (std::size_t i = 0; i < steps.size(); ++i) {
-      const double x = value_at(*run, norm, steps[i]), y = means[i] * factor_of(metric);
+      const double x = value_at(*run, norm, steps[i]), y = means[i] * unit_of(metric).factor;
       if (!std::isfinite(x) || !std::isfinite(y)) continue;
       trail.x.push_back(x);
       trail.y.push_back(y);
@@ -99,10 +105,14 @@ void pad_range(double& low, double& high, bool log) {
   high = middle + 0.56 * span;
 }
 
+bool ended(const PanelContext& c, const Trail& trail) { return trail.run->diverged && c.frame.cursor >= trail.run->diverged_at; }
+
+// Around the living runs; around all where none lives.
 bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
   double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
+  const bool all = std::all_of(trails.begin(), trails.end(), [&](const Trail& trail) { return ended(s.c, trail); });
   for (const Trail& trail : trails)
-    for (std::size_t i = 0; i < trail.x.size(); ++i) {
+    for (std::size_t i = 0; (all || !ended(s.c, trail)) && i < trail.x.size(); ++i) {
       if (!s.shows(trail.x[i], trail.y[i])) continue;
       x0 = std::min(x0, trail.x[i]);
       x1 = std::max(x1, trail.x[i]);
@@ -180,8 +190,10 @@ void draw_trails(const Scatter& s, const std::vector<Trail>& trails, std::vector
     const bool loud = trail.run->id == s.c.frame.selected || s.c.view.hover.run == trail.run->id;
     const float width = t.curve_width(loud);
     stroke(s.list, points, colours, std::span<const float>(&width, 1));
-    draw_marker(s.list, style.marker, points.back(), t.px(loud ? 5.2f : 4.4f), style.colour, t.colour().panel, t.px(1.4f));
-    labels.push_back({points.back(), trail.run});
+    const ImVec2 now{std::clamp(points.back().x, s.min.x, s.max.x), std::clamp(points.back().y, s.min.y, s.max.y)};
+    if (ended(s.c, trail)) draw_ended(s.list, t, now);
+    else draw_marker(s.list, style.marker, now, t.px(loud ? 5.2f : 4.4f), style.colour, t.colour().panel, t.px(1.4f));
+    if (loud || trails.size() <= kMostCurves) labels.push_back({now, trail.run});
   }
 }
 
@@ -237,7 +249,7 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
   s.list->PopClipRect();
   draw_end_labels(c, std::move(labels), s.min.x, s.min.y, s.max.y);
   draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
-                    fmt::format("↑ {}, mean of {} steps", unit_words(metric), kSmoothing), 0, 0.5f);
+                    fmt::format("{}, mean of {} steps", axis_words(metric), kSmoothing), 0, 0.5f);
   draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1, 0.5f);
   take_input(s, trails, metric);
 }
@@ -246,6 +258,7 @@ void draw_over_steps(const PanelContext& c, const std::string& metric) {
   StepPlot plot;
   plot.panel = "magnitude_direction";
   plot.empty_words = "not recorded for this parameter";
+  plot.y_words = axis_words(metric);
   plot.curves = curves_of_runs(c, metric);
   for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
@@ -296,8 +309,10 @@ std::string text_of_magnitude_direction(const PanelContext& c) {
     text += fmt::format("Run {}, step {}:", run->label, c.frame.cursor);
     for (const char* name : kMetrics) {
       const Metric* metric = find_metric(name);
-      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name, value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
-                          metric && !metric->unit.empty() ? " " + metric->unit : "");
+      const DisplayUnit unit = unit_of(name);
+      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name,
+                          unit.factor * value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
+                          unit.words.empty() ? "" : " " + unit.words);
       text += std::string(name) == kMetrics.back() ? ".\n" : ",";
     }
   }

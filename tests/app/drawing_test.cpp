@@ -5,65 +5,22 @@
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
 #include "app/widgets.hpp"
-#include "app/window.hpp"
-#include "engine/program.hpp"
+#include "tests/app/canvas.hpp"
 
 #include "tests/support/catch.hpp"
 
 #include <cmath>
-#include <functional>
-#include <memory>
 #include <numbers>
 #include <random>
 #include <string>
 #include <vector>
 
 using namespace polarscope;
+using namespace polarscope::testing;
 
 namespace {
 
 constexpr float kPi = std::numbers::pi_v<float>;
-
-// A window without OpenGL and one full-size ImGui window in it.
-class Canvas {
-public:
-  explicit Canvas(ThemeName name = ThemeName::dark, float scale = 1, int width = 900, int height = 700) {
-    WindowOptions options;
-    options.width = width, options.height = height, options.scale = scale;
-    options.apply_theme = [this, name](float s) {
-      if (!fonts_.regular) fonts_ = load_fonts();
-      auto theme = Theme::make(name, s, fonts_);
-      REQUIRE(theme.ok());
-      theme_ = std::make_unique<Theme>(*theme);
-      theme_->apply();
-    };
-    auto window = Window::open(WindowKind::null, options);
-    REQUIRE(window.ok());
-    window_ = std::move(*window);
-  }
-  const Theme& theme() const { return *theme_; }
-  Box area() const { return {{0, 0}, {static_cast<float>(window_->width()), static_cast<float>(window_->height())}}; }
-
-  // One frame; returns the number of vertices drawn.
-  int frame(const std::function<void()>& draw) {
-    window_->begin_frame();
-    theme_->begin_frame();
-    ImGui::SetNextWindowPos({0, 0});
-    ImGui::SetNextWindowSize(ImGui::GetIO().DisplaySize);
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0, 0});
-    ImGui::Begin("canvas", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoNavInputs);
-    ImGui::PopStyleVar();
-    draw();
-    ImGui::End();
-    window_->end_frame();
-    return ImGui::GetDrawData()->TotalVtxCount;
-  }
-
-private:
-  Fonts fonts_;
-  std::unique_ptr<Theme> theme_;
-  std::unique_ptr<Window> window_;
-};
 
 PlanePicture two_runs(const Theme& theme) {
   PlanePicture picture;
@@ -88,27 +45,6 @@ PlanePicture two_runs(const Theme& theme) {
   picture.update = PlaneUpdate{1, 0.01f, -0.03f, 0.1f, 0.4f};
   picture.share = 0.21;
   return picture;
-}
-
-// One metric column with the given values, one row per step.
-std::pair<std::shared_ptr<const StepProgram>, SeriesView> make_series(const std::vector<std::vector<double>>& columns) {
-  ProgramBuilder build(Precision::f64);
-  build.metric("loss", -1, static_cast<int>(columns.size()), 1);
-  auto program = build.finish();
-  RunSeries series(program, std::size_t{1} << 28);
-  std::vector<double> records(columns.front().size() * program->record_size());
-  for (std::size_t row = 0; row < columns.front().size(); ++row)
-    for (std::size_t c = 0; c < columns.size(); ++c) records[row * program->record_size() + c] = columns[c][row];
-  series.append(std::as_bytes(std::span<const double>(records)));
-  return {program, series.view()};
-}
-
-std::vector<double> noisy(std::size_t rows, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<double> normal;
-  std::vector<double> values(rows);
-  for (double& v : values) v = 1 + 0.1 * normal(engine);
-  return values;
 }
 
 } // namespace
@@ -443,7 +379,7 @@ TEST_CASE("everything draws in every theme and scale") {
       sphere.field.rows = 9, sphere.field.cols = 16, sphere.field.generation = 1;
       for (int i = 0; i < 9 * 16; ++i) sphere.field.loss.push_back(std::cos(0.3f * static_cast<float>(i)));
       set_field_range(sphere.field);
-      sphere.trails.push_back({theme.run(0), "A", "A", true, false, {0, 1, 2}, {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
+      sphere.trails.push_back({theme.run(0), "A", "A", true, false, false, {0, 1, 2}, {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
       std::vector<PlotCurve> curves(2);
       for (int c = 0; c < 8; ++c) curves[0].sources.push_back({view, c});
       curves[1].sources = {{view, 0}}, curves[1].ghost = PlotSource{view, 1}, curves[1].name = "B", curves[0].name = "A";
