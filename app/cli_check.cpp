@@ -21,8 +21,11 @@ namespace {
 std::string composition(const OptimizerSpec& spec) {
   std::string out;
   for (const Part part : kRecipeParts) {
-    out += fmt::format("  {:10}{}", part_name(part), spec.part(part).kind);
-    for (const auto& [name, value] : spec.part(part).options) out += fmt::format("  {}={}", name, to_text(value));
+    out += fmt::format("  {:10}", part_name(part));
+    for (const PartSpec& link : spec.chain(part)) {
+      out += (&link == &spec.part(part) ? "" : "  then ") + link.kind;
+      for (const auto& [name, value] : link.options) out += fmt::format("  {}={}", name, to_text(value));
+    }
     out += "\n";
   }
   return out;

@@ -47,18 +47,12 @@ std::string settings_line(const std::vector<Setting>& settings, const std::strin
   return out;
 }
 
-// Every option of the spec's stages with its present value, by part.
-std::vector<std::pair<Part, std::vector<Setting>>> options_of(const OptimizerSpec& spec) {
-  std::vector<std::pair<Part, std::vector<Setting>>> out;
-  for (const Part part : kRecipeParts) {
-    const Stage* stage = find_stage(part, spec.part(part).kind);
-    if (!stage) continue;
-    std::vector<Setting> options = stage->options;
-    for (Setting& option : options)
-      if (const auto it = spec.part(part).options.find(option.name); it != spec.part(part).options.end()) option.value = it->second;
-    out.emplace_back(part, std::move(options));
-  }
-  return out;
+// Every option of one of a recipe's stages with its present value.
+std::vector<Setting> options_of(const StageLink& link) {
+  std::vector<Setting> options = link.stage->options;
+  for (Setting& option : options)
+    if (const auto it = link.spec->options.find(option.name); it != link.spec->options.end()) option.value = it->second;
+  return options;
 }
 
 Result<Listing> list_optimizers() {
@@ -72,10 +66,12 @@ Result<Listing> list_optimizers() {
     out.text += fmt::format("  hyperparameters: {}\n", settings_line(hparams));
     Json parts = Json::object();
     std::string line;
-    for (const auto& [part, options] : options_of(*spec)) {
-      parts[part_name(part)] = {{"kind", spec->part(part).kind}, {"options", settings_json(options)}};
-      line += fmt::format(" {}.kind={}", part_name(part), spec->part(part).kind);
-      if (!options.empty()) line += " " + settings_line(options, std::string(part_name(part)) + ".");
+    for (const StageLink& link : stage_links(*spec)) {
+      const std::vector<Setting> options = options_of(link);
+      Json& chain = parts[part_name(link.part)];
+      chain.push_back({{"kind", link.stage->kind}, {"options", settings_json(options)}});
+      line += fmt::format(" {}.kind={}", part_name(link.part), link.stage->kind);
+      if (!options.empty()) line += " " + settings_line(options, std::string(part_name(link.part)) + ".");
     }
     out.text += fmt::format("  options:{}\n", line);
     out.json.push_back({{"name", name}, {"title", spec->title}, {"description", spec->description}, {"source", spec->source},

@@ -109,17 +109,16 @@ std::vector<SettingValue> other_values(const Setting& option) {
 // The options that would make the recipe use a hyperparameter, by trying them: "magnitude.gains = rows or full".
 std::string options_that_use(const std::string& hparam, const Scene& scene, const OptimizerSpec& spec) {
   std::vector<std::string> out;
-  for (const Part part : kRecipeParts) {
-    const Stage* stage = find_stage(part, spec.part(part).kind);
-    for (const Setting& option : stage ? stage->options : std::vector<Setting>{}) {
+  for (const StageLink& link : stage_links(spec)) {
+    for (const Setting& option : link.stage->options) {
       std::vector<std::string> uses;
       for (const SettingValue& value : other_values(option)) {
         OptimizerSpec other = spec;
-        other.part(part).options[option.name] = value;
+        other.chain(link.part)[link.index].options[option.name] = value;
         const auto program = make_program(scene, other, {});
         if (program && (*program)->find_hparam(hparam) >= 0) uses.push_back(to_text(value));
       }
-      if (!uses.empty()) out.push_back(fmt::format("{}.{} = {}", part_name(part), option.name, fmt::join(uses, " or ")));
+      if (!uses.empty()) out.push_back(fmt::format("{}.{} = {}", part_name(link.part), option.name, fmt::join(uses, " or ")));
     }
   }
   return fmt::format("{}", fmt::join(out, ", or "));

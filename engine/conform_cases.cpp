@@ -108,16 +108,13 @@ std::vector<SettingValue> choices(const Setting& s) {
 // decays.
 void add_variants(const Scene& scene, const std::string& preset, std::set<std::string>& shown,
                   std::vector<ConformCase>& cases) {
-  for (const Part part : {Part::direction, Part::geometry, Part::magnitude, Part::decay}) {
-    const PartSpec& chosen = scene.runs[0].optimizer.part(part);
-    const Stage* stage = find_stage(part, chosen.kind);
-    if (!stage) continue;
-    for (const Setting& option : stage->options)
+  for (const StageLink& link : stage_links(scene.runs[0].optimizer)) {
+    for (const Setting& option : link.stage->options)
       for (const SettingValue& value : choices(option)) {
-        const std::string what = fmt::format("{} {} = {}", chosen.kind, option.name, to_text(value));
+        const std::string what = fmt::format("{} {} = {}", link.stage->kind, option.name, to_text(value));
         if (!shown.insert(what).second) continue;
         Scene variant = scene;
-        variant.runs[0].optimizer.part(part).options[option.name] = value;
+        variant.runs[0].optimizer.chain(link.part)[link.index].options[option.name] = value;
         for (ConformCase& c : compiled_case(std::move(variant), fmt::format("rows, {} with {}", preset, what)))
           cases.push_back(std::move(c));
       }
@@ -125,7 +122,7 @@ void add_variants(const Scene& scene, const std::string& preset, std::set<std::s
   for (const Stage& stage : stages()) {
     if (stage.part != Part::decay || !shown.insert("decay " + stage.kind).second) continue;
     Scene variant = scene;
-    variant.runs[0].optimizer.part(Part::decay) = {stage.kind, {}, {}};
+    variant.runs[0].optimizer.chain(Part::decay) = {{stage.kind, {}, {}}};
     if (stage.kind != "none") variant.runs[0].hparams["weight_decay"] = 0.1;
     for (ConformCase& c : compiled_case(std::move(variant), fmt::format("rows, {} with decay {}", preset, stage.kind)))
       cases.push_back(std::move(c));

@@ -58,9 +58,11 @@ std::string formula_block(const std::string& formula) { return formula.empty() ?
 std::string source_line(const std::string& source) { return source.empty() ? "" : fmt::format("Source: {}\n\n", source); }
 
 std::string part_text(const OptimizerSpec& spec, Part part) {
-  const PartSpec& own = spec.part(part);
-  std::string out = "`" + own.kind + "`";
-  for (const auto& [name, value] : own.options) out += fmt::format(", {} = `{}`", name, to_text(value));
+  std::string out;
+  for (const PartSpec& link : spec.chain(part)) {
+    out += (out.empty() ? "`" : ", then `") + link.kind + "`";
+    for (const auto& [name, value] : link.options) out += fmt::format(", {} = `{}`", name, to_text(value));
+  }
   return out;
 }
 
@@ -87,8 +89,8 @@ std::string optimizers_page() {
 
 std::string stages_page() {
   std::string out = std::string("# Stages\n\n") + kMade +
-                    "An optimizer names one stage for each of direction, geometry, magnitude and decay; a schedule\n"
-                    "changes one hyperparameter over the steps.\n\n";
+                    "An optimizer names a stage for each of direction, geometry, magnitude and decay, or a list of stages\n"
+                    "that run one after the other; a schedule changes one hyperparameter over the steps.\n\n";
   for (const Part part : kParts) {
     out += fmt::format("## {}\n\n", part_name(part));
     for (const Stage& stage : stages()) {

@@ -68,7 +68,8 @@ OptimizerSpec plain() {
   return spec;
 }
 
-void read_part(const TomlValue& value, Part part, PartSpec& spec, FirstError& errors) {
+// One stage of a part: a name, or a table that may leave the kind of `spec` as it is.
+void read_stage(const TomlValue& value, Part part, PartSpec& spec, FirstError& errors) {
   const std::string name = part_name(part);
   const TomlValue* kind_at = &value;
   std::string kind = spec.kind;
@@ -85,7 +86,8 @@ void read_part(const TomlValue& value, Part part, PartSpec& spec, FirstError& er
       kind = kind_at->text;
     }
   } else {
-    errors.add(bad_input(fmt::format("'{}' must be a stage's name or a table, not {}", name, kind_name(value.kind)),
+    errors.add(bad_input(fmt::format("'{}' must be a stage's name, a table or a list of these, not {}", name,
+                                     kind_name(value.kind)),
                          value.place));
     return;
   }
@@ -105,6 +107,39 @@ void read_part(const TomlValue& value, Part part, PartSpec& spec, FirstError& er
       spec.places[option.name] = table.find(option.name)->place;
     }
   table.finish();
+}
+
+// The link of an inherited chain that a table without `kind` speaks of: the first that has all of its options.
+PartSpec* link_with_options(const TomlValue& table, Part part, StageChain& chain) {
+  for (PartSpec& link : chain) {
+    const Stage* stage = find_stage(part, link.kind);
+    const auto has = [&](const TomlEntry& entry) {
+      return std::any_of(stage->options.begin(), stage->options.end(), [&](const Setting& s) { return s.name == entry.key; });
+    };
+    if (stage && std::all_of(table.entries.begin(), table.entries.end(), has)) return &link;
+  }
+  return nullptr;
+}
+
+// A part over what it inherits: a list is a chain of its own; a stage that the inherited chain has is changed there, any
+// other takes the chain's place.
+void read_part(const TomlValue& value, Part part, StageChain& chain, FirstError& errors) {
+  if (value.is_array()) {
+    StageChain own;
+    for (const TomlValue& item : value.items) read_stage(item, part, own.emplace_back(), errors);
+    if (auto ok = check_chain(own, part, value.place); !ok) errors.add(ok.error());
+    else chain = std::move(own);
+    return;
+  }
+  if (chain.size() > 1 && value.is_table()) {
+    const TomlEntry* kind = value.find("kind");
+    for (PartSpec& link : chain)
+      if (kind && kind->value.is_text() && link.kind == kind->value.text) return read_stage(value, part, link, errors);
+    if (!kind)
+      if (PartSpec* link = link_with_options(value, part, chain)) return read_stage(value, part, *link, errors);
+  }
+  chain.resize(1);
+  read_stage(value, part, chain.front(), errors);
 }
 
 constexpr std::size_t kLongestChain = 16; // files that inherit from each other
@@ -164,7 +199,7 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
   const std::string base_name = spec.name;
   for (const Part part : kRecipeParts)
     if (const TomlValue* v = table.find(part_name(part))) {
-      read_part(*v, part, spec.part(part), errors);
+      read_part(*v, part, spec.chain(part), errors);
       changed = true;
     }
   for (auto [key, field] : {std::pair{"title", &spec.title}, std::pair{"description", &spec.description},
@@ -273,10 +308,8 @@ std::vector<std::string> stage_kinds(Part part) {
 
 std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec) {
   std::vector<Setting> out;
-  for (const Part part : kRecipeParts) {
-    const Stage* stage = find_stage(part, spec.part(part).kind);
-    if (!stage) continue;
-    for (const Setting& setting : stage->hparams) {
+  for (const StageLink& link : stage_links(spec)) {
+    for (const Setting& setting : link.stage->hparams) {
       const bool known = std::any_of(out.begin(), out.end(), [&](const Setting& s) { return s.name == setting.name; });
       if (!known) out.push_back(setting);
     }
@@ -359,18 +392,27 @@ std::vector<std::string> schedule_toml(const OptimizerSpec& spec) {
   return lines;
 }
 
+namespace {
+
+std::string chain_toml(const StageChain& chain) {
+  std::vector<std::string> links;
+  for (const PartSpec& link : chain) {
+    std::string inner = fmt::format("kind = {}", quoted_toml(link.kind));
+    for (const auto& [name, value] : link.options) inner += fmt::format(", {} = {}", key_toml(name), value_toml(value));
+    links.push_back(fmt::format("{{ {} }}", inner));
+  }
+  return links.size() == 1 ? links.front() : fmt::format("[{}]", fmt::join(links, ", "));
+}
+
+} // namespace
+
 std::vector<std::string> optimizer_toml(const OptimizerSpec& spec) {
   const auto found = origin(spec);
   const OptimizerSpec base = found ? *found : plain();
   std::vector<std::string> lines;
-  for (const Part part : kRecipeParts) {
-    const PartSpec& own = spec.part(part);
-    const PartSpec& from = base.part(part);
-    if (own.kind == from.kind && own.options == from.options) continue;
-    std::string inner = fmt::format("kind = {}", quoted_toml(own.kind));
-    for (const auto& [name, value] : own.options) inner += fmt::format(", {} = {}", key_toml(name), value_toml(value));
-    lines.push_back(fmt::format("optimizer.{} = {{ {} }}", part_name(part), inner));
-  }
+  for (const Part part : kRecipeParts)
+    if (spec.chain(part) != base.chain(part))
+      lines.push_back(fmt::format("optimizer.{} = {}", part_name(part), chain_toml(spec.chain(part))));
   for (const auto& [name, value] : spec.hparams)
     if (const auto it = base.hparams.find(name); it == base.hparams.end() || it->second != value)
       lines.push_back(fmt::format("optimizer.hparam.{} = {}", key_toml(name), number_toml(value)));

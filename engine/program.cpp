@@ -88,9 +88,11 @@ ProgramBuilder::ProgramBuilder(Precision precision) : precision_(precision) {
   metric_slot_ = slot("metrics", Role::metric, 1, 1, "what is recorded after each step");
 }
 
+bool ProgramBuilder::has_slot(std::string_view name) const { return find_named(slots_, name) != slots_.end(); }
+
 SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning,
                             int parameter) {
-  assert(find_named(slots_, name) == slots_.end() && "slot names are unique");
+  assert(!has_slot(name) && "slot names are unique");
   assert(slots_.size() < kNone);
   slots_.push_back({std::move(name), role, rows, cols, std::move(meaning), parameter});
   return static_cast<SlotId>(slots_.size() - 1);

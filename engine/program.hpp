@@ -168,6 +168,7 @@ public:
   ParamInfo& parameter(int index) { return parameters_[static_cast<std::size_t>(index)]; }
   const std::vector<ParamInfo>& parameters() const { return parameters_; }
   const SlotInfo& info(SlotId id) const { return slots_[id]; }
+  bool has_slot(std::string_view name) const;
 
   // The column of a hyperparameter, declared on first use; later uses of the same name share it.
   HparamId hparam(const Setting& setting, std::string part);

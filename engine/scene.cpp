@@ -30,6 +30,26 @@ bool is_part(const std::string& name) {
   return std::any_of(kRecipeParts.begin(), kRecipeParts.end(), [&](Part p) { return name == part_name(p); });
 }
 
+// A table with at most one entry.
+TomlValue table_of(const TomlValue* entry, const char* key, const Place& place) {
+  TomlValue table;
+  table.place = place;
+  if (entry) table.entries.push_back({key, entry->place, *entry});
+  return table;
+}
+
+// The stage of a written chain that has the option; null when none has.
+TomlValue* link_with_option(TomlValue& chain, const std::string& part, const std::string& option) {
+  for (const Part p : kRecipeParts)
+    for (TomlValue& link : chain.items) {
+      const TomlEntry* kind = link.is_table() ? link.find("kind") : nullptr;
+      const Stage* stage = part == part_name(p) ? find_stage(p, link.is_text() ? link.text : kind ? kind->value.text : "") : nullptr;
+      if (stage && std::any_of(stage->options.begin(), stage->options.end(), [&](const Setting& s) { return s.name == option; }))
+        return &link;
+    }
+  return nullptr;
+}
+
 // Puts a value at a path of nested tables. `optimizer = "muon"` on the way becomes { base = "muon" }, and a part's
 // name { kind = … }, so that something can be added to them.
 void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_t at, const TomlValue& value) {
@@ -45,12 +65,14 @@ void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_
     entry->value = value;
     return;
   }
+  if (entry->value.is_array() && is_part(path[at]))
+    if (TomlValue* link = link_with_option(entry->value, path[at], path[at + 1])) {
+      if (link->is_text()) *link = table_of(link, "kind", link->place);
+      return set_path(*link, path, at + 1, value);
+    }
   if (!entry->value.is_table()) {
-    TomlValue promoted;
-    promoted.place = entry->value.place;
-    if (entry->value.is_text() && (path[at] == "optimizer" || is_part(path[at])))
-      promoted.entries.push_back({path[at] == "optimizer" ? "base" : "kind", entry->value.place, entry->value});
-    entry->value = std::move(promoted);
+    const bool named = entry->value.is_text() && (path[at] == "optimizer" || is_part(path[at]));
+    entry->value = table_of(named ? &entry->value : nullptr, path[at] == "optimizer" ? "base" : "kind", entry->value.place);
   }
   set_path(entry->value, path, at + 1, value);
 }
@@ -77,13 +99,12 @@ std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, st
     for (const Setting& hparam : optimizer_hparams(run.optimizer))
       if (hparam.name == set.key) return {"hparam", set.key};
   std::vector<std::vector<std::string>> found;
+  if (is_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind"))) return {"optimizer", first, "kind"};
+  const std::vector<StageLink> links = stage_links(run.optimizer);
   for (const Part part : kRecipeParts) {
     const std::string name = part_name(part);
-    const Stage* stage = find_stage(part, run.optimizer.part(part).kind);
-    if (first == name && (path.size() == 1 || (path.size() == 2 && path[1] == "kind"))) return {"optimizer", name, "kind"};
-    if (!stage || path.size() > 2 || (path.size() == 2 && first != name)) continue;
-    for (const Setting& option : stage->options)
-      if (option.name == path.back()) found.push_back({"optimizer", name, option.name});
+    if (path.size() > 2 || (path.size() == 2 && first != name)) continue;
+    if (find_option(links, part, path.back())) found.push_back({"optimizer", name, path.back()});
   }
   if (found.size() == 1) return found.front();
   for (const auto& one : found) ambiguous.push_back(one[1] + "." + one[2]);
@@ -94,13 +115,12 @@ std::vector<std::string> settable_keys(const Scene& scene) {
   std::set<std::string> keys = {"optimizer"};
   for (const RunSpec& run : scene.runs) {
     for (const Setting& hparam : optimizer_hparams(run.optimizer)) keys.insert(hparam.name);
-    for (const Part part : kRecipeParts) {
-      keys.insert(part_name(part) + std::string(".kind"));
-      if (const Stage* stage = find_stage(part, run.optimizer.part(part).kind))
-        for (const Setting& option : stage->options) {
-          keys.insert(option.name);
-          keys.insert(part_name(part) + ("." + option.name));
-        }
+    for (const StageLink& link : stage_links(run.optimizer)) {
+      keys.insert(part_name(link.part) + std::string(".kind"));
+      for (const Setting& option : link.stage->options) {
+        keys.insert(option.name);
+        keys.insert(part_name(link.part) + ("." + option.name));
+      }
     }
   }
   for (const Setting& key : scene_keys()) keys.insert("scene." + key.name);

@@ -28,6 +28,7 @@ struct TomlValue {
   Place place;
 
   bool is_table() const { return kind == Kind::table; }
+  bool is_array() const { return kind == Kind::array; }
   bool is_text() const { return kind == Kind::text; }
   bool is_number() const { return kind == Kind::number || kind == Kind::integer; }
   double as_number() const { return kind == Kind::integer ? static_cast<double>(integer) : number; }

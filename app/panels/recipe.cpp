@@ -54,11 +54,13 @@ void draw_slot(const PanelContext& c, const char* part, const std::string& kind,
 void draw_parts(const PanelContext& c, const RunFrame& run) {
   if (!run.optimizer) return;
   for (Part part : {Part::direction, Part::geometry, Part::magnitude, Part::decay}) {
-    const PartSpec& spec = run.optimizer->part(part);
-    const Stage* stage = find_stage(part, spec.kind);
-    const std::string note = options_note(spec);
-    draw_slot(c, part_name(part), spec.kind, note,
-              stage ? documented(spec.kind + (note.empty() ? "" : ": " + note), stage->formula, stage->meaning, stage->source) : spec.kind);
+    for (const PartSpec& spec : run.optimizer->chain(part)) {
+      const Stage* stage = find_stage(part, spec.kind);
+      const std::string note = options_note(spec);
+      const bool first = &spec == &run.optimizer->part(part);
+      draw_slot(c, first ? part_name(part) : "then", spec.kind, note,
+                stage ? documented(spec.kind + (note.empty() ? "" : ": " + note), stage->formula, stage->meaning, stage->source) : spec.kind);
+    }
   }
   std::string kinds, note;
   for (const auto& [name, schedule] : run.optimizer->schedules) {
@@ -179,7 +181,7 @@ std::string text_of_recipe(const PanelContext& c) {
   if (!run || !run->optimizer) return "No run is selected.";
   std::string text = fmt::format("Run {} is {}.\n", run->label, run->optimizer_name);
   for (Part part : {Part::direction, Part::geometry, Part::magnitude, Part::decay})
-    text += fmt::format("{}: {}.\n", part_name(part), run->optimizer->part(part).kind);
+    for (const PartSpec& spec : run->optimizer->chain(part)) text += fmt::format("{}: {}.\n", part_name(part), spec.kind);
   for (std::size_t i = 0; i < run->hparams.size(); ++i)
     text += fmt::format("{} is {}.\n", run->program->hparams()[i].setting.name, format_exact(run->hparams[i]));
   for (const InvariantStatus& status : run->invariants)

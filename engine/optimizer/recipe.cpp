@@ -3,6 +3,8 @@
 #include "engine/optimizer/stage.hpp"
 #include "engine/optimizer/theory_lines.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -15,7 +17,7 @@ namespace {
 class ParameterWriter {
 public:
   ParameterWriter(ProgramBuilder& build, int parameter, const OptimizerSpec& spec, HparamId lr)
-      : build_(build), spec_(spec), parameter_(parameter), lr_(lr) {
+      : build_(build), spec_(spec), links_(stage_links(spec)), parameter_(parameter), lr_(lr) {
     const ParamInfo p = build.parameter(parameter);
     rows_ = p.rows;
     cols_ = p.cols;
@@ -27,26 +29,27 @@ public:
 
   UpdateInfo write() {
     build_.set_starting(true);
-    for (const Part part : kRecipeParts) call(part, &Stage::start, phase_of(part));
+    for (const StageLink& link : links_) call(link, &Stage::start, phase_of(link.part));
     build_.set_starting(false);
 
     const ParamInfo p = build_.parameter(parameter_);
     build_.set_phase(Phase::gradient);
     build_.emit(make_op(OpCode::copy, {p.weight, p.previous}), "W₋ ← W");
     // What reparametrises comes first, so that decay and direction see the inner weight.
-    call(Part::magnitude, &Stage::enter, Phase::gradient);
-    call(Part::decay, &Stage::enter, Phase::clip);
-    for (const Part part : kRecipeParts) call(part, &Stage::emit, phase_of(part));
+    call_all(Part::magnitude, &Stage::enter, Phase::gradient);
+    call_all(Part::decay, &Stage::enter, Phase::clip);
+    write_direction();
+    for (const Part part : {Part::geometry, Part::magnitude, Part::decay}) call_all(part, &Stage::emit, phase_of(part));
     const SlotId trained = weight_;
-    for (const Part part : {Part::decay, Part::magnitude}) call(part, &Stage::leave, Phase::retract);
+    // What was entered last is left first.
+    for (auto link = links_.rbegin(); link != links_.rend(); ++link) call(*link, &Stage::leave, Phase::retract);
 
     UpdateInfo info;
     info.lr = lr_;
     info.update = update_;
     info.trained = trained == p.weight ? kNone : trained;
-    declare_theory(build_, parameter_, spec_, update_norm_);
-    info.own_size = std::any_of(kRecipeParts.begin(), kRecipeParts.end(),
-                                [&](Part part) { return stage_of(spec_, part).own_size; });
+    for (TheoryLine& line : theory_lines(p, motion(), constant_rate(spec_))) build_.theory(std::move(line));
+    info.own_size = std::any_of(links_.begin(), links_.end(), [](const StageLink& link) { return link.stage->own_size; });
     return info;
   }
 
@@ -62,27 +65,61 @@ private:
     return Phase::direction;
   }
 
-  void call(Part part, void (*Stage::*hook)(StageContext&), Phase phase) {
-    const Stage& stage = stage_of(spec_, part);
-    if (!(stage.*hook)) return;
+  StageContext context_of(const StageLink& link) {
+    return {build_, parameter_, rows_, cols_, weight_, gradient_, update_, lr_, spec_, *link.spec, link.stage, shared_[link.stage]};
+  }
+
+  // What is stated of single stages need not hold of a chain of them: then nothing is stated.
+  Motion motion() {
+    Motion m;
+    for (const StageLink& link : links_) {
+      if (spec_.chain(link.part).size() > 1) return {};
+      if (link.stage->motion) link.stage->motion(context_of(link), m);
+    }
+    return m;
+  }
+
+  using Hook = void (*Stage::*)(StageContext&);
+
+  void call_all(Part part, Hook hook, Phase phase) {
+    for (const StageLink& link : links_)
+      if (link.part == part) call(link, hook, phase);
+  }
+
+  // The first link reads the gradient, each further one what the link before wrote; the last writes the update.
+  void write_direction() {
+    const SlotId gradient = gradient_, update = update_;
+    for (const StageLink& link : links_) {
+      if (link.part != Part::direction) continue;
+      const bool last = link.index + 1 == spec_.chain(Part::direction).size();
+      update_ = last ? update
+                     : build_.slot(fmt::format("{}.{}_output", build_.parameter(parameter_).name, link.stage->kind), Role::scratch, rows_,
+                                   cols_, "what the stage hands to the next one of the direction", parameter_);
+      call(link, &Stage::emit, Phase::direction);
+      gradient_ = update_;
+    }
+    gradient_ = gradient;
+  }
+
+  void call(const StageLink& link, Hook hook, Phase phase) {
+    if (!(link.stage->*hook)) return;
     build_.set_phase(phase);
-    StageContext context{build_, parameter_, rows_, cols_, weight_, gradient_, update_, lr_, spec_, spec_.part(part), &stage, shared_, update_norm_};
-    (stage.*hook)(context);
+    StageContext context = context_of(link);
+    (link.stage->*hook)(context);
     weight_ = context.weight;
     gradient_ = context.gradient;
     update_ = context.update;
-    shared_ = std::move(context.shared);
-    update_norm_ = context.update_norm;
+    shared_[link.stage] = std::move(context.shared);
   }
 
   ProgramBuilder& build_;
   const OptimizerSpec& spec_;
+  const std::vector<StageLink> links_;
   int parameter_;
   HparamId lr_;
   std::uint32_t rows_, cols_;
   SlotId weight_, gradient_, update_;
-  std::map<std::string, SlotId> shared_;
-  double update_norm_ = 0;
+  std::map<const Stage*, std::map<std::string, SlotId>> shared_; // each stage's own, from hook to hook
 };
 
 } // namespace
@@ -90,12 +127,13 @@ private:
 HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long steps) {
   build.set_phase(Phase::schedule);
   HparamId lr = kNone;
-  for (const Part part : kRecipeParts)
-    for (const Setting& setting : stage_of(spec, part).hparams) {
+  for (const StageLink& link : stage_links(spec))
+    for (const Setting& setting : link.stage->hparams) {
       const bool is_rate = setting.name == "lr";
       const auto schedule = spec.schedules.find(setting.name);
       if (!is_rate && schedule == spec.schedules.end()) continue;
-      const HparamId column = build.hparam(setting, part_name(part));
+      if (is_rate && lr != kNone) continue;
+      const HparamId column = build.hparam(setting, part_name(link.part));
       if (is_rate) lr = column;
       if (schedule == spec.schedules.end()) continue;
       for (const bool starting : {true, false}) {

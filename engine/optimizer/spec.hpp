@@ -1,4 +1,4 @@
-// An optimizer as data: five parts, each a registered stage with options, plus hyperparameters. Made from TOML
+// An optimizer as data: five parts, each a chain of registered stages with options, plus hyperparameters. Made from TOML
 // (scenes/optimizers/*.toml, or inline in a scene); nothing in the program asks for an optimizer's name.
 #pragma once
 
@@ -21,8 +21,13 @@ const char* part_name(Part part);
 struct PartSpec {
   std::string kind;
   std::map<std::string, SettingValue> options;
-  std::map<std::string, Place> places; // where each option was written, for errors
+  std::map<std::string, Place> places = {}; // where each option was written, for errors
+
+  friend bool operator==(const PartSpec& a, const PartSpec& b) { return a.kind == b.kind && a.options == b.options; }
 };
+
+// The stages of one part, in the order in which they run; never empty, and one stage for most parts of most recipes.
+using StageChain = std::vector<PartSpec>;
 
 // How one hyperparameter changes over the steps (interface.md, "Scene keys": schedule.<name>).
 struct ScheduleSpec {
@@ -39,13 +44,15 @@ struct OptimizerSpec {
   std::string description;
   std::string source; // which code or paper it copies
   std::string not_promised; // one sentence
-  std::array<PartSpec, 4> parts; // direction, geometry, magnitude, decay
+  std::array<StageChain, 4> parts = {StageChain(1), StageChain(1), StageChain(1), StageChain(1)}; // direction, geometry, magnitude, decay
   std::map<std::string, double> hparams; // values that differ from the stages' defaults
   std::map<std::string, ScheduleSpec> schedules; // by hyperparameter
   Place place;
 
-  PartSpec& part(Part p) { return parts[static_cast<std::size_t>(p)]; }
-  const PartSpec& part(Part p) const { return parts[static_cast<std::size_t>(p)]; }
+  StageChain& chain(Part p) { return parts[static_cast<std::size_t>(p)]; }
+  const StageChain& chain(Part p) const { return parts[static_cast<std::size_t>(p)]; }
+  PartSpec& part(Part p) { return chain(p).front(); } // the first of its stages
+  const PartSpec& part(Part p) const { return chain(p).front(); }
   // The recipe's own value of one of its hyperparameters, whatever a run sets instead.
   double value_of(const Setting& hparam) const {
     const auto given = hparams.find(hparam.name);

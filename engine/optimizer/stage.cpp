@@ -128,12 +128,29 @@ const Stage& stage_of(const OptimizerSpec& spec, Part part) {
   return *stage;
 }
 
+std::vector<StageLink> stage_links(const OptimizerSpec& spec) {
+  std::vector<StageLink> links;
+  for (const Part part : kRecipeParts) {
+    const StageChain& chain = spec.chain(part);
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+      const Stage* stage = chain[i].kind.empty() ? &default_stage(part) : find_stage(part, chain[i].kind);
+      if (stage) links.push_back({part, i, &chain[i], stage});
+    }
+  }
+  return links;
+}
+
+const StageLink* find_option(const std::vector<StageLink>& links, Part part, std::string_view option) {
+  for (const StageLink& link : links)
+    if (link.part == part && find_setting(link.stage->options, option) != link.stage->options.end()) return &link;
+  return nullptr;
+}
+
 std::vector<Setting> hparam_settings(const OptimizerSpec& spec) {
   std::vector<Setting> all;
-  for (const Part part : kRecipeParts) {
-    const Stage& stage = stage_of(spec, part);
-    all.insert(all.end(), stage.hparams.begin(), stage.hparams.end());
-  }
+  for (const StageLink& link : stage_links(spec))
+    for (const Setting& s : link.stage->hparams)
+      if (find_setting(all, s.name) == all.end()) all.push_back(s);
   return all;
 }
 
@@ -160,26 +177,38 @@ Result<void> check_part(const PartSpec& given, Part part, const Place& fallback)
   return {};
 }
 
-// Two parts that own a hyperparameter of the same name would turn one knob for two things.
+// Two stages that own a hyperparameter of the same name would turn one knob for two things. The learning rate is the
+// recipe's own.
 Result<void> check_owners(const OptimizerSpec& spec) {
-  for (const Part a : kRecipeParts)
-    for (const Part b : kRecipeParts) {
-      if (!(a < b)) continue;
-      const Stage &first = stage_of(spec, a), &second = stage_of(spec, b);
-      for (const Setting& s : first.hparams)
-        if (find_setting(second.hparams, s.name) != second.hparams.end())
-          return bad_input(fmt::format("{} '{}' and {} '{}' cannot be combined: both have a hyperparameter {}", part_name(a),
-                                       first.kind, part_name(b), second.kind, s.name),
+  const std::vector<StageLink> links = stage_links(spec);
+  for (auto a = links.begin(); a != links.end(); ++a)
+    for (auto b = a + 1; b != links.end(); ++b)
+      for (const Setting& s : a->stage->hparams)
+        if (s.name != "lr" && find_setting(b->stage->hparams, s.name) != b->stage->hparams.end())
+          return bad_input(fmt::format("{} '{}' and {} '{}' cannot be combined: both have a hyperparameter {}", part_name(a->part),
+                                       a->stage->kind, part_name(b->part), b->stage->kind, s.name),
                            spec.place);
-    }
   return {};
 }
 
+
 } // namespace
 
+Result<void> check_chain(const StageChain& chain, Part part, const Place& place) {
+  if (chain.empty()) return bad_input(fmt::format("{} needs a stage", part_name(part)), place);
+  if (part == Part::decay && chain.size() > 1) return bad_input("decay takes one stage: it also applies the step", place);
+  for (auto a = chain.begin(); a != chain.end(); ++a)
+    for (auto b = a + 1; b != chain.end(); ++b)
+      if (a->kind == b->kind) return bad_input(fmt::format("{} has the stage '{}' twice", part_name(part), a->kind), place);
+  return {};
+}
+
 Result<void> check_optimizer(const OptimizerSpec& spec) {
-  for (const Part part : kRecipeParts)
-    if (auto ok = check_part(spec.part(part), part, spec.place); !ok) return ok;
+  for (const Part part : kRecipeParts) {
+    if (auto ok = check_chain(spec.chain(part), part, spec.place); !ok) return ok;
+    for (const PartSpec& link : spec.chain(part))
+      if (auto ok = check_part(link, part, spec.place); !ok) return ok;
+  }
   if (auto ok = check_owners(spec); !ok) return ok;
   const std::vector<Setting> known = hparam_settings(spec);
   std::vector<std::string> names;
@@ -213,13 +242,18 @@ HparamId StageContext::hparam(std::string_view name) {
 }
 
 SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
-  return build.slot(fmt::format("{}.{}", build.parameter(parameter).name, name), Role::state, slot_rows, slot_cols,
-                    std::move(meaning), parameter);
+  return slot(name, Role::state, slot_rows, slot_cols, std::move(meaning));
 }
 
 SlotId StageContext::scratch(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
-  return build.slot(fmt::format("{}.{}", build.parameter(parameter).name, name), Role::scratch, slot_rows, slot_cols,
-                    std::move(meaning), parameter);
+  return slot(name, Role::scratch, slot_rows, slot_cols, std::move(meaning));
+}
+
+SlotId StageContext::slot(std::string_view name, Role role, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
+  const std::string& owner = build.parameter(parameter).name;
+  std::string full = fmt::format("{}.{}", owner, name);
+  if (build.has_slot(full)) full = fmt::format("{}.{}_{}", owner, stage->kind, name);
+  return build.slot(std::move(full), role, slot_rows, slot_cols, std::move(meaning), parameter);
 }
 
 std::uint32_t StageContext::promise(std::size_t index, double tolerance, int every, bool exact) {

@@ -5,6 +5,7 @@
 // the property tests follow from the record.
 #pragma once
 
+#include "engine/optimizer/motion.hpp"
 #include "engine/optimizer/spec.hpp"
 #include "engine/program.hpp"
 #include "engine/result.hpp"
@@ -31,8 +32,7 @@ struct StageContext {
   const OptimizerSpec& spec;
   const PartSpec& part;          // this stage's own options as written
   const struct Stage* stage;     // this stage
-  std::map<std::string, SlotId> shared = {}; // slots one hook hands to the next
-  double update_norm = 0; // ‖U‖_F where the geometry fixes it for every non-zero direction, else 0; for theory lines
+  std::map<std::string, SlotId> shared = {}; // slots that one hook of the stage hands to its next
 
   // Options and hyperparameters resolved against the stage's declaration.
   std::string word(std::string_view option) const;
@@ -41,9 +41,10 @@ struct StageContext {
   double number(std::string_view option) const;
   HparamId hparam(std::string_view name);
 
-  // New slots of this parameter, named "<parameter>.<name>".
+  // New slots of this parameter, named "<parameter>.<name>"; "<parameter>.<kind>_<name>" where another stage has the name.
   SlotId state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning);
   SlotId scratch(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning);
+  SlotId slot(std::string_view name, Role role, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning);
   // Declares the stage's promise number `index` for this parameter. The op that measures the violation (a number that
   // is 0 when the promise is kept) writes it to the returned metric column. `exact` as in InvariantColumn.
   std::uint32_t promise(std::size_t index, double tolerance, int every = 1, bool exact = true);
@@ -73,6 +74,8 @@ struct Stage {
   void (*enter)(StageContext&) = nullptr;   // before the direction: reparametrise, coupled decay
   void (*emit)(StageContext&) = nullptr;    // the stage's own place in the step
   void (*leave)(StageContext&) = nullptr;   // after the weight moved: retract, recompose
+  // States the stage's fact about the weight's motion under its options; null states none. Writes no operations.
+  void (*motion)(const StageContext&, Motion&) = nullptr;
 };
 
 // Every stage, in the order of stages.def.
@@ -83,7 +86,19 @@ const Stage& default_stage(Part part);
 
 // The parts that a recipe names; schedules are named per hyperparameter.
 inline constexpr std::array<Part, 4> kRecipeParts = {Part::direction, Part::geometry, Part::magnitude, Part::decay};
-const Stage& stage_of(const OptimizerSpec& spec, Part part); // of a checked recipe
+
+// One stage of a recipe as chosen: its place, what was written for it, and its registry entry.
+struct StageLink {
+  Part part;
+  std::size_t index; // in the part's chain
+  const PartSpec* spec;
+  const Stage* stage;
+};
+// Every stage of a recipe in the order of a step. A kind that is not registered is left out (check_optimizer refuses it).
+std::vector<StageLink> stage_links(const OptimizerSpec& spec);
+const Stage& stage_of(const OptimizerSpec& spec, Part part); // the first of a part of a checked recipe
+// The first stage of the part's chain that has the option; null when none has.
+const StageLink* find_option(const std::vector<StageLink>& links, Part part, std::string_view option);
 
 // The learning rate, a hyperparameter of every direction.
 Setting learning_rate(double value);
@@ -91,6 +106,9 @@ Setting learning_rate(double value);
 std::vector<Setting> hparam_settings(const OptimizerSpec& spec);
 // Does the value have the setting's kind and lie in its range? `where` names it in the error: "geometry.ns_steps".
 Result<void> check_value(const Setting& setting, const SettingValue& value, const std::string& where, const Place& place);
+// A chain has a stage, and none twice: a stage's options and slots go by its name. Decay is one stage, as it also applies
+// the step.
+Result<void> check_chain(const StageChain& chain, Part part, const Place& place);
 // Kinds, options, hyperparameters and schedules of a recipe against the registry.
 Result<void> check_optimizer(const OptimizerSpec& spec);
 

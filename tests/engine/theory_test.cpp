@@ -2,6 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/hand_run.hpp"
 
+#include "engine/optimizer/theory_lines.hpp"
 #include "engine/theory.hpp"
 
 #include <fmt/format.h>
@@ -159,6 +160,49 @@ TEST_CASE("theory: an equilibrium of orthogonalised steps is declared only where
   const Mean settled = mean_of(edge, 2500, 2500);
   CHECK(settled.norm == Approx(expected(edge, "W.frobenius_norm", 1, 5000)).epsilon(0.03));
   CHECK(settled.angle == Approx(expected(edge, "W.angular_update", 1, 5000)).epsilon(0.03));
+}
+
+TEST_CASE("theory: lines follow from the facts that stages state, and from no unknown one", "[theory]") {
+  ParamInfo p;
+  p.name = "W";
+  p.rows = 4;
+  p.cols = 64;
+  p.invariance = Invariance::matrix;
+  const auto kinds = [&](const Motion& m, bool constant = true) {
+    std::set<std::string> found;
+    for (const TheoryLine& line : theory_lines(p, m, constant)) found.insert(line.kind);
+    return found;
+  };
+  using Kinds = std::set<std::string>;
+  using M = Motion;
+  const Motion adamw = {M::Follows::adam, M::Shape::kept, M::Norm::free, M::Decay::decoupled, 0, 0};
+  const Motion growth = {M::Follows::gradient, M::Shape::scaled, M::Norm::free, M::Decay::none, 3, 256};
+  const Motion muon = {M::Follows::nesterov_average, M::Shape::sliced, M::Norm::free, M::Decay::decoupled, 2, 16};
+  CHECK(kinds({}).empty());
+  CHECK(kinds(adamw) == Kinds{"adamw_equilibrium_norm", "adamw_equilibrium_angle"});
+  CHECK(kinds(growth) == Kinds{"norm_normalized_growth"});
+  CHECK(kinds(muon) == Kinds{"fixed_step_equilibrium_norm", "fixed_step_equilibrium_angle"});
+  for (const Motion& whole : {adamw, growth, muon}) {
+    CHECK(kinds(whole, false).empty());
+    Motion m = whole;
+    m.follows = M::Follows::unknown;
+    CHECK(kinds(m).empty());
+    m = whole;
+    m.shape = M::Shape::unknown;
+    CHECK(kinds(m).empty());
+    m = whole;
+    m.norm = M::Norm::unknown;
+    CHECK(kinds(m).empty());
+    m = whole;
+    m.decay = M::Decay::unknown;
+    CHECK(kinds(m).empty());
+  }
+  Motion held;
+  held.norm = M::Norm::held;
+  CHECK(kinds(held, false) == Kinds{"norm_constant"});
+  p.invariance = Invariance::none; // a control problem: only what the recipe holds by itself
+  for (const Motion& whole : {adamw, growth, muon}) CHECK(kinds(whole).empty());
+  CHECK(kinds(held) == Kinds{"norm_constant"});
 }
 
 TEST_CASE("theory: thousands of edits cost one pass", "[theory]") {

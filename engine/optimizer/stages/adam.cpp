@@ -16,6 +16,8 @@ void emit(StageContext& c) {
                "m ← β₁m + (1−β₁)G ; v ← β₂v + (1−β₂)G² ; U ← m̂ / (√v̂ + ε)");
 }
 
+void motion(const StageContext&, Motion& m) { m.follows = Motion::Follows::adam; }
+
 } // namespace
 
 Stage direction_adam() {
@@ -35,6 +37,7 @@ Stage direction_adam() {
   s.own_size = true;
   s.start = start;
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 

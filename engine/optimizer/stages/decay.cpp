@@ -34,6 +34,9 @@ void apply_independent(StageContext& c) {
   c.build.emit(make_op(OpCode::apply_decayed, {c.weight, c.update}, {c.lr, c.hparam("weight_decay")}, 0, 1), "W ← (1 − λ) W − η U");
 }
 
+void motion_none(const StageContext&, Motion& m) { m.decay = Motion::Decay::none; }
+void motion_decoupled(const StageContext&, Motion& m) { m.decay = Motion::Decay::decoupled; }
+
 } // namespace
 
 Stage decay_none() {
@@ -44,6 +47,7 @@ Stage decay_none() {
   s.formula = "W ← W − η U";
   s.source = "the plain step";
   s.emit = apply;
+  s.motion = motion_none;
   return s;
 }
 
@@ -70,6 +74,7 @@ Stage decay_decoupled() {
   s.source = "Loshchilov, Hutter 1711.05101; torch.optim.AdamW";
   s.hparams = {weight_decay(1e3, s.formula)};
   s.emit = apply_decoupled;
+  s.motion = motion_decoupled;
   return s;
 }
 

@@ -7,6 +7,8 @@ namespace {
 
 void emit(StageContext& c) { c.build.emit(make_op(OpCode::copy, {c.gradient, c.update}), "U ← G"); }
 
+void motion(const StageContext&, Motion& m) { m.follows = Motion::Follows::gradient; }
+
 } // namespace
 
 Stage direction_gradient() {
@@ -18,6 +20,7 @@ Stage direction_gradient() {
   s.source = "torch.optim.SGD without momentum";
   s.hparams = {learning_rate(0.1)};
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 

@@ -31,6 +31,8 @@ void leave(StageContext& c) {
   c.build.emit(make_op(OpCode::norm_violation, {c.weight, radii}, {}, c.build.constants({0}), column << 2 | slices), "check ‖W‖ = ρ");
 }
 
+void motion(const StageContext&, Motion& m) { m.norm = Motion::Norm::held; }
+
 } // namespace
 
 Stage magnitude_hyperball() {
@@ -50,6 +52,7 @@ Stage magnitude_hyperball() {
   s.start = start;
   s.emit = emit;
   s.leave = leave;
+  s.motion = motion;
   return s;
 }
 

@@ -3,6 +3,12 @@
 
 namespace polarscope {
 
+namespace {
+
+void motion(const StageContext&, Motion& m) { m.shape = Motion::Shape::kept; }
+
+} // namespace
+
 Stage geometry_identity() {
   Stage s;
   s.part = Part::geometry;
@@ -10,6 +16,7 @@ Stage geometry_identity() {
   s.meaning = "Uses the direction as it is.";
   s.formula = "U = D";
   s.source = "steepest descent in the Frobenius norm, dual factor kept";
+  s.motion = motion;
   return s;
 }
 

@@ -147,6 +147,12 @@ void leave(StageContext& c) {
                fmt::format("check ‖Ŵ‖ = c per {}", sphere));
 }
 
+// Without gains the weight is the direction part. A radius that may be edited while running, and spheres that leave the
+// scale free, hold nothing.
+void motion(const StageContext& c, Motion& m) {
+  if (c.word("gains") == "none" && c.word("target") != "value" && !equalises(c.word("sphere"))) m.norm = Motion::Norm::held;
+}
+
 std::vector<Setting> options() {
   return {word("sphere", "matrix",
                {{"matrix", "the norm of the whole matrix", "magnitude–direction post, flat"},
@@ -205,6 +211,7 @@ Stage magnitude_md() {
   s.enter = enter;
   s.emit = emit;
   s.leave = leave;
+  s.motion = motion;
   return s;
 }
 

@@ -21,6 +21,10 @@ void emit(StageContext& c) {
                std::move(text));
 }
 
+void motion(const StageContext& c, Motion& m) {
+  m.follows = c.flag("nesterov") ? Motion::Follows::nesterov_average : Motion::Follows::average;
+}
+
 } // namespace
 
 Stage direction_momentum() {
@@ -40,6 +44,7 @@ Stage direction_momentum() {
   s.hparams = {learning_rate(0.1), mu};
   s.start = start;
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 

@@ -18,12 +18,19 @@ void emit(StageContext& c) {
   const std::uint32_t slices = slices_code(granularity);
   c.build.emit(make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({torch ? kTorchGuard : 0.0, scale}), slices),
                fmt::format("U ← {:.4g} · U/‖U‖ per {}", scale, granularity));
-  c.update_norm = scale * std::sqrt(slices_count(granularity, c.rows, c.cols));
   // The guard shortens slices shorter than itself; they keep the promise only without it.
   if (torch) return;
   const std::uint32_t column = c.promise(0, c.rounding());
   c.build.emit(make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({scale}), column << 2 | slices),
                fmt::format("check ‖U‖ = {:.4g} per {}", scale, granularity));
+}
+
+void motion(const StageContext& c, Motion& m) {
+  const std::string granularity = c.word("granularity");
+  const double slices = slices_count(granularity, c.rows, c.cols);
+  m.shape = granularity == "matrix" ? Motion::Shape::scaled : Motion::Shape::sliced;
+  m.update_norm = shape_scale(c.word("shape_scale"), c.rows, c.cols) * std::sqrt(slices);
+  m.slice_length = static_cast<double>(c.rows) * c.cols / slices;
 }
 
 } // namespace
@@ -48,6 +55,7 @@ Stage geometry_normalize() {
   s.promises = {{"update norms fixed", "Every non-zero slice of the update has the same norm.", "update_norm_error"}};
   s.own_size = true;
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 

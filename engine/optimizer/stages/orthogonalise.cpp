@@ -88,7 +88,6 @@ void emit_exact(StageContext& c, double scale) {
   constexpr std::uint32_t kMostSweeps = 40;
   c.build.emit(make_op(OpCode::polar_factor, {c.update, c.update}, {}, c.build.constants({0, scale}), kMostSweeps),
                fmt::format("U ← {:.4g} · msign(U), exact", scale));
-  c.update_norm = scale * std::sqrt(std::min(c.rows, c.cols));
   const double tolerance = c.build.precision() == Precision::f64 ? 1e-10 : 1e-4;
   const std::uint32_t column = c.promise(0, tolerance, kCheckEvery);
   emit_checked(c, make_op(OpCode::isometry_violation, {c.update}, {}, c.build.constants({scale}), column), "check singular values 0 or 1");
@@ -104,11 +103,17 @@ void emit(StageContext& c) {
   const auto steps = static_cast<std::uint32_t>(rows.size());
   c.build.emit(make_op(OpCode::newton_schulz, {c.update, c.update}, {}, c.build.constants(constants), steps << 2 | scale_code(c.word("ns_eps_form"))),
                fmt::format("U ← {:.4g} · NS(U), {} × {}", scale, set, steps));
-  // Polynomials of the better sets leave ‖U‖_F within 3 % of this; Keller Jordan's does not.
-  if (set != "kj") c.update_norm = scale * std::sqrt(std::min(c.rows, c.cols));
   const std::uint32_t column = c.promise(1, 1e-3, kCheckEvery, false);
   emit_checked(c, make_op(OpCode::band_violation, {c.update}, {}, c.build.constants({scale, band_top(rows)}), column),
                fmt::format("check ‖U‖₂ ≤ {:.4g}", scale * band_top(rows)));
+}
+
+void motion(const StageContext& c, Motion& m) {
+  const double few = std::min(c.rows, c.cols), many = std::max(c.rows, c.cols);
+  m.shape = Motion::Shape::sliced;
+  m.slice_length = many / few;
+  // Polynomials of the better sets leave ‖U‖_F within 3 % of this; Keller Jordan's does not.
+  if (c.word("ns_coefficients") != "kj") m.update_norm = shape_scale(c.word("shape_scale"), c.rows, c.cols) * std::sqrt(few);
 }
 
 std::vector<Setting> options() {
@@ -147,6 +152,7 @@ Stage geometry_orthogonalise() {
                 {"singular values below the band's top", "No singular value of the update exceeds the polynomial's largest value on [0, 1].", "band_excess"}};
   s.own_size = true;
   s.emit = emit;
+  s.motion = motion;
   return s;
 }
 

@@ -224,7 +224,7 @@ TEST_CASE("magnitude–direction with frozen gains is the hyperball", "[md]") {
   OptimizerSpec frozen = preset_spec("md_muon"), ball = frozen;
   for (OptimizerSpec* spec : {&frozen, &ball}) spec->part(Part::geometry).options["ns_coefficients"] = std::string("exact");
   frozen.hparams["gain_lr"] = 0;
-  ball.part(Part::magnitude) = {"hyperball", {}, {}};
+  ball.chain(Part::magnitude) = {{"hyperball", {}, {}}};
   for (const char* name : {"gain_lr", "gain_beta1", "gain_beta2", "gain_eps"}) ball.hparams.erase(name);
   const auto w = dice.normals(45);
   ProgramRig a = started(frozen, 5, 9, w), b = started(ball, 5, 9, scaled(w, 3 / norm(w)));
