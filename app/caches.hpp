@@ -23,7 +23,21 @@ struct PresetEntry {
   std::string name, title, description;
 };
 
+// Of magnitude & direction: a metric's means and the norm, at multiples of `every`.
+struct MotionCache {
+  struct Run {
+    std::uint64_t scene = 0;
+    int norm = -1, column = -1;
+    long every = 0;
+    double mark = 0; // of the record at the last step kept: changes when the path was computed anew
+    std::vector<long> step;
+    std::vector<double> x, y;
+  };
+  std::map<RunId, Run> runs;
+};
+
 struct Caches {
+  MotionCache motion;
   std::map<std::string, PlotCache> plots; // by panel
   ProjectionCache projection;
   struct DrawingKey { // everything that the picture of a plane is made from

@@ -206,7 +206,7 @@ void note_not_shown(const PlotFrame& f, PlotResult& result) {
     if (++curves <= 2) whose += (whose.empty() ? "" : ", ") + f.curves[i].name;
   }
   if (result.not_shown == 0) return;
-  if (curves > 2) whose = format_count(curves) + " runs";
+  if (curves > 2) whose = format_count(curves) + " curves";
   result.not_shown_words = format_count(result.not_shown) + (result.not_shown == 1 ? " value" : " values");
   if (!whose.empty()) result.not_shown_words += " of " + whose;
   result.not_shown_words += " not above 0, not shown";

@@ -60,8 +60,10 @@ void draw_trails(const PolarFrame& d, PolarView& view) {
   const std::array<double, 9> key{d.scale.centre.x, d.scale.centre.y, d.scale.outer, d.scale.least, d.scale.most,
                                   d.scale.log ? 1.0 : 0.0, static_cast<double>(d.picture.generation),
                                   static_cast<double>(d.picture.field.generation), static_cast<double>(theme_key(d.theme))};
-  if (d.picture.generation != 0 && key == view.trails_key && view.trails.replay(d.list)) return;
+  const bool same = d.picture.generation != 0 && key == view.trails_key;
+  if (same && view.trails.replay(d.list)) return;
   view.trails_key = key;
+  view.trails.clear();
   view.trails.begin(d.list);
   for (bool selected : {false, true})
     for (const PlaneTrail& trail : d.picture.trails) {
@@ -69,7 +71,7 @@ void draw_trails(const PolarFrame& d, PolarView& view) {
       if (!trail.ghost_angle.empty()) draw_clipped(d, trail, trail.ghost_angle, trail.ghost_radius, {});
       draw_clipped(d, trail, trail.angle, trail.radius, trail.step);
     }
-  view.trails.end(d.list);
+  if (same) view.trails.end(d.list); // kept from the second frame on: while the cursor moves there is none
 }
 
 ImVec2 now_point(const PolarFrame& d, const PlaneTrail& trail) {

@@ -167,13 +167,15 @@ void draw_trails(ImDrawList* list, const Theme& theme, const Sheet& sheet, const
   const std::array<double, 13> key{sheet.sign, sheet.zero, sheet.x.least, sheet.x.most, sheet.x.first, sheet.x.last, sheet.y.least,
                                    sheet.y.most, sheet.y.first, sheet.y.last, static_cast<double>(picture.generation),
                                    static_cast<double>(picture.field.generation), static_cast<double>(theme_key(theme))};
-  if (picture.generation != 0 && key == view.trails_key && view.trails.replay(list)) return;
+  const bool same = picture.generation != 0 && key == view.trails_key;
+  if (same && view.trails.replay(list)) return;
   view.trails_key = key;
+  view.trails.clear();
   view.trails.begin(list);
   for (bool selected : {false, true})
     for (const PlaneTrail& trail : picture.trails)
       if (trail.selected == selected && !trail.angle.empty()) draw_trail(list, theme, sheet, picture, trail);
-  view.trails.end(list);
+  if (same) view.trails.end(list); // kept from the second frame on: while the cursor moves there is none
 }
 
 // Starts, markers of where runs are now, and their names.

@@ -1,4 +1,5 @@
 // Magnitude & direction: one metric of the weight's motion against the norm, or over steps.
+#include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/panels/curves.hpp"
 #include "app/panels/tools.hpp"
@@ -40,42 +41,62 @@ struct Trail {
   std::vector<long> step;
 };
 
-// Means of the finite samples in the kSmoothing steps that end at each of `steps` (ascending, evenly spaced).
-std::vector<double> smoothed(const RunFrame& run, int column, const std::vector<long>& steps) {
-  std::vector<double> means;
+// Mean of the finite samples in the kSmoothing steps that end at `step`; NaN when there is none.
+double smoothed(const RunFrame& run, int column, long step) {
   static thread_local std::vector<Sample> samples;
-  for (long step : steps) {
-    samples.clear();
-    run.series.samples(column, std::max(1L, step - kSmoothing + 1), step, samples);
-    double sum = 0;
-    int count = 0;
-    for (const Sample& sample : samples)
-      if (std::isfinite(sample.value)) sum += sample.value, ++count;
-    means.push_back(count > 0 ? sum / count : std::nan(""));
+  run.series.samples(column, std::max(1L, step - kSmoothing + 1), step, samples);
+  double sum = 0;
+  int count = 0;
+  for (const Sample& sample : samples)
+    if (std::isfinite(sample.value)) sum += sample.value, ++count;
+  return count > 0 ? sum / count : std::nan("");
+}
+
+// Tells a path that was computed anew from one that grew.
+double mark_of(const RunFrame& run, int norm, int column, long step) {
+  double mark = 0;
+  for (int c : {norm, column})
+    if (const double value = value_at(run, c, step); std::isfinite(value)) mark += value;
+  return mark;
+}
+
+// Points of a run at multiples of a power of two, kept while its record only grows.
+const MotionCache::Run& grid_of(const PanelContext& c, const RunFrame& run, int norm, int column, long every, long end) {
+  MotionCache::Run& kept = c.caches.motion.runs[run.id];
+  const double mark = kept.step.empty() ? 0 : mark_of(run, norm, column, kept.step.back());
+  const bool same = kept.scene == c.frame.scene_generation && kept.norm == norm && kept.column == column && kept.every == every && kept.mark == mark;
+  if (!same) kept = {c.frame.scene_generation, norm, column, every, 0, {}, {}, {}};
+  const std::size_t before = kept.step.size();
+  for (long step = before == 0 ? every : kept.step.back() + every; step <= end; step += every) {
+    kept.step.push_back(step);
+    kept.x.push_back(value_at(run, norm, step));
+    kept.y.push_back(smoothed(run, column, step));
   }
-  return means;
+  if (kept.step.size() != before) kept.mark = mark_of(run, norm, column, kept.step.back());
+  return kept;
 }
 
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
   const std::vector<const RunFrame*> runs = visible_runs(c);
   const long points = std::max(12L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
+  const double factor = unit_of(metric).factor;
   for (const RunFrame* run : runs) {
     const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
     Trail trail{run, {}, {}, {}};
     const long end = std::min(c.frame.cursor, run->series.last_step());
-    const long every = std::max(1L, end / points);
-    std::vector<long> steps;
-    for (long step = end % every; step <= end; step += every) steps.push_back(step);
-    const std::vector<double> means = smoothed(*run, column, steps);
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      const double x = value_at(*run, norm, steps[i]), y = means[i] * unit_of(metric).factor;
-      if (!std::isfinite(x) || !std::isfinite(y)) continue;
+    long every = 1;
+    while (run->series.last_step() / every > points) every *= 2;
+    const auto add = [&](long step, double x, double y) {
+      if (!std::isfinite(x) || !std::isfinite(y)) return;
       trail.x.push_back(x);
-      trail.y.push_back(y);
-      trail.step.push_back(steps[i]);
-    }
+      trail.y.push_back(factor * y);
+      trail.step.push_back(step);
+    };
+    const MotionCache::Run& grid = grid_of(c, *run, norm, column, every, end);
+    for (std::size_t i = 0; i < grid.step.size() && grid.step[i] <= end; ++i) add(grid.step[i], grid.x[i], grid.y[i]);
+    if (end % every != 0 || end == 0) add(end, value_at(*run, norm, end), smoothed(*run, column, end));
     trails.push_back(std::move(trail));
   }
   return trails;

@@ -83,7 +83,7 @@ TEST_CASE("the note about values that are not shown names each run, or how many"
   std::vector<PlotCurve> curves{curve(canvas, 0, view, 0), curve(canvas, 1, view, 1)};
   CHECK(draw(canvas, curves, 100, true).result.not_shown_words == "2 values of A, B not above 0, not shown");
   curves.push_back(curve(canvas, 2, view, 2));
-  CHECK(draw(canvas, curves, 100, true).result.not_shown_words == "3 values of 3 runs not above 0, not shown");
+  CHECK(draw(canvas, curves, 100, true).result.not_shown_words == "3 values of 3 curves not above 0, not shown");
   CHECK(draw(canvas, curves, 100, false).result.not_shown_words.empty());
 }
 
