@@ -3,6 +3,7 @@
 #include "app/lesson.hpp"
 #include "app/panel.hpp"
 #include "app/settings.hpp"
+#include "app/visibility.hpp"
 #include "engine/embedded.hpp"
 #include "engine/scene.hpp"
 
@@ -14,6 +15,7 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 namespace polarscope {
 namespace {
@@ -106,19 +108,41 @@ void select_neighbour(Context& c, int direction) {
   int here = 0;
   for (int i = 0; i < count; ++i)
     if (runs[static_cast<std::size_t>(i)].id == c.frame.selected) here = i;
-  c.send(command::SelectRun{runs[static_cast<std::size_t>((here + direction + count) % count)].id});
+  for (int i = 1; i < count; ++i) { // hidden runs are passed over
+    const RunId run = runs[static_cast<std::size_t>((here + i * direction + i * count) % count)].id;
+    if (c.view.visible(run)) return c.send(command::SelectRun{run});
+  }
+  c.view.say("no other run is shown");
+}
+
+// What differs from the file is set back, by the same rule as any edit.
+void reset_settings(Context& c) {
+  const RunFrame* run = c.frame.find(c.frame.selected);
+  if (!run) return;
+  for (std::size_t i = 0; i < run->hparams.size(); ++i)
+    if (run->hparams[i] != run->opened_hparams[i])
+      c.send(command::SetHparam{run->id, run->program->hparams()[i].setting.name, run->opened_hparams[i], c.view.edit_mode});
+}
+
+bool settings_differ(const Context& c) {
+  const RunFrame* run = c.frame.find(c.frame.selected);
+  return run && run->hparams != run->opened_hparams;
+}
+
+void toggle_dialog(ViewState& view, bool ViewState::* dialog) {
+  const bool open = view.*dialog;
+  view.close_dialogs();
+  view.*dialog = !open;
 }
 
 AxisScales& focused_scales(ViewState& view) { return view.scales[view.focused_plot]; }
 
 bool close_top(Context& c) {
   ViewState& view = c.view;
-  if (view.help_open) return view.help_open = false, true;
-  if (view.scenes_open) return view.scenes_open = false, true;
-  if (view.add_open) return view.add_open = false, true;
+  if (view.dialog_open()) return view.close_dialogs(), true;
   if (view.renaming) return view.renaming.reset(), true;
   if (view.plots_only) return view.plots_only = false, true;
-  if (view.solo) return view.solo.reset(), true;
+  if (view.solo) return end_solo(c), true;
   if (view.range) return view.range.reset(), true;
   return false;
 }
@@ -148,28 +172,37 @@ void Actions::add_rest() {
   actions_.push_back({"file.quit", "File", "Quit", "Closes the window.", true, false,
                       [](Context& c) { c.view.requests.quit = true; }});
   actions_.push_back({"scene.open", "Scene", "Open a scene…", "Lists the scenes with one sentence about each.", false,
-                      false, [](Context& c) { c.view.scenes_open = !c.view.scenes_open; }});
+                      false, [](Context& c) { toggle_dialog(c.view, &ViewState::scenes_open); }});
+  actions_.push_back({"scene.reload", "Scene", "Reload the scene", "Opens its file again: edits and added runs are dropped.", false,
+                      false, [](Context& c) { c.send(command::OpenScene{c.frame.scene->path}); },
+                      [](const Context& c) { return !c.frame.scene->path.empty(); }});
   actions_.push_back({"scene.previous", "Scene", "Previous scene", "Opens the scene before this one in its folder.",
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
   actions_.push_back({"scene.next", "Scene", "Next scene", "Opens the scene after this one in its folder.", false,
                       false, [](Context& c) { open_neighbour(c, +1); }});
-  actions_.push_back({"lesson.toggle", "Lesson", "Lesson", "Shows or hides the lesson.", false, false,
-                      [](Context& c) { c.view.lesson.open = !c.view.lesson.open; }, {},
-                      [](const Context& c) { return c.view.lesson.open; }});
+  actions_.push_back({"lesson.toggle", "Lesson", "Lesson", "Shows or hides the lesson of this scene.", false, false,
+                      [](Context& c) { c.view.lesson.open = !c.view.lesson.open; },
+                      [](const Context& c) { return c.view.lesson.here; },
+                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.open; }});
   actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on without doing this part.", true, false,
                       [](Context& c) { ++c.view.lesson.step, c.view.lesson.open = true; },
-                      [](const Context& c) { return !c.view.lesson.finished; }});
+                      [](const Context& c) { return c.view.lesson.here && !c.view.lesson.finished; }});
   actions_.push_back({"lesson.previous", "Lesson", "Previous part", "Goes back to the part before.", false, false,
                       [](Context& c) {
                         --c.view.lesson.step;
                         c.view.lesson.open = true;
                         c.view.lesson.finished = false;
                       },
-                      [](const Context& c) { return c.view.lesson.step > 0; }});
-  actions_.push_back({"lesson.restart", "Lesson", "Start again", "Begins the lesson from its first part.", false, false,
-                      [](Context& c) { c.view.lesson = {}, c.send(command::OpenScene{"first_look"}); }});
+                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.step > 0; }});
+  bool first = true;
+  for (const std::string& name : lesson_names())
+    if (const auto lesson = load_lesson(name)) {
+      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title, "Opens the lesson's scene and begins at its first part.",
+                          std::exchange(first, false), false,
+                          [name](Context& c) { c.view.lesson = {.name = name, .start = true}; }});
+    }
   actions_.push_back({"help.keys", "Help", "Help and keys", "Lists every action with its key.", false, false,
-                      [](Context& c) { c.view.help_open = !c.view.help_open; }});
+                      [](Context& c) { toggle_dialog(c.view, &ViewState::help_open); }});
   actions_.push_back({"close", "Help", "Close", "Closes what is open, then drops solo and zoom.", false, false,
                       [](Context& c) { close_top(c); }});
 }
@@ -209,7 +242,7 @@ void Actions::add_time() {
                         c.send(command::SetSpeed{c.frame.speed > 0 ? 0.0 : c.frame.scene->speed});
                       },
                       {}, [](const Context& c) { return !(c.frame.speed > 0); }});
-  actions_.push_back({"time.restart", "Time", "Restart", "Goes back to step 0 and forgets the steps; edits stay.", true,
+  actions_.push_back({"time.restart", "Time", "Restart", "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
                       false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
   actions_.push_back({"time.from_here", "Time", "Edits apply from here", "A changed setting acts from the next step.",
                       true, false, [](Context& c) { c.view.edit_mode = EditMode::from_here; }, {},
@@ -222,7 +255,7 @@ void Actions::add_time() {
 
 void Actions::add_runs() {
   actions_.push_back({"runs.add", "Runs", "Add a run…", "Lists the optimizers; the new run catches up from step 0.",
-                      false, false, [](Context& c) { c.view.add_open = !c.view.add_open; }});
+                      false, false, [](Context& c) { toggle_dialog(c.view, &ViewState::add_open); }});
   actions_.push_back({"runs.duplicate", "Runs", "Duplicate", "Adds a copy of the selected run.", false, false,
                       [](Context& c) { c.send(command::DuplicateRun{c.frame.selected}); }, has_selection});
   actions_.push_back({"runs.rename", "Runs", "Rename", "Gives the selected run another name.", false, false,
@@ -238,8 +271,10 @@ void Actions::add_runs() {
                       false, true, [](Context& c) { scale_start(c, 1 / 1.1); }, has_selection});
   actions_.push_back({"runs.start_outwards", "Runs", "Start outwards", "Moves the selected run's start to a larger norm.",
                       false, true, [](Context& c) { scale_start(c, 1.1); }, has_selection});
+  actions_.push_back({"runs.reset_settings", "Runs", "Settings of the file", "Sets the selected run's hyperparameters back to the file's values.",
+                      false, false, reset_settings, settings_differ});
   actions_.push_back({"runs.show_all", "Runs", "Show all", "Ends hiding and solo.", true, false,
-                      [](Context& c) { c.view.hidden.clear(), c.view.solo.reset(); },
+                      [](Context& c) { show_all(c); },
                       [](const Context& c) { return !c.view.hidden.empty() || c.view.solo; }});
   for (int solo = 0; solo < 2; ++solo)
     for (int i = 0; i < 9; ++i) {
@@ -252,21 +287,13 @@ void Actions::add_runs() {
       
       action.enabled = [i](const Context& c) { return run_at(c.frame, i) != nullptr; };
       if (solo) {
-        action.run = [i](Context& c) {
-          const RunId run = run_at(c.frame, i)->id;
-          if (c.view.solo == run) c.view.solo.reset();
-          else c.view.solo = run;
-        };
+        action.run = [i](Context& c) { toggle_solo(c, run_at(c.frame, i)->id); };
         action.checked = [i](const Context& c) {
           const RunFrame* run = run_at(c.frame, i);
           return run && c.view.solo == run->id;
         };
       } else {
-        action.run = [i](Context& c) {
-          const RunId run = run_at(c.frame, i)->id;
-          c.view.solo.reset();
-          if (c.view.hidden.erase(run) == 0) c.view.hidden.insert(run);
-        };
+        action.run = [i](Context& c) { toggle_shown(c, run_at(c.frame, i)->id); };
         action.checked = [i](const Context& c) {
           const RunFrame* run = run_at(c.frame, i);
           return run && c.view.visible(run->id);
@@ -338,6 +365,10 @@ void Actions::add_view() {
   actions_.push_back({"view.plots_only", "View", "Plots only", "Hides everything but the plots.", true, false,
                       [](Context& c) { c.view.plots_only = !c.view.plots_only; }, {},
                       [](const Context& c) { return c.view.plots_only; }});
+  actions_.push_back({"view.next_panel", "View", "Next panel", "Moves the keyboard to the next panel; Tab goes from control to control in it.",
+                      true, false, [](Context& c) { c.view.requests.focus_panel = +1; }});
+  actions_.push_back({"view.previous_panel", "View", "Previous panel", "Moves the keyboard to the panel before.", false, false,
+                      [](Context& c) { c.view.requests.focus_panel = -1; }});
   actions_.push_back({"view.full_screen", "View", "Full screen", "Fills the screen.", false, false,
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
   for (const Panel& panel : panels()) {
@@ -380,16 +411,22 @@ bool Actions::invoke(std::string_view id, ActionContext& context) const {
 namespace {
 bool is_function_key(ImGuiKey key) { return key >= ImGuiKey_F1 && key <= ImGuiKey_F24; }
 bool is_arrow(ImGuiKey key) { return key >= ImGuiKey_LeftArrow && key <= ImGuiKey_DownArrow; }
+
+// What still acts while a dialog has the keyboard: to leave it, to change to another, to quit.
+bool acts_in_dialogs(const std::string& id) {
+  return id == "close" || id == "help.keys" || id == "scene.open" || id == "runs.add" || id == "file.quit";
+}
 } // namespace
 
 void Actions::handle_keys(ActionContext& context) const {
   const bool typing = ImGui::GetIO().WantTextInput;
   const bool popup = ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+  const bool dialog = context.view.dialog_open();
   const bool control = ImGui::GetActiveID() != 0 && !ImGui::IsMouseDown(ImGuiMouseButton_Left);
   // Space never presses the focused button, arrows never move the focus sideways: both belong to time.
   const ImGuiID owner = ImHashStr("polarscope keys");
-  if (!typing) ImGui::SetKeyOwner(ImGuiKey_Space, owner);
-  if (!typing && !popup && !control) {
+  if (!typing && !popup && !dialog) ImGui::SetKeyOwner(ImGuiKey_Space, owner);
+  if (!typing && !popup && !dialog && !control) {
     ImGui::SetKeyOwner(ImGuiKey_LeftArrow, owner);
     ImGui::SetKeyOwner(ImGuiKey_RightArrow, owner);
   }
@@ -397,9 +434,11 @@ void Actions::handle_keys(ActionContext& context) const {
     for (const std::string& key : keys_.keys(action.id))
       for (const KeyChord chord : parse_keys(key)) {
         const auto plain = static_cast<ImGuiKey>(chord & ~ImGuiMod_Mask_);
-        if (typing && !is_function_key(plain)) continue;
-        if (is_arrow(plain) && (popup || control)) continue;
-        if (plain == ImGuiKey_Escape && (popup || control)) continue;
+        if (typing && !is_function_key(plain) && !(acts_in_dialogs(action.id) && (chord & ImGuiMod_Ctrl))) continue;
+        if (popup && action.id != "file.quit") continue;
+        if (dialog && !acts_in_dialogs(action.id)) continue;
+        if (is_arrow(plain) && control) continue;
+        if (plain == ImGuiKey_Escape && (control || context.view.pending)) continue; // theirs: it gives up what is being done
         const ImGuiInputFlags flags = action.repeats ? ImGuiInputFlags_Repeat : ImGuiInputFlags_None;
         if (!ImGui::IsKeyChordPressed(chord, flags, ImGuiKeyOwner_Any)) continue;
         if (enabled(action, context)) action.run(context);

@@ -53,7 +53,7 @@ public:
   bool invoke(std::string_view id, ActionContext& context) const;
 
   // Reads the keyboard of this ImGui frame and runs what was pressed. While a text field is active only function keys
-  // act; while a popup or a control has the keyboard the arrow keys are its own.
+  // act; behind a dialog or an open menu nothing does; the arrow keys belong to a control that has the keyboard.
   void handle_keys(ActionContext& context) const;
 
 private:

@@ -18,13 +18,15 @@ constexpr const char* kHeader = "; polarscope layout 1\n";
 
 // Room in design pixels below which a form gives way to the next.
 constexpr float kWideWidth = 1180, kMediumWidth = 760, kMediumHeight = 480;
+constexpr float kShowWidth = 560, kShowHeight = 320;
+constexpr float kStripsWidth = 400, kStripsHeight = 280;
 constexpr float kLeftWidth = 296, kRightWidth = 428;
 
 constexpr std::array kKinds = {LayoutKind::study, LayoutKind::show};
-constexpr std::array kForms = {LayoutForm::wide, LayoutForm::medium, LayoutForm::compact};
+constexpr std::array kForms = {LayoutForm::wide, LayoutForm::medium, LayoutForm::compact, LayoutForm::tiny};
 
 std::string key_of(LayoutKind kind, LayoutForm form) {
-  const char* forms[] = {"wide", "medium", "compact"};
+  const char* forms[] = {"wide", "medium", "compact", "tiny"};
   return fmt::format("{}-{}", kind == LayoutKind::study ? "study" : "show", forms[static_cast<int>(form)]);
 }
 
@@ -32,7 +34,7 @@ ImGuiID dock_id(LayoutKind kind, LayoutForm form) { return ImHashStr(("dock " + 
 
 bool belongs(const Panel& panel, LayoutKind kind, LayoutForm form) {
   if (kind == LayoutKind::show && !panel.in_show) return false;
-  return form == LayoutForm::compact || !panel.is_strip();
+  return form == LayoutForm::tiny || !panel.is_strip();
 }
 
 } // namespace
@@ -46,7 +48,8 @@ Layout::Layout(std::string file) : file_(std::move(file)) {
 LayoutForm Layout::form_for(ImVec2 size, const Theme& theme, LayoutKind kind) {
   const float unit = theme.px(1);
   const float width = size.x / unit, height = size.y / unit;
-  if (kind == LayoutKind::show) return width < 560 || height < 320 ? LayoutForm::compact : LayoutForm::wide;
+  if (width < kStripsWidth || height < kStripsHeight) return LayoutForm::tiny;
+  if (kind == LayoutKind::show) return width < kShowWidth || height < kShowHeight ? LayoutForm::compact : LayoutForm::wide;
   if (width < kMediumWidth || height < kMediumHeight) return LayoutForm::compact;
   return width < kWideWidth ? LayoutForm::medium : LayoutForm::wide;
 }
@@ -66,7 +69,7 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   std::array<ImGuiID, 11> at;
   at.fill(root);
   const auto place = [&at](PanelPlace p) -> ImGuiID& { return at[static_cast<std::size_t>(p)]; };
-  if (form != LayoutForm::compact && kind == LayoutKind::show) {
+  if (form == LayoutForm::wide && kind == LayoutKind::show) {
     ImGuiID right = 0, rest = 0;
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Right, 0.44f, &right, &rest);
     place(PanelPlace::centre) = place(PanelPlace::centre_bottom) = rest;
@@ -119,6 +122,31 @@ bool Layout::all_reachable(LayoutKind kind, LayoutForm form, const ViewState& vi
   return true;
 }
 
+namespace {
+void rescale_node(ImGuiDockNode* node, ImVec2 ratio) {
+  if (!node) return;
+  node->SizeRef = ImVec2(node->SizeRef.x * ratio.x, node->SizeRef.y * ratio.y);
+  for (ImGuiDockNode* child : node->ChildNodes) rescale_node(child, ratio);
+}
+
+// Where tabs do not fit they scroll, and names would end in the middle of a letter: they fade out there.
+void fade_cut_tabs(const ImGuiDockNode* node, const Theme& theme) {
+  if (!node) return;
+  for (const ImGuiDockNode* child : node->ChildNodes) fade_cut_tabs(child, theme);
+  const ImGuiTabBar* bar = node->TabBar;
+  if (!bar || !node->HostWindow || !node->IsVisible || node->IsHiddenTabBar()) return;
+  const float from = bar->ScrollingRectMinX, to = bar->ScrollingRectMaxX;
+  if (bar->WidthAllTabs <= to - from) return;
+  const ImU32 ground = theme.colour().bar, none = with_alpha(ground, 0);
+  const float wide = theme.px(22);
+  ImDrawList* list = node->HostWindow->DrawList;
+  if (bar->ScrollingAnim + (to - from) < bar->WidthAllTabs - 1)
+    list->AddRectFilledMultiColor({to - wide, bar->BarRect.Min.y}, {to, bar->BarRect.Max.y}, none, ground, ground, none);
+  if (bar->ScrollingAnim > 1)
+    list->AddRectFilledMultiColor({from, bar->BarRect.Min.y}, {from + wide, bar->BarRect.Max.y}, ground, none, none, ground);
+}
+} // namespace
+
 void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 size, const ViewState& view,
                     const Theme& theme, bool reset) {
   kind_ = kind;
@@ -126,6 +154,12 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
   const std::string key = key_of(kind, form);
   const bool first = checked_.insert(key).second;
   if (reset || (first && !all_reachable(kind, form, view))) build(kind, form, size, theme);
+  if (kind == LayoutKind::show) { // its parts keep their shares of the window
+    if (show_size_.x > 0 && (show_size_.x != size.x || show_size_.y != size.y))
+      for (LayoutForm f : kForms)
+        rescale_node(ImGui::DockBuilderGetNode(dock_id(kind, f)), {size.x / show_size_.x, size.y / show_size_.y});
+    show_size_ = size;
+  }
 
   ImGui::SetNextWindowPos(position);
   ImGui::SetNextWindowSize(size);
@@ -140,23 +174,17 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
       const bool shown = k == kind && f == form;
       if (!shown && !ImGui::DockBuilderGetNode(dock_id(k, f))) continue;
       ImGuiDockNodeFlags flags = shown ? ImGuiDockNodeFlags_AutoHideTabBar : ImGuiDockNodeFlags_KeepAliveOnly;
+      ImGui::PushStyleVar(ImGuiStyleVar_FrameBorderSize, 0.0f); // of the arrows that scroll tabs
       ImGui::DockSpace(dock_id(k, f), ImVec2(0, 0), flags);
+      ImGui::PopStyleVar();
+      if (shown) fade_cut_tabs(ImGui::DockBuilderGetNode(dock_id(k, f)), theme);
     }
   ImGui::End();
   ImGui::PopStyleVar(3);
 }
 
-namespace {
-void rescale_node(ImGuiDockNode* node, float ratio) {
-  if (!node) return;
-  node->SizeRef = ImVec2(node->SizeRef.x * ratio, node->SizeRef.y * ratio);
-  for (ImGuiDockNode* child : node->ChildNodes) rescale_node(child, ratio);
-}
-} // namespace
-
 void Layout::rescale(float ratio) {
-  for (LayoutKind kind : kKinds)
-    for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(kind, form)), ratio);
+  for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(LayoutKind::study, form)), {ratio, ratio});
 }
 
 void Layout::save_if_moved() {

@@ -1,4 +1,4 @@
-// Where panels stand: the layouts Study and Show, each in three forms by the room there is, docked by Dear ImGui and
+// Where panels stand: the layouts Study and Show, each in four forms by the room there is, docked by Dear ImGui and
 // remembered in one versioned file. A file that is old, broken or leaves a panel out of reach is replaced by the
 // default.
 #pragma once
@@ -15,8 +15,9 @@
 
 namespace polarscope {
 
-// wide: three columns. medium: polar view and one column of tabs. compact: everything, strips too, is a tab.
-enum class LayoutForm { wide, medium, compact };
+// wide: three columns. medium: polar view and one column of tabs. compact: one dock of tabs between the strips. tiny:
+// no room for strips either, everything is a tab.
+enum class LayoutForm { wide, medium, compact, tiny };
 
 class Layout {
 public:
@@ -35,7 +36,7 @@ public:
   std::string window_name(const Panel& panel) const;
   static std::string window_name(const Panel& panel, LayoutKind kind, LayoutForm form);
 
-  // Sizes of all docks follow the UI scale.
+  // The sizes of Study's docks follow the UI scale.
   void rescale(float ratio);
   // Writes the file when something moved since; errors are not worth a message each frame and are dropped.
   void save_if_moved();
@@ -47,6 +48,7 @@ private:
   std::string file_;
   LayoutKind kind_ = LayoutKind::study;
   LayoutForm form_ = LayoutForm::wide;
+  ImVec2 show_size_{0, 0}; // of Show's dock space when it was last submitted
   std::set<std::string> checked_; // dock spaces whose remembered state was looked at
 };
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace polarscope {
 namespace {
@@ -143,6 +144,15 @@ Result<Lesson> load_lesson(const std::string& name) {
   return parse_lesson(found.text(), file);
 }
 
+std::vector<std::string> lesson_names() {
+  constexpr std::string_view kFolder = "scenes/lessons/", kEnding = ".toml";
+  std::vector<std::string> names;
+  for (std::string_view file : embedded_file_names())
+    if (file.substr(0, kFolder.size()) == kFolder && file.size() > kFolder.size() + kEnding.size())
+      names.emplace_back(file.substr(kFolder.size(), file.size() - kFolder.size() - kEnding.size()));
+  return names;
+}
+
 bool reached(const LessonGoal& goal, const Frame& frame, const ViewState& view) {
   if (goal.empty()) return false;
   if (goal.head >= 0 && frame.head < goal.head) return false;
@@ -159,13 +169,22 @@ bool reached(const LessonGoal& goal, const Frame& frame, const ViewState& view) 
 }
 
 const LessonPart* LessonGuide::part(const ViewState& view) const {
-  if (!concerned_ || !view.lesson.open || view.lesson.step >= lesson_.parts.size()) return nullptr;
+  if (!view.lesson.here || !view.lesson.open || view.lesson.step >= lesson_.parts.size()) return nullptr;
   return &lesson_.parts[view.lesson.step];
 }
 
-void LessonGuide::begin(const LessonPart& part, ActionContext& context) {
+const std::string& LessonGuide::scene_of(std::size_t part) const {
+  for (std::size_t i = std::min(part + 1, lesson_.parts.size()); i-- > 0;)
+    if (!lesson_.parts[i].scene.empty()) return lesson_.parts[i].scene;
+  return lesson_.scene;
+}
+
+void LessonGuide::begin(std::size_t index, bool reopen, ActionContext& context) {
+  const LessonPart& part = lesson_.parts[index];
   ViewState& view = context.view;
-  if (!part.scene.empty()) context.send(command::OpenScene{part.scene});
+  begun_ = index;
+  const std::string& scene = scene_of(index);
+  if (reopen || !part.scene.empty() || installed_name(*context.frame.scene) != scene) context.send(command::OpenScene{scene});
   if (part.compute > 0) context.send(command::ComputeTo{part.compute});
   if (!part.metric.empty()) view.metric = part.metric, view.against_norm = true;
   for (const std::string& panel : part.log_x) view.scales[panel].log_x = true;
@@ -176,20 +195,22 @@ void LessonGuide::begin(const LessonPart& part, ActionContext& context) {
 void LessonGuide::update(ActionContext& context) {
   LessonProgress& progress = context.view.lesson;
   waiting_ = false;
-  const std::string now = installed_name(*context.frame.scene);
-  concerned_ = now == lesson_.scene || std::any_of(lesson_.parts.begin(), lesson_.parts.end(),
-                                                   [&](const LessonPart& part) { return part.scene == now; });
-  if (!progress.open || !concerned_) return;
+  progress.here = installed_name(*context.frame.scene) == scene_of(progress.step);
+  if (std::exchange(progress.start, false)) {
+    progress.step = 0;
+    progress.finished = false;
+    progress.open = true;
+    begin(0, true, context);
+    return; // judged from the next frame on, which shows the prepared state
+  }
+  if (!progress.open) return;
   progress.finished = progress.step >= lesson_.parts.size();
   if (progress.finished) {
     begun_ = progress.step;
     return;
   }
-  if (progress.step != begun_) {
-    begun_ = progress.step;
-    begin(lesson_.parts[begun_], context);
-    return; // judged from the next frame on, which shows the prepared state
-  }
+  if (progress.step != begun_) return begin(progress.step, false, context);
+  if (!progress.here) return;
   const LessonPart& part = lesson_.parts[progress.step];
   if (!reached(part.goal, context.frame, context.view)) return;
   if (part.wait) waiting_ = true;

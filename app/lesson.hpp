@@ -47,6 +47,9 @@ Result<Lesson> load_lesson(const std::string& name);
 
 bool reached(const LessonGoal& goal, const Frame& frame, const ViewState& view);
 
+// Names of the installed lessons.
+std::vector<std::string> lesson_names();
+
 // Follows a lesson: once per frame, before anything is drawn. Goes on to the next part, and prepares a part that begins.
 class LessonGuide {
 public:
@@ -54,17 +57,19 @@ public:
 
   void update(ActionContext& context);
   const Lesson& lesson() const { return lesson_; }
-  // The part shown, or null when the lesson is closed, over, or about another scene than the one on screen.
+  // The part shown, or null when the lesson is closed, over, or its present part is about another scene than the one on
+  // screen: it then waits until that scene is open again.
   const LessonPart* part(const ViewState& view) const;
   bool waiting() const { return waiting_; } // done, and the part waits for "next part"
 
 private:
-  void begin(const LessonPart& part, ActionContext& context);
+  // The scene that a part is about: its own, or that of the parts before it.
+  const std::string& scene_of(std::size_t part) const;
+  void begin(std::size_t part, bool reopen, ActionContext& context);
 
   Lesson lesson_;
   std::size_t begun_ = 0; // part that was prepared last
   bool waiting_ = false;
-  bool concerned_ = true; // the scene on screen is one of the lesson's
 };
 
 // The name under scenes/ of an installed scene, "" for others.

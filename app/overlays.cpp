@@ -3,6 +3,7 @@
 #include "app/caches.hpp"
 #include "app/widgets.hpp"
 
+#include "imgui_internal.h"
 #include "misc/cpp/imgui_stdlib.h"
 #include <fmt/format.h>
 
@@ -17,7 +18,23 @@ std::string lower(std::string text) {
   return text;
 }
 
-// A window in the middle that closes by Esc, its cross or a click outside. False: not to be filled.
+// Behind a dialog: dims the panels and takes the clicks that were meant for them.
+void draw_shade(const PanelContext& c) {
+  ImGui::SetNextWindowPos({0, 0});
+  ImGui::SetNextWindowSize(ImGui::GetIO().DisplaySize);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, with_alpha(c.theme.colour().bar, 0.55f));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0.0f);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0.0f);
+  ImGui::Begin("##shade", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
+                                       ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoFocusOnAppearing);
+  if (ImGui::IsWindowAppearing()) ImGui::BringWindowToDisplayFront(ImGui::GetCurrentWindow());
+  ImGui::End();
+  ImGui::PopStyleVar(2);
+  ImGui::PopStyleColor();
+}
+
+// A window in the middle that closes by Esc, its cross or a click outside, and keeps the keyboard. False: not to be
+// filled.
 bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
   const ImVec2 room = ImGui::GetIO().DisplaySize;
   const ImVec2 size{std::min(room.x, c.theme.px(design.x)), std::min(room.y, c.theme.px(design.y))};
@@ -31,8 +48,12 @@ bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool
   const bool filled = ImGui::Begin(title, open, ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking |
                                                     ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoMove |
                                                     ImGuiWindowFlags_NoResize);
-  if (ImGui::IsWindowAppearing()) ImGui::SetWindowFocus();
-  else if (ImGui::IsMouseClicked(ImGuiMouseButton_Left) && !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows)) *open = false;
+  if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows)) ImGui::SetWindowFocus();
+  // Also while its filter is being typed in, which takes Esc from the table of keys.
+  if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) *open = false;
+  if (!ImGui::IsWindowAppearing() && ImGui::IsMouseClicked(ImGuiMouseButton_Left) &&
+      !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows))
+    *open = false;
   return filled;
 }
 
@@ -72,6 +93,22 @@ void draw_help(const PanelContext& c) {
       ImGui::PopStyleColor();
     }
     if (!menu.empty()) ImGui::EndTable();
+    ImGui::Dummy({1, c.theme.px(8)});
+    section_title(c.theme, "Panels");
+    if (ImGui::BeginTable("panels", 2, ImGuiTableFlags_SizingFixedFit)) {
+      ImGui::TableSetupColumn("title", ImGuiTableColumnFlags_WidthFixed, c.theme.px(170));
+      ImGui::TableSetupColumn("meaning", ImGuiTableColumnFlags_WidthStretch);
+      for (const Panel& panel : panels()) {
+        ImGui::TableNextRow();
+        ImGui::TableNextColumn();
+        ImGui::TextUnformatted(panel.title.c_str());
+        ImGui::TableNextColumn();
+        ImGui::PushStyleColor(ImGuiCol_Text, c.theme.colour().text2);
+        ImGui::TextWrapped("%s", panel.meaning.c_str());
+        ImGui::PopStyleColor();
+      }
+      ImGui::EndTable();
+    }
   }
   end_overlay();
 }
@@ -146,6 +183,7 @@ void draw_presets(const PanelContext& c) {
 } // namespace
 
 void draw_overlays(const PanelContext& context) {
+  if (context.view.dialog_open()) draw_shade(context);
   if (context.view.help_open) draw_help(context);
   if (context.view.scenes_open) draw_scenes(context);
   if (context.view.add_open) draw_presets(context);

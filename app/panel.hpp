@@ -2,7 +2,7 @@
 // the window's own state, and answer with commands; they keep nothing themselves.
 //
 // To add a panel: write app/panels/<name>.cpp with `void draw_<name>(const PanelContext&)` and
-// `std::string text_of_<name>(const PanelContext&)`, and add one line to app/panels/panels.def.
+// `std::string text_of_<name>(const PanelContext&)`, and add one entry to app/panels/panels.def.
 #pragma once
 
 #include "app/actions.hpp"
@@ -37,7 +37,8 @@ struct PanelContext {
   Caches& caches;
   std::string highlight; // what the lesson points at: an action's id or a panel's mark; "" for nothing
   bool titled = true;    // false: the dock's tab already shows the title
-  bool compact = false;  // strips are tabs here and may use the whole window
+  bool compact = false;  // room for the most needed controls of a strip only: the others are in the menus
+  bool tabbed = false;   // strips are tabs here and may use the whole window
 
   ActionContext action() const { return {frame, view, send}; }
 };
@@ -54,6 +55,7 @@ struct Panel {
   PanelPlace place;
   bool plot;    // stays when everything else is hidden
   bool in_show; // part of the layout Show
+  std::string meaning; // what its "?" says, plain sentences
   void (*draw)(const PanelContext&);
   std::string (*as_text)(const PanelContext&); // plain sentences, for the clipboard
 

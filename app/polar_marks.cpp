@@ -11,6 +11,8 @@
 namespace polarscope {
 namespace {
 
+// Arrow lengths between which the enlargement is kept, in radii of the outermost ring.
+constexpr float kArrowLeast = 0.08f, kArrowMost = 0.40f;
 constexpr float kPi = std::numbers::pi_v<float>;
 
 // Where the line from a point inside the disc to one outside meets the ring.
@@ -162,11 +164,13 @@ std::optional<StartDrag> handle_starts(const PolarFrame& d, const PolarOptions& 
   return drag;
 }
 
-float arrow_enlargement(const PolarFrame& d) {
+float arrow_enlargement(const PolarFrame& d, float before) {
   if (!d.picture.update) return 0;
   const float size = std::hypot(d.picture.update->radial, d.picture.update->tangential);
   const float unit = d.scale.log ? d.scale.outer / 4 : d.scale.outer / d.scale.most; // pixels per unit of norm, about
   if (!(size * unit > 1e-20f)) return 0;
+  const float share = before * size * unit / d.scale.outer;
+  if (share > kArrowLeast && share < kArrowMost) return before;
   return std::max(1.0f, static_cast<float>(nice_below(0.26 * d.scale.outer / (size * unit))));
 }
 

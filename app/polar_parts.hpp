@@ -46,8 +46,9 @@ void draw_start_rays(const PolarFrame& d);
 std::optional<StartDrag> handle_starts(const PolarFrame& d, const PolarOptions& options, PolarView& view);
 // Round handles and now markers, which labels must leave free.
 void mark_obstacles(const PolarFrame& d, std::vector<Box>& obstacles);
-// Enlargement of the arrows: a round number that makes the update at most a quarter of the picture; 0: no update.
-float arrow_enlargement(const PolarFrame& d);
+// Enlargement of the arrows: a round number that makes the update at most a quarter of the picture; 0: no update. From
+// step to step it stays while the arrow is neither tiny nor large, so that lengths can be compared.
+float arrow_enlargement(const PolarFrame& d, float before);
 void draw_update(const PolarFrame& d, float enlargement, std::vector<Box>& obstacles);
 
 } // namespace polarscope

@@ -71,6 +71,12 @@ void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options
   const bool roomy = area.max.y - area.min.y > d.theme.px(340) && area.max.x - area.min.x > d.theme.px(420);
   if (!options.keys) {
     draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2, options.rings_words, 0, 1);
+    if (!std::isnan(d.picture.share)) { // in two short lines, beside the disc
+      const float line = d.theme.px(17), y = area.max.y - pad - line;
+      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y - line}, c.text2,
+                        "plane shows " + format_percent(d.picture.share), 0, 1);
+      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y}, c.text2, "of the last update", 0, 1);
+    }
     return;
   }
   if (!d.picture.note.empty())
@@ -160,7 +166,8 @@ PolarResult draw_polar(const Theme& theme, const Box& area, const PlanePicture& 
   draw_start_rays(d);
   draw_trails(d, view);
   result.drag = handle_starts(d, options, view);
-  const float enlargement = arrow_enlargement(d);
+  const float enlargement = arrow_enlargement(d, view.enlargement);
+  if (enlargement > 0) view.enlargement = enlargement;
   if (picture.update && options.keys) draw_update(d, enlargement, obstacles);
   for (bool selected : {false, true})
     for (const PlaneTrail& trail : picture.trails) {

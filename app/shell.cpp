@@ -4,6 +4,7 @@
 #include "app/image.hpp"
 #include "app/overlays.hpp"
 #include "app/settings.hpp"
+#include "app/visibility.hpp"
 #include "app/widgets.hpp"
 
 #include "imgui_internal.h"
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -20,6 +22,9 @@ namespace {
 
 // Strips, design pixels.
 constexpr float kMenuHeight = 32, kTransportRow = 44, kLessonHeight = 40, kTimeAxisHeight = 76, kStatusHeight = 28;
+constexpr float kCompactTimeAxisHeight = 64, kStatusFrom = 400; // in a compact window lower than that there is no status bar
+// The layout Show is designed for this much room, 15 % larger than a desk needs it; with more, everything grows.
+constexpr float kShowWidth = 1280, kShowHeight = 720, kShowGrowth = 1.15f, kMostShowGrowth = 3;
 // A panel smaller than this scrolls instead of squeezing its controls.
 constexpr ImVec2 kLeastPanel{280, 150}, kLeastPolar{430, 330};
 
@@ -33,9 +38,10 @@ std::string layout_file(const ShellOptions& options) {
   return folder.empty() ? folder : folder + "/layout.ini";
 }
 
-ImVec2 least_size(const Panel& panel, LayoutKind layout) {
+ImVec2 least_size(const Panel& panel, LayoutKind layout, bool compact) {
   if (panel.is_strip()) return {280, 0};
   if (layout == LayoutKind::show) return {160, 120}; // nothing there needs more
+  if (panel.name == "polar" && compact) return kLeastPanel; // a small picture rather than a part of one
   return panel.name == "polar" ? kLeastPolar : kLeastPanel;
 }
 
@@ -45,21 +51,17 @@ Result<std::unique_ptr<Shell>> Shell::make(Window& window, Driver& driver, Shell
   std::string complaint;
   auto keys = load_keys(complaint);
   if (!keys) return keys.error();
-  std::optional<Lesson> lesson;
-  if (auto loaded = load_lesson("first_look")) lesson = std::move(*loaded);
-  else complaint = loaded.error().text();
-  std::unique_ptr<Shell> shell(new Shell(window, driver, options, std::move(*keys), std::move(lesson)));
+  std::unique_ptr<Shell> shell(new Shell(window, driver, options, std::move(*keys)));
   if (auto themed = shell->follow_theme(); !themed) return themed.error();
   if (!complaint.empty()) shell->view_.say(complaint, true);
   return shell;
 }
 
-Shell::Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys, std::optional<Lesson> lesson)
+Shell::Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys)
     : window_(window), driver_(driver), options_(options), actions_(std::move(keys)), fonts_(load_fonts()),
       layout_(layout_file(options)), caches_(std::make_unique<Caches>()), frame_(driver.frame()) {
   if (options_.remember) read_settings(read_whole(config_folder() + "/settings.toml"), view_);
   if (!options_.lesson) view_.lesson.open = false;
-  if (lesson) guide_.emplace(std::move(*lesson));
   send_ = [this](Command command) { driver_.send(std::move(command)); };
   plane_.request = [this](Driver::PlaneRequest request) {
     asked_ = request;
@@ -79,12 +81,22 @@ Shell::~Shell() {
   static_cast<void>(write_to_config_folder("settings.toml", settings_text(view_)));
 }
 
+// In Show type and lines grow with the window, in steps of a sixteenth so that dragging its edge does not make the theme
+// again for every pixel.
+float Shell::show_growth() const {
+  if (view_.layout != LayoutKind::show) return 1;
+  const float unit = window_.scale();
+  const float fits = std::min(static_cast<float>(window_.width()) / (kShowWidth * unit),
+                              static_cast<float>(window_.height()) / (kShowHeight * unit));
+  return std::floor(std::clamp(kShowGrowth * fits, 1.0f, kMostShowGrowth) * 16) / 16;
+}
+
 // Makes the theme again when its name or the scale changed.
 Result<void> Shell::follow_theme() {
   const ThemeName name = find_theme(view_.current_theme()).value_or(ThemeName::dark);
-  const float scale = std::clamp(window_.scale() * view_.zoom, kLeastScale, kMostScale);
+  const float scale = std::clamp(window_.scale() * view_.zoom * show_growth(), kLeastScale, kMostScale);
+  theme_layout_ = view_.layout;
   if (theme_ && theme_->name() == name && theme_scale_ == scale) return {};
-  const float before = theme_ ? theme_->px(1) : 0;
   auto made = Theme::make(name, scale, fonts_);
   if (!made) return made.error();
   theme_ = std::move(*made);
@@ -93,10 +105,21 @@ Result<void> Shell::follow_theme() {
   ImGui::GetStyle().TabMinWidthShrink = FLT_MAX; // tabs that do not fit scroll; shrunk to dots they say nothing
   const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
   window_.clear_colour = {ground.x, ground.y, ground.z, 1};
-  if (before > 0 && before != theme_->px(1)) layout_.rescale(theme_->px(1) / before);
+  if (view_.layout == LayoutKind::study) { // Show divides the window, whatever the size of its type
+    if (study_unit_ > 0 && study_unit_ != theme_->px(1)) layout_.rescale(theme_->px(1) / study_unit_);
+    study_unit_ = theme_->px(1);
+  }
   transport_height_ = 0;
   unsettled_ = 3;
   return {};
+}
+
+void Shell::follow_lesson() {
+  if (guide_name_ == view_.lesson.name) return;
+  guide_name_ = view_.lesson.name;
+  guide_.reset();
+  if (auto loaded = load_lesson(guide_name_)) guide_.emplace(std::move(*loaded));
+  else view_.say(loaded.error().text(), true);
 }
 
 // Another scene: what was said about its runs no longer means anything.
@@ -105,6 +128,7 @@ void Shell::follow_scene() {
   scene_generation_ = frame_->scene_generation;
   view_.hidden.clear();
   view_.solo.reset();
+  view_.followed_selection = frame_->selected;
   view_.renaming.reset();
   view_.range.reset();
   view_.inspector_cell.reset();
@@ -127,6 +151,14 @@ void Shell::follow_scene() {
   view_.polar.drawing = has_sphere(*frame_) ? PolarDrawing::sphere : PolarDrawing::polar;
 }
 
+// A layout chosen while a frame is drawn appears in the next: it has a theme of its own, and themes do not change within
+// a frame.
+void Shell::hold_layout(std::optional<LayoutKind>& next) {
+  if (view_.layout == theme_layout_) return;
+  next = view_.layout;
+  view_.layout = theme_layout_;
+}
+
 void Shell::draw() {
   frame_ = driver_.frame();
   plane_.latest = driver_.plane();
@@ -141,24 +173,33 @@ void Shell::draw() {
   view_.hover = std::exchange(view_.next_hover, Hover{});
 
   ActionContext action{*frame_, view_, send_};
+  follow_selection(action);
+  follow_lesson();
   if (guide_) guide_->update(action);
+  std::optional<LayoutKind> next_layout;
   actions_.handle_keys(action);
+  hold_layout(next_layout);
+  follow_focus(); // before the windows, whose first item answers
 
   const LessonPart* part = guide_ ? guide_->part(view_) : nullptr;
   caches_->lesson_part = part;
   caches_->lesson_parts = guide_ ? guide_->lesson().parts.size() : 0;
   caches_->lesson_waiting = guide_ && guide_->waiting();
-  PanelContext context{*frame_, view_, send_, *theme_, actions_, plane_, *caches_, part ? part->highlight : "", true, false};
+  // The lesson's ring lies above every panel; what opens over the panels would be crossed by it.
+  const bool covered = view_.dialog_open() || ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+  PanelContext context{*frame_, view_, send_, *theme_, actions_, plane_, *caches_, part && !covered ? part->highlight : "", true, false};
 
   const ImVec2 size = ImGui::GetIO().DisplaySize;
   const LayoutForm form = Layout::form_for(size, *theme_, view_.layout);
-  context.compact = form == LayoutForm::compact;
+  context.compact = form == LayoutForm::compact || form == LayoutForm::tiny;
+  context.tabbed = form == LayoutForm::tiny;
   float top = 0, bottom = size.y;
-  if (!view_.plots_only) {
+  if (!view_.plots_only && view_.layout != LayoutKind::show) {
     draw_menu(action);
+    hold_layout(next_layout);
     top = ImGui::GetFrameHeight() > 0 ? theme_->snap(kMenuHeight) : 0;
   }
-  if (!context.compact) {
+  if (!context.tabbed) {
     const auto strip = [&](const char* name, float height, bool at_top) {
       const Panel* panel = find_panel(name);
       if (!panel_shown(view_, name)) return 0.0f;
@@ -172,13 +213,16 @@ void Shell::draw() {
     if (wanted != transport_height_ && wanted > 0) unsettled_ = 2;
     transport_height_ = wanted;
     if (part) strip("lesson", theme_->snap(kLessonHeight), true);
-    strip("status", theme_->snap(kStatusHeight), false);
-    strip("time_axis", theme_->snap(kTimeAxisHeight), false);
+    if (!context.compact || size.y >= theme_->px(kStatusFrom)) strip("status", theme_->snap(kStatusHeight), false);
+    const bool low = context.compact && view_.layout == LayoutKind::study;
+    strip("time_axis", theme_->snap(low ? kCompactTimeAxisHeight : kTimeAxisHeight), false);
   }
+  hold_layout(next_layout);
   layout_.submit(view_.layout, form, {0, top}, {size.x, std::max(1.0f, bottom - top)}, view_, *theme_,
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
   draw_overlays(context);
+  if (next_layout) view_.layout = *next_layout;
 
   const bool moved = view_.next_hover.run != view_.hover.run || view_.next_hover.step != view_.hover.step ||
                      view_.next_hover.row != view_.hover.row;
@@ -294,7 +338,7 @@ float Shell::draw_strip(const Panel& panel, const PanelContext& context, float t
   ImGui::Begin(("##" + panel.name).c_str(), nullptr, kStripFlags);
   ImGui::PopStyleVar(4);
   panel.draw(context);
-  const float used = ImGui::GetCursorPosY();
+  const float used = ImGui::GetCursorPosY() - ImGui::GetStyle().ItemSpacing.y; // after the last item
   end_of_drawing();
   const bool below = panel.place == PanelPlace::transport || panel.place == PanelPlace::lesson;
   ImGui::GetWindowDrawList()->AddRectFilled({0, below ? top + height - 1 : top}, {size.x, (below ? top + height : top + 1)}, colour.line);
@@ -305,7 +349,7 @@ float Shell::draw_strip(const Panel& panel, const PanelContext& context, float t
 
 void Shell::draw_docked(const PanelContext& outer) {
   for (const Panel& panel : panels()) {
-    if (panel.is_strip() && !outer.compact) continue;
+    if (panel.is_strip() && !outer.tabbed) continue;
     if (!panel_shown(view_, panel.name)) continue;
     if (panel.name == "lesson" && !caches_->lesson_part) continue;
     PanelContext context = outer;
@@ -321,10 +365,10 @@ void Shell::draw_docked(const PanelContext& outer) {
     if (open) {
       const ImGuiDockNode* node = ImGui::GetCurrentWindow()->DockNode;
       context.titled = node && (node->IsHiddenTabBar() || node->IsNoTabBar());
-      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel, view_.layout);
+      const ImVec2 room = ImGui::GetContentRegionAvail(), least = least_size(panel, view_.layout, context.compact);
       const ImVec2 size{std::max(room.x, theme_->snap(least.x)), std::max(room.y, theme_->snap(least.y))};
       ImGui::PushStyleColor(ImGuiCol_ChildBg, IM_COL32(0, 0, 0, 0));
-      if (ImGui::BeginChild("content", size)) {
+      if (ImGui::BeginChild("content", size, ImGuiChildFlags_NavFlattened)) { // Tab goes through it
         panel.draw(context);
         end_of_drawing();
       }
@@ -336,12 +380,50 @@ void Shell::draw_docked(const PanelContext& outer) {
   }
 }
 
+// The windows that the keyboard can be in, in reading order.
+std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
+  std::vector<ImGuiWindow*> windows;
+  for (const Panel& panel : panels()) {
+    if (panel.name == "status") continue; // has no control
+    ImGuiWindow* strip = panel.is_strip() ? ImGui::FindWindowByName(("##" + panel.name).c_str()) : nullptr;
+    ImGuiWindow* docked = ImGui::FindWindowByName(layout_.window_name(panel).c_str());
+    for (ImGuiWindow* window : {strip, docked})
+      if (window && window->WasActive && !window->Hidden) windows.push_back(window);
+  }
+  return windows;
+}
+
+// Tab stays within a window, so the keyboard needs one from the start, and a way from each to the next.
+void Shell::follow_focus() {
+  const int direction = std::exchange(view_.requests.focus_panel, 0);
+  const std::vector<ImGuiWindow*> windows = keyboard_windows();
+  if (windows.empty() || view_.dialog_open()) return;
+  ImGuiContext& context = *ImGui::GetCurrentContext();
+  const auto now = std::find_if(windows.begin(), windows.end(), [&](const ImGuiWindow* window) {
+    return context.NavWindow && context.NavWindow->RootWindow == window->RootWindow && ImGui::IsWindowChildOf(context.NavWindow, const_cast<ImGuiWindow*>(window), false, true);
+  });
+  if (direction == 0) {
+    if (!context.NavWindow) ImGui::FocusWindow(windows.front());
+    return;
+  }
+  const auto count = static_cast<std::ptrdiff_t>(windows.size());
+  const std::ptrdiff_t index = now == windows.end() ? (direction > 0 ? 0 : count - 1) : (now - windows.begin() + direction + count) % count;
+  ImGuiWindow* next = windows[static_cast<std::size_t>(index)];
+  ImGui::FocusWindow(next);
+  ImGui::NavInitWindow(next, true);
+  ImGui::SetNavCursorVisible(true);
+  unsettled_ = 3;
+}
+
 void Shell::draw_overlays(const PanelContext& context) { polarscope::draw_overlays(context); }
 
 void Shell::take_requests() {
   WindowRequests& requests = view_.requests;
   if (std::exchange(requests.screenshot, false)) {
-    const std::string path = fmt::format("polarscope-step-{}.png", frame_->cursor);
+    std::error_code unknown; // then the name alone has to do
+    const std::string name = fmt::format("polarscope-step-{}.png", frame_->cursor);
+    const std::filesystem::path whole = std::filesystem::absolute(name, unknown);
+    const std::string path = unknown ? name : whole.string();
     auto image = window_.read_pixels();
     Result<void> written = image ? write_png(*image, path) : Result<void>(image.error());
     view_.say(written ? "picture written to " + path : written.error().text(), !written.ok());

@@ -15,6 +15,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+struct ImGuiWindow;
 
 namespace polarscope {
 
@@ -47,12 +50,17 @@ public:
   const Caches& caches() const { return *caches_; }
 
 private:
-  Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys, std::optional<Lesson> lesson);
+  Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys);
+  float show_growth() const;
   Result<void> follow_theme();
+  void hold_layout(std::optional<LayoutKind>& next);
   void follow_scene();
+  void follow_lesson();
   void draw_menu(ActionContext& context);
   float draw_strip(const Panel& panel, const PanelContext& context, float top, float height);
   void draw_docked(const PanelContext& context);
+  std::vector<ImGuiWindow*> keyboard_windows() const;
+  void follow_focus();
   void draw_overlays(const PanelContext& context);
   void take_requests();
 
@@ -64,8 +72,11 @@ private:
   Fonts fonts_;
   std::optional<Theme> theme_;
   float theme_scale_ = 0;
+  LayoutKind theme_layout_ = LayoutKind::study; // that the theme was made for
+  float study_unit_ = 0; // pixels per design pixel in Study, when it was last shown
   Layout layout_;
   std::optional<LessonGuide> guide_;
+  std::string guide_name_; // of its lesson
   std::unique_ptr<Caches> caches_;
   std::shared_ptr<const Frame> frame_;
   CommandSink send_;

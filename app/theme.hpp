@@ -56,6 +56,8 @@ inline constexpr TextStyle kValue{Face::mono, 12};
 inline constexpr TextStyle kTick{Face::mono, 11};
 inline constexpr TextStyle kCounter{Face::mono, 15};
 inline constexpr TextStyle kCardValue{Face::mono, 22};
+inline constexpr TextStyle kShowTitle{Face::semibold, 15}; // of the layout Show: scene and panels
+inline constexpr TextStyle kShow{Face::regular, 14};
 } // namespace text
 
 class Theme {

@@ -46,6 +46,7 @@ struct WindowRequests {
   bool screenshot = false;
   bool reset_layout = false;
   bool toggle_fullscreen = false;
+  int focus_panel = 0; // +1, −1: the keyboard goes to the panel after or before
   std::string copied_text; // for the clipboard
 };
 
@@ -58,8 +59,11 @@ struct PendingEdit {
 
 struct LessonProgress {
   bool open = true;
+  std::string name = "first_look"; // under scenes/lessons
   std::size_t step = 0;
   bool finished = false;
+  bool start = false; // asks the guide to begin it, with its scene as the file has it
+  bool here = false;  // the scene on screen is the one the present part is about; said by the guide
 };
 
 struct ViewState {
@@ -72,6 +76,7 @@ struct ViewState {
 
   std::set<RunId> hidden;
   std::optional<RunId> solo;
+  RunId followed_selection = 0; // the selected run of the last frame; see follow_selection()
   std::optional<RunId> renaming; // its label is an input field now
   EditMode edit_mode = EditMode::from_here;
 
@@ -98,6 +103,8 @@ struct ViewState {
   WindowRequests requests;
 
   bool visible(RunId run) const { return solo ? *solo == run : hidden.count(run) == 0; }
+  bool dialog_open() const { return help_open || scenes_open || add_open; }
+  void close_dialogs() { help_open = scenes_open = add_open = false; }
   void say(std::string text, bool error = false) {
     notice = std::move(text);
     notice_is_error = error;

@@ -81,7 +81,7 @@ struct SliderSpec {
   bool log = false;
   bool integer = false;
   std::optional<double> default_mark = {}; // triangle under the track
-  bool differs = false;                    // amber dot: not the recipe's value
+  bool differs = false;                    // not the default: a button beside the label sets it back
   float label_width = 80, field_width = 56; // 0: none of it
   const char* help = nullptr;
   // What may be typed where that is more than the track; such a value stands at the track's end.
@@ -91,6 +91,7 @@ struct SliderResult {
   bool changed = false;  // the value is another than before this frame
   bool released = false; // a drag or an entry ended: make it one edit
   bool active = false;   // being dragged or typed
+  bool reset = false;    // the default is asked for
 };
 // Width in pixels of the whole row (32 high). The field takes any allowed number.
 SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, float width);

@@ -133,11 +133,17 @@ SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, f
   const std::string_view all = spec.label;
   const std::string_view words = all.substr(0, std::min(all.find("##"), all.size()));
   ImGui::BeginGroup();
+  bool reset = false;
   if (label_width > 0) {
     draw_text_aligned(list, theme, text::kButton, {at.x, at.y + tall * 0.5f}, c.text,
-                      fit(theme, text::kButton, words, label_width - theme.px(spec.differs ? 16 : 6)), 0, 0.5f);
-    if (spec.differs)
-      list->AddCircleFilled({at.x + label_width - theme.px(11), std::round(at.y + tall * 0.5f)}, theme.px(2.6f), c.warning);
+                      fit(theme, text::kButton, words, label_width - theme.px(spec.differs ? 26 : 6)), 0, 0.5f);
+    if (spec.differs && spec.default_mark) {
+      ImGui::PushID(spec.label);
+      ImGui::SetCursorScreenPos({at.x + label_width - theme.snap(22), at.y + std::round((tall - theme.snap(20)) * 0.5f)});
+      const std::string help = "Back to " + format_value(*spec.default_mark);
+      reset = icon_button(theme, "reset", Icon::undo, help.c_str(), false, true, 20);
+      ImGui::PopID();
+    }
   }
   SliderResult result = track(theme, spec, value, {at.x + label_width, at.y}, width - label_width - field_space, tall);
   if (field_space > 0) {
@@ -146,6 +152,7 @@ SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, f
     result.released |= typed.released;
     result.active |= typed.active;
   }
+  result.reset = reset;
   ImGui::SetCursorScreenPos(at);
   ImGui::Dummy({width, tall});
   ImGui::EndGroup();

@@ -2,7 +2,7 @@
 
 #include "app/surface.hpp"
 
-#include "imgui.h"
+#include "imgui_internal.h"
 #include "implot.h"
 
 #include <algorithm>
@@ -15,6 +15,32 @@ namespace {
 constexpr int kFramesAfterInput = 3;
 constexpr double kSoftwareFrameSeconds = 1.0 / 30; // at least this far apart where the CPU draws
 constexpr double kSoftwareShare = 0.5;             // of the time at most spent on drawing
+
+bool is_modifier(ImGuiKey key) {
+  return (key >= ImGuiKey_LeftCtrl && key <= ImGuiKey_RightSuper) || (key & ImGuiMod_Mask_) != 0;
+}
+
+// A chord is judged by the modifiers that were down when its key was pressed. ImGui takes a key and a change of a
+// modifier that came after it into one frame, and then sees the key without it: events from such a change on wait for
+// the next frame. Takes them out of ImGui's queue.
+ImVector<ImGuiInputEvent> take_later_modifiers(ImVector<ImGuiInputEvent>& queue) {
+  ImVector<ImGuiInputEvent> later;
+  bool pressed = false; // a key that is no modifier
+  int n = 0;
+  for (; n < queue.Size; ++n) {
+    const ImGuiInputEvent& event = queue[n];
+    if (event.Type != ImGuiInputEventType_Key) continue;
+    const bool changes = ImGui::GetKeyData(event.Key.Key)->Down != event.Key.Down;
+    if (is_modifier(event.Key.Key)) {
+      if (pressed) break; // also where it changes twice
+    } else if (event.Key.Down && changes) {
+      pressed = true;
+    }
+  }
+  for (int i = n; i < queue.Size; ++i) later.push_back(queue[i]);
+  queue.resize(n);
+  return later;
+}
 
 bool is_software(const std::string& renderer) {
   for (const char* name : {"llvmpipe", "softpipe", "swrast", "Software Rasterizer", "SwiftShader"})
@@ -102,7 +128,10 @@ void Window::begin_frame() {
   make_current();
   follow_scale();
   surface_->new_frame();
+  ImVector<ImGuiInputEvent>& queue = imgui_->InputEventsQueue;
+  const ImVector<ImGuiInputEvent> later = take_later_modifiers(queue);
   ImGui::NewFrame();
+  for (const ImGuiInputEvent& event : later) queue.push_back(event);
 }
 
 void Window::end_frame() {
@@ -110,6 +139,7 @@ void Window::end_frame() {
   ImGui::Render();
   surface_->draw(clear_colour);
   if (frames_due_ > 0) --frames_due_;
+  if (imgui_->InputEventsQueue.Size > 0) frames_due_ = kFramesAfterInput; // several events of one key take a frame each
   frame_seconds_ = std::chrono::duration<double>(Clock::now() - frame_began_).count();
 }
 

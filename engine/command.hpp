@@ -35,6 +35,7 @@ struct MoveStart { // new start weight of one parameter: recomputes from step 0
   std::vector<double> point; // rows·cols
   bool preview = false;
 };
+struct CancelPreview { RunId run; }; // a drag was given up: the run's path is again the one before its first preview
 struct AddRun { std::string optimizer; };  // a preset's name: joins at step 0 and catches up to the head
 struct DuplicateRun { RunId run; };
 struct RemoveRun { RunId run; };
@@ -45,8 +46,8 @@ struct OpenScene { std::string name; };
 
 using Command =
     std::variant<command::Play, command::Pause, command::StepBy, command::MoveCursor, command::ComputeTo,
-                 command::SetSpeed, command::Restart, command::SetHparam, command::MoveStart, command::AddRun,
-                 command::DuplicateRun, command::RemoveRun, command::RenameRun, command::SelectRun,
+                 command::SetSpeed, command::Restart, command::SetHparam, command::MoveStart,
+                 command::CancelPreview, command::AddRun, command::DuplicateRun, command::RemoveRun, command::RenameRun, command::SelectRun,
                  command::OpenScene>;
 
 } // namespace polarscope

@@ -1,8 +1,18 @@
 #include "engine/events.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 namespace polarscope {
+
+std::string change_text(const std::string& name, double before, double after) {
+  for (const int digits : {3, 5, 8}) {
+    const std::string from = fmt::format("{:.{}g}", before, digits), to = fmt::format("{:.{}g}", after, digits);
+    if (from != to) return fmt::format("{} {} → {}", name, from, to);
+  }
+  return name + " changed";
+}
 
 RunWatch::RunWatch(std::shared_ptr<const StepProgram> program, RunId run, const OptimizerSpec& optimizer, long steps,
                    std::optional<double> target, std::vector<KeptValue> kept)

@@ -6,9 +6,13 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace polarscope {
+
+// "lr 0.1 → 0.25": both values, with as many digits as tell them apart.
+std::string change_text(const std::string& name, double before, double after);
 
 class RunWatch {
 public:

@@ -21,7 +21,7 @@ struct Event {
   EventKind kind;
   long step;
   RunId run;
-  std::string text; // two to four words: "lr ×2.5", "norm doubled"
+  std::string text; // two to four words: "lr 0.1 → 0.25", "norm doubled"
 };
 
 struct InvariantStatus {
@@ -76,6 +76,7 @@ struct RunFrame {
   std::shared_ptr<const StepProgram> program;
   std::vector<double> hparams;   // base values now, in program order
   std::vector<double> start_hparams; // at step 0
+  std::vector<double> opened_hparams; // as the scene file, or the preset of an added run, has them
   std::uint64_t seed = 0;
   bool diverged = false;
   long diverged_at = 0;

@@ -109,6 +109,8 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   read_constant_weights(*run);
   runs.push_back(std::move(run));
   begin(*runs.back());
+  runs.back()->opened_hparams = runs.back()->start_hparams;
+  runs.back()->opened_start = runs.back()->start;
   return runs.back().get();
 }
 

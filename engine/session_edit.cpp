@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 namespace polarscope {
 
@@ -17,12 +19,6 @@ template <class... F> struct Overloaded : F... {
   using F::operator()...;
 };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;
-
-// "lr ×2.5" for a positive change of size, "lr 0 → 0.1" otherwise.
-std::string change_text(const std::string& name, double before, double after) {
-  if (before > 0 && after > 0) return fmt::format("{} ×{:.3g}", name, after / before);
-  return fmt::format("{} {:.3g} → {:.3g}", name, before, after);
-}
 
 Result<void> check_value(const HparamInfo& h, double value) {
   if (!std::isfinite(value)) return bad_input(fmt::format("{} must be a finite number", h.setting.name));
@@ -64,12 +60,14 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
                                  near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
   }
   if (auto ok = check_value(r.program().hparams()[static_cast<std::size_t>(column)], c.value); !ok) return ok.error();
-  if (!r.before_drag) r.before_drag = r.hparams[static_cast<std::size_t>(column)];
+  if (!r.value_before_drag) r.value_before_drag = r.hparams[static_cast<std::size_t>(column)];
+  if (!r.before_drag) r.before_drag = BeforeDrag{r.start_hparams, r.edits, r.initial, r.ghost};
   std::string said =
       c.mode == EditMode::from_here ? set_from_here(r, column, c) : set_from_start(r, column, c);
   r.dragging = c.preview;
   r.predicted_known = false;
   if (!c.preview) {
+    r.value_before_drag.reset();
     r.before_drag.reset();
     update_scene();
   }
@@ -97,11 +95,11 @@ std::string Session::Impl::set_from_here(Run& run, int column, const command::Se
     run.ghost = {};
     if (head == 0)
       run.spec.hparams[c.name] = c.value;
-    else if (*run.before_drag != c.value)
+    else if (*run.value_before_drag != c.value)
       run.edit_events.push_back(
-          {column, {EventKind::edit, head, run.id, change_text(c.name, *run.before_drag, c.value)}});
+          {column, {EventKind::edit, head, run.id, change_text(c.name, *run.value_before_drag, c.value)}});
   }
-  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.before_drag, c.value,
+  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.value_before_drag, c.value,
                      head, first);
 }
 
@@ -118,7 +116,7 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
     recompute(run);
   }
   if (!c.preview) run.spec.hparams[c.name] = c.value;
-  return fmt::format("{} of {} {:.4g} → {:.4g} from step 0", c.name, run.spec.label, *run.before_drag, c.value);
+  return fmt::format("{} of {} {:.4g} → {:.4g} from step 0", c.name, run.spec.label, *run.value_before_drag, c.value);
 }
 
 // The whole path again, to the same head. What an expensive one leaves goes first in continue_work().
@@ -142,6 +140,7 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
     return bad_input(fmt::format("a start of {} must be finite numbers", p->name));
   auto& slots = r.initial.slots;
   const auto held = std::find_if(slots.begin(), slots.end(), [&](const auto& s) { return s.first == p->weight; });
+  if (!r.before_drag) r.before_drag = BeforeDrag{r.start_hparams, r.edits, r.initial, r.ghost};
   const bool shown = r.dragging && held != slots.end() && held->second == c.point;
   if (!shown) {
     if (!r.dragging) r.ghost = r.series.view();
@@ -155,6 +154,7 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
   double square = 0;
   for (const double x : c.point) square += x * x;
   if (!c.preview) {
+    r.before_drag.reset();
     StartSpec start;
     start.point = c.point;
     if (parameters.size() == 1) {
@@ -165,6 +165,28 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
     update_scene();
   }
   return fmt::format("{} starts at norm {:.3g}", r.spec.label, std::sqrt(square));
+}
+
+// Steps that were made with a preview are made again without it.
+std::string Session::Impl::cancel_preview(Run& run) {
+  if (!run.before_drag) return "no drag to give up";
+  const auto until_head = [this](std::vector<Edit> edits) {
+    std::erase_if(edits, [this](const Edit& e) { return e.step >= head; });
+    return edits;
+  };
+  const BeforeDrag before = *std::exchange(run.before_drag, std::nullopt);
+  const bool path_stands = run.start_hparams == before.start_hparams && run.initial.slots == before.initial.slots &&
+                           until_head(run.edits) == until_head(before.edits);
+  run.start_hparams = before.start_hparams;
+  run.edits = before.edits;
+  run.initial = before.initial;
+  run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
+  run.ghost = before.ghost;
+  run.dragging = false;
+  run.value_before_drag.reset();
+  run.predicted_known = false;
+  if (!path_stands) recompute(run);
+  return fmt::format("{} is as before the drag", run.spec.label);
 }
 
 // ---- runs ----------------------------------------------------------------------------------------------------------
@@ -209,7 +231,14 @@ Result<std::string> Session::Impl::duplicate(const command::DuplicateRun& c) {
   spec.label = free_label(r.spec.label + " copy");
   for (std::size_t i = 0; i < r.start_hparams.size(); ++i)
     spec.hparams[r.group->program->hparams()[i].setting.name] = r.start_hparams[i];
-  return add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));
+  const std::vector<double> opened_hparams = r.opened_hparams;
+  const std::shared_ptr<const Weights> opened_start = r.opened_start;
+  auto said = add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));
+  if (said) {
+    runs.back()->opened_hparams = opened_hparams;
+    runs.back()->opened_start = opened_start;
+  }
+  return said;
 }
 
 Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
@@ -241,6 +270,8 @@ Result<std::string> Session::Impl::rename_run(const command::RenameRun& c) {
 }
 
 std::string Session::Impl::restart() {
+  for (const auto& r : runs)
+    if (r->before_drag) cancel_preview(*r);
   head = cursor = 0;
   for (const auto& r : runs) {
     for (std::size_t i = 0; i < r->hparams.size(); ++i)
@@ -289,6 +320,11 @@ Result<std::string> Session::apply(const Command& command) {
           [&](const command::Restart&) -> Said { return s.restart(); },
           [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
           [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
+          [&](const command::CancelPreview& c) -> Said {
+            auto run = s.find_run(c.run);
+            if (!run) return run.error();
+            return s.cancel_preview(**run);
+          },
           [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
           [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
           [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },

@@ -22,6 +22,14 @@ struct Group {
   std::vector<std::vector<std::byte>> records;
 };
 
+// What a run was before the first preview of a drag, to be put back when the drag is given up.
+struct BeforeDrag {
+  std::vector<double> start_hparams;
+  std::vector<Edit> edits;
+  InitialContents initial;
+  SeriesView ghost;
+};
+
 struct Run {
   Run(RunId id_, RunSpec spec_, Group* group_, RunSeries series_, Timeline timeline_, RunWatch watch_)
       : id(id_), spec(std::move(spec_)), group(group_), series(std::move(series_)), timeline(std::move(timeline_)),
@@ -42,6 +50,8 @@ struct Run {
   InitialContents initial;
   std::shared_ptr<const Weights> start = std::make_shared<Weights>(), reference = start;
   std::vector<double> start_hparams, hparams; // at step 0; now, all edits included
+  std::vector<double> opened_hparams;         // at step 0, before any edit
+  std::shared_ptr<const Weights> opened_start;
   std::vector<Edit> edits;                    // by step
   std::vector<std::pair<int, Event>> edit_events; // by hyperparameter's column
   long step = 0; // completed; behind the head while catching up or when diverged
@@ -49,7 +59,8 @@ struct Run {
   long diverged_at = 0;
   bool fresh = false;    // the whole block, not only its persistent head, is that of `step`
   bool dragging = false; // previews since the last committed edit
-  std::optional<double> before_drag; // the edited hyperparameter's value when the drag began
+  std::optional<double> value_before_drag; // the edited hyperparameter's
+  std::optional<BeforeDrag> before_drag;
   std::optional<std::uint64_t> hash; // of the state at `step`
   std::vector<ExpectedLine> predicted; // over the whole scene; valid while `predicted_known`
   bool predicted_known = false;
@@ -105,6 +116,7 @@ struct Session::Impl {
   std::string set_from_here(Run& run, int column, const command::SetHparam& c);
   std::string set_from_start(Run& run, int column, const command::SetHparam& c);
   Result<std::string> move_start(const command::MoveStart& c);
+  std::string cancel_preview(Run& run);
   void recompute(Run& run);
   Result<std::string> add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like);
   Result<std::string> add_preset(const command::AddRun& c);
@@ -126,6 +138,7 @@ struct Session::Impl {
   std::shared_ptr<const StateView> read_state(Run& run, long step);
   std::uint64_t hash_of(Run& run);
   void fill(Frame& frame);
+  void add_start_events(const Run& run, std::vector<Event>& events) const;
   void fill_run(RunFrame& f, Run& run, bool with_hash, bool playing);
 };
 

@@ -18,6 +18,12 @@ constexpr std::size_t kShownElements = 4096; // of a slot; larger ones are liste
 constexpr std::size_t kHashedWhilePlaying = std::size_t{1} << 16; // scalars of all runs together
 constexpr long kReplayBurst = 256;
 
+double norm_of(const std::vector<double>& v) {
+  double square = 0;
+  for (const double x : v) square += x * x;
+  return std::sqrt(square);
+}
+
 std::size_t persistent_scalars(const StepProgram& p) { return p.persistent_bytes() / p.scalar_bytes(); }
 
 } // namespace
@@ -193,6 +199,7 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.program = run.group->program;
   f.hparams = run.hparams;
   f.start_hparams = run.start_hparams;
+  f.opened_hparams = run.opened_hparams;
   f.seed = run.seed;
   f.diverged = run.diverged;
   f.diverged_at = run.diverged_at;
@@ -204,6 +211,23 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.kept = run.watch.kept();
   f.expected = run.expected;
   f.state_hash = with_hash ? hash_of(run) : 0;
+}
+
+// What differs at step 0 from what was opened: edits from step 0, moved starts.
+void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events) const {
+  const StepProgram& program = run.program();
+  for (std::size_t i = 0; i < run.start_hparams.size(); ++i)
+    if (run.start_hparams[i] != run.opened_hparams[i])
+      events.push_back({EventKind::edit, 0, run.id,
+                        change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
+  for (std::size_t p = 0; p < run.start->size(); ++p) {
+    const std::vector<double>&was = (*run.opened_start)[p], &now = (*run.start)[p];
+    if (was == now) continue;
+    const std::string name = run.start->size() == 1 ? "start" : "start of " + program.parameters()[p].name;
+    const double before = norm_of(was), after = norm_of(now);
+    const bool only_turned = std::abs(after - before) <= 1e-3 * before;
+    events.push_back({EventKind::edit, 0, run.id, only_turned ? name + " turned" : change_text(name + " norm", before, after)});
+  }
 }
 
 void Session::Impl::fill(Frame& frame) {
@@ -226,6 +250,7 @@ void Session::Impl::fill(Frame& frame) {
     hashes.push_back(frame.runs[i].state_hash);
     frame.events.insert(frame.events.end(), r.watch.events().begin(), r.watch.events().end());
     for (const auto& [column, event] : r.edit_events) frame.events.push_back(event);
+    if (!r.dragging) add_start_events(r, frame.events);
   }
   std::stable_sort(frame.events.begin(), frame.events.end(),
                    [](const Event& a, const Event& b) { return a.step < b.step; });

@@ -23,6 +23,7 @@ struct Edit {
   long step;
   int column;
   double value;
+  bool operator==(const Edit&) const = default;
 };
 
 class Timeline {

@@ -5,6 +5,7 @@
 #include "engine/docs.hpp"
 #include "engine/optimizer/stage.hpp"
 
+#include "imgui_internal.h"
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,23 +32,24 @@ std::string options_note(const PartSpec& part) {
   return note;
 }
 
+// One part as plain text: it is what the run was opened with.
 void draw_slot(const PanelContext& c, const char* part, const std::string& kind, const std::string& note, const std::string& help) {
   const Theme& t = c.theme;
   const Palette& colour = t.colour();
   ImDrawList* list = ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float left = at.x + t.snap(12), right = at.x + ImGui::GetContentRegionAvail().x - t.snap(12);
-  const float field = left + t.snap(80), tall = t.snap(26), middle = at.y + std::round(t.snap(28) * 0.5f);
+  const float words = left + t.snap(80), tall = t.snap(24), middle = at.y + std::round(tall * 0.5f);
   draw_text_aligned(list, t, text::kLabel, {left, middle}, colour.text2, part, 0, 0.5f);
-  list->AddRectFilled({field, middle - tall * 0.5f}, {right, middle + tall * 0.5f}, colour.input, t.px(5));
-  const std::string word = fit(t, text::kButton, kind, right - field - t.px(20));
-  draw_text_aligned(list, t, text::kButton, {field + t.px(9), middle}, colour.text, word, 0, 0.5f);
-  const float rest = right - field - t.px(32) - measure(t, text::kButton, word).x;
-  if (rest > t.px(24)) draw_text_aligned(list, t, text::kLabel, {right - t.px(9), middle}, colour.text3, fit(t, text::kLabel, note, rest), 1, 0.5f);
-  ImGui::SetCursorScreenPos({field, middle - tall * 0.5f});
-  ImGui::InvisibleButton(part, {std::max(1.0f, right - field), tall}, ImGuiButtonFlags_EnableNav);
+  const std::string word = fit(t, text::kButton, kind, right - words);
+  draw_text_aligned(list, t, text::kButton, {words, middle}, colour.text, word, 0, 0.5f);
+  const float after = words + measure(t, text::kButton, word).x + t.px(10);
+  if (right - after > t.px(24))
+    draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text3, fit(t, text::kLabel, note, right - after), 0, 0.5f);
+  ImGui::SetCursorScreenPos({left, at.y});
+  ImGui::Dummy({std::max(1.0f, right - left), tall});
   item_help(t, help.c_str());
-  ImGui::SetCursorScreenPos({at.x, at.y + t.snap(30)});
+  ImGui::SetCursorScreenPos({at.x, at.y + tall});
   ImGui::Dummy({0, 0});
 }
 
@@ -76,41 +78,54 @@ float content_width(const PanelContext& c) {
   return std::max(c.theme.px(80), right - ImGui::GetWindowPos().x - 2 * c.theme.snap(12));
 }
 
-// The track spans two powers of ten to each side of the recipe's value, whatever the value is now: a range that followed
+// The track spans two powers of ten to each side of the file's value, whatever the value is now: a range that followed
 // it would run away under the pointer. What the registry allows beyond that can be typed.
-SliderSpec slider_spec(const Setting& setting, double recipe, double now) {
+SliderSpec slider_spec(const Setting& setting, double opened, double now) {
   SliderSpec spec{setting.name.c_str(), setting.min, setting.max};
   spec.typed_least = setting.min;
   spec.typed_most = setting.max;
   spec.integer = setting.kind == SettingKind::integer;
-  spec.log = setting.log_scale && recipe > 0;
+  spec.log = setting.log_scale && opened > 0;
   if (spec.log) {
-    spec.least = std::max(setting.min, recipe * 1e-2);
-    spec.most = std::min(setting.max, recipe * 1e2);
+    spec.least = std::max(setting.min, opened * 1e-2);
+    spec.most = std::min(setting.max, opened * 1e2);
   } else if (setting.max - setting.min > 100) {
-    spec.most = std::min(setting.max, std::max(1.0, 10 * std::abs(recipe)));
+    spec.most = std::min(setting.max, std::max(1.0, 10 * std::abs(opened)));
     spec.least = std::max(setting.min, -spec.most);
   }
-  spec.default_mark = recipe;
-  spec.differs = now != recipe;
+  spec.default_mark = opened;
+  spec.differs = now != opened;
   return spec;
+}
+
+// The first preview of a drag fixed what it can be taken back to; Esc does so, also after steps were made with it.
+void give_up_drag(const PanelContext& c, const RunFrame& run) {
+  ImGui::ClearActiveID();
+  c.send(command::CancelPreview{run.id});
+  c.view.pending.reset();
 }
 
 void draw_slider(const PanelContext& c, const RunFrame& run, std::size_t index) {
   const Setting& setting = run.program->hparams()[index].setting;
   auto& pending = c.view.pending;
-  const bool mine = pending && pending->run == run.id && pending->name == setting.name;
-  double value = mine ? pending->value : run.hparams[index];
-  const double recipe = run.optimizer->value_of(setting);
-  SliderSpec spec = slider_spec(setting, recipe, value);
+  const auto is_mine = [&] { return pending && pending->run == run.id && pending->name == setting.name; };
+  const double opened = run.opened_hparams[index];
+  double value = is_mine() ? pending->value : run.hparams[index];
+  if (is_mine() && ImGui::IsKeyPressed(ImGuiKey_Escape, false)) {
+    give_up_drag(c, run);
+    value = run.hparams[index];
+  }
+  const bool mine = is_mine();
+  SliderSpec spec = slider_spec(setting, opened, value);
   const std::string unit = setting.unit.empty() ? std::string() : "\nunit: " + setting.unit;
   const std::string help = documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
-                           fmt::format("\nallowed {} to {}, recipe {}", format_value(setting.min), format_value(setting.max), format_value(recipe));
+                           fmt::format("\nallowed {} to {}, in the file {}", format_value(setting.min), format_value(setting.max), format_value(opened));
   spec.help = help.c_str();
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
   const SliderResult result = slider(c.theme, spec, &value, content_width(c));
   ring_if_highlighted(c, "hparam." + setting.name);
-  if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
+  if (result.reset) c.send(command::SetHparam{run.id, setting.name, opened, c.view.edit_mode, false});
+  else if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
   else if (result.released && mine) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, false});
   if (result.active && !result.released) {
     if (result.changed || mine) pending = PendingEdit{run.id, setting.name, value};

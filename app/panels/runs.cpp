@@ -3,6 +3,7 @@
 #include "app/format.hpp"
 #include "app/panels/tools.hpp"
 #include "app/stroke.hpp"
+#include "app/visibility.hpp"
 
 #include "misc/cpp/imgui_stdlib.h"
 #include <fmt/format.h>
@@ -45,15 +46,11 @@ void draw_run_menu(const PanelContext& c, const RunFrame& run) {
   if (ImGui::MenuItem("Remove", nullptr, false, c.frame.runs.size() > 1)) c.send(command::RemoveRun{run.id});
   ImGui::Separator();
   const std::string number = fmt::format("{}", run.order + 1);
-  if (ImGui::MenuItem("Shown", c.actions.key_label("runs.toggle." + number).c_str(), view.visible(run.id))) {
-    view.solo.reset();
-    if (view.hidden.erase(run.id) == 0) view.hidden.insert(run.id);
-  }
-  const bool solo = view.solo == run.id;
-  if (ImGui::MenuItem("Only this run", c.actions.key_label("runs.solo." + number).c_str(), solo)) {
-    if (solo) view.solo.reset();
-    else view.solo = run.id;
-  }
+  ActionContext action = c.action();
+  if (ImGui::MenuItem("Shown", c.actions.key_label("runs.toggle." + number).c_str(), view.visible(run.id)))
+    toggle_shown(action, run.id);
+  if (ImGui::MenuItem("Only this run", c.actions.key_label("runs.solo." + number).c_str(), view.solo == run.id))
+    toggle_solo(action, run.id);
 }
 
 void draw_name_field(const PanelContext& c, const RunFrame& run, float width) {
@@ -109,6 +106,8 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
   const bool hovered = ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenOverlappedByItem);
   if (hovered) c.view.next_hover.run = run.id;
   if (hovered && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) c.view.renaming = run.id;
+  const std::string whole = run.label == run.optimizer_name ? run.label : run.label + ", " + run.optimizer_name;
+  item_help(t, (whole + "\nClick: select. Double click: rename.").c_str());
   if (ImGui::BeginPopupContextItem("run menu")) {
     draw_run_menu(c, run);
     ImGui::EndPopup();
@@ -119,8 +118,8 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
 
   ImGui::SetCursorScreenPos({at.x + t.px(8), at.y});
   if (ImGui::InvisibleButton("shown", {t.px(kMark), tall}, ImGuiButtonFlags_EnableNav)) {
-    c.view.solo.reset();
-    if (c.view.hidden.erase(run.id) == 0) c.view.hidden.insert(run.id);
+    ActionContext action = c.action();
+    toggle_shown(action, run.id);
   }
   item_help(t, shown ? "Hide this run" : "Show this run");
   run_key(list, t, style, {at.x + t.px(14), middle}, kMark - 8, shown ? 0.0f : 0.7f);
@@ -138,7 +137,7 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
     const std::string label = fit(t, text::kName, run.label, room);
     draw_text_aligned(list, t, text::kName, {label_left, middle}, shown ? colour.text : colour.text3, label, 0, 0.5f);
     const float after = label_left + measure(t, text::kName, label).x + t.px(6);
-    if (run.optimizer && values_left - after > t.px(28) && run.optimizer_name != run.label)
+    if (run.optimizer && label == run.label && values_left - after > t.px(28) && run.optimizer_name != run.label)
       draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text2, fit(t, text::kLabel, run.optimizer_name, values_left - after), 0, 0.5f);
     draw_values(c, run, values_right, middle, shown);
   }

@@ -14,8 +14,9 @@ namespace polarscope {
 namespace {
 
 struct Axis {
-  float left, right, top, bars, line, lane, labels; // pixels; bars: top of the density; line: the axis
+  float left, right, top, bars, line, lane, labels; // pixels; bars: top of the density; line: the axis; lane: of events
   double steps;
+  bool bare = false; // of Show: a thick line with a handle, no density
   float x(double step) const { return left + static_cast<float>(step / steps) * (right - left); }
   double step(float x_pixel) const { return std::clamp(static_cast<double>((x_pixel - left) / (right - left)), 0.0, 1.0) * steps; }
 };
@@ -25,8 +26,12 @@ Axis make_axis(const PanelContext& c) {
   const float width = ImGui::GetWindowWidth();
   const bool show = c.view.layout == LayoutKind::show;
   const Theme& t = c.theme;
-  return {at.x + t.snap(show || width < t.px(480) ? 24 : 72), at.x + width - t.snap(26), at.y, at.y + t.snap(10),
-          at.y + t.snap(33), at.y + t.snap(48), at.y + t.snap(66), static_cast<double>(std::max(1L, c.frame.steps))};
+  const double steps = static_cast<double>(std::max(1L, c.frame.steps));
+  const float left = at.x + t.snap(show || width < t.px(480) ? 24 : 72), right = at.x + width - t.snap(26);
+  if (show) return {left, right, at.y, at.y + t.snap(10), at.y + t.snap(40), at.y + t.snap(16), at.y + t.snap(62), steps, true};
+  if (c.compact && !c.tabbed)
+    return {left, right, at.y, at.y + t.snap(8), at.y + t.snap(29), at.y + t.snap(41), at.y + t.snap(55), steps, false};
+  return {left, right, at.y, at.y + t.snap(10), at.y + t.snap(33), at.y + t.snap(48), at.y + t.snap(66), steps, false};
 }
 
 // 1, 2 or 5 times a power of ten, so that labels stand at least `least` pixels apart.
@@ -38,6 +43,34 @@ double tick_distance(double steps, float pixels, float least) {
   return 10 * power;
 }
 
+// The selected run's loss, one level from 0 to 1 per bucket: the middle of each bucket on a log scale, averaged over its
+// neighbours. It says where the run was busy; the exact values are the loss panel's. Empty: no loss yet.
+std::vector<float> loss_levels(const std::vector<MinMax>& found) {
+  std::vector<double> levels;
+  double most = 0;
+  for (const MinMax& m : found)
+    if (std::isfinite(m.max)) most = std::max(most, m.max);
+  const double least = std::max(1e-300, 1e-4 * most); // deeper valleys would make everything else flat
+  for (const MinMax& m : found)
+    levels.push_back(std::isfinite(m.min) && std::isfinite(m.max) ? 0.5 * (std::log(std::max(m.min, least)) + std::log(std::max(m.max, least)))
+                                                                  : std::log(std::max(most, least)));
+  const auto count = static_cast<std::ptrdiff_t>(levels.size()), reach = std::max<std::ptrdiff_t>(2, count / 40);
+  std::vector<float> smooth;
+  double low = 1e300, high = -1e300;
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    const std::ptrdiff_t from = std::max<std::ptrdiff_t>(0, i - reach), to = std::min(count - 1, i + reach);
+    double sum = 0;
+    for (std::ptrdiff_t k = from; k <= to; ++k) sum += levels[static_cast<std::size_t>(k)];
+    const double mean = sum / static_cast<double>(to - from + 1);
+    low = std::min(low, mean);
+    high = std::max(high, mean);
+    smooth.push_back(static_cast<float>(mean));
+  }
+  if (!(high > low)) return {};
+  for (float& level : smooth) level = static_cast<float>((static_cast<double>(level) - low) / (high - low));
+  return smooth;
+}
+
 void draw_density(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const RunFrame* run = c.frame.find(c.frame.selected);
   const int column = run ? run->program->find_metric("loss") : -1;
@@ -46,23 +79,28 @@ void draw_density(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const int buckets = std::max(1, static_cast<int>((axis.x(static_cast<double>(c.frame.head)) - axis.left) / distance));
   std::vector<MinMax> found;
   run->series.query(column, 0, static_cast<double>(c.frame.head), buckets, found);
-  double low = 1e300, high = -1e300;
-  const auto level = [](double loss) { return std::log(std::max(loss, 1e-12)); };
-  for (const MinMax& m : found)
-    if (std::isfinite(m.max)) {
-      low = std::min(low, level(m.max));
-      high = std::max(high, level(m.max));
-    }
-  if (!(high > low)) return;
+  const std::vector<float> levels = loss_levels(found);
   const Palette& colour = c.theme.colour();
-  const ImU32 before = colour.text3, after = mix(colour.bar, colour.text3, 0.5f);
+  const ImU32 before = mix(colour.bar, colour.text3, 0.75f), after = mix(colour.bar, colour.text3, 0.35f);
   const float tall = axis.line - axis.bars, thick = std::max(1.0f, std::round(c.theme.px(1.4f)));
-  for (const MinMax& m : found) {
-    if (!std::isfinite(m.max)) continue;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    const MinMax& m = found[i];
     const float x = std::round(axis.x(0.5 * static_cast<double>(m.first_step + m.last_step)));
-    const float height = std::max(1.0f, std::round(tall * static_cast<float>(0.06 + 0.94 * (level(m.max) - low) / (high - low))));
+    const float height = std::max(1.0f, std::round(tall * (0.06f + 0.84f * levels[i])));
     crisp_vertical(list, x, axis.line - height, axis.line, m.first_step <= c.frame.cursor ? before : after, thick);
   }
+}
+
+// Show: what is past, what is computed beyond the cursor, and what is not computed yet, on one thick line.
+void draw_bare_track(const PanelContext& c, const Axis& axis, ImDrawList* list) {
+  const Palette& colour = c.theme.colour();
+  const float half = std::round(c.theme.px(3.5f));
+  const auto bar = [&](double from, double to, ImU32 ink) {
+    if (to > from) list->AddRectFilled({axis.x(from), axis.line - half}, {axis.x(to), axis.line + half}, ink, half);
+  };
+  bar(0, axis.steps, colour.hover);
+  bar(0, static_cast<double>(c.frame.head), mix(colour.hover, colour.text2, 0.35f));
+  bar(0, static_cast<double>(c.frame.cursor), colour.text2);
 }
 
 void draw_hatch(const PanelContext& c, const Axis& axis, ImDrawList* list) {
@@ -82,11 +120,11 @@ void draw_hatch(const PanelContext& c, const Axis& axis, ImDrawList* list) {
 
 void draw_ticks(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const Palette& colour = c.theme.colour();
-  crisp_horizontal(list, axis.left, axis.right, axis.line, colour.frame);
+  if (!axis.bare) crisp_horizontal(list, axis.left, axis.right, axis.line, colour.frame);
   const double apart = tick_distance(axis.steps, axis.right - axis.left, c.theme.px(84));
   for (double s = 0; s <= axis.steps * 1.0001; s += apart) {
     const float x = std::round(axis.x(s));
-    crisp_vertical(list, x, axis.line, axis.line + c.theme.snap(4), colour.frame);
+    if (!axis.bare) crisp_vertical(list, x, axis.line, axis.line + c.theme.snap(4), colour.frame);
     draw_text_aligned(list, c.theme, text::kTick, {x, axis.labels}, colour.text3, format_count(std::lround(s)), 0.5f, 0.5f);
   }
 }
@@ -102,42 +140,64 @@ Icon event_icon(EventKind kind) {
   return Icon::none; // a triangle, drawn as a marker
 }
 
-void draw_events(const PanelContext& c, const Axis& axis, ImDrawList* list) {
-  const Palette& colour = c.theme.colour();
-  float free_from = axis.left - c.theme.px(12); // words are dropped before they touch
-  int index = 0;
+// Events that would touch share one mark.
+struct EventGroup {
+  float x = 0;
+  std::vector<const Event*> events; // by step
+};
+
+std::vector<EventGroup> group_events(const PanelContext& c, const Axis& axis) {
+  std::vector<EventGroup> groups;
   for (const Event& event : c.frame.events) {
     if (event.step > c.frame.head) continue;
     const RunFrame* run = c.frame.find(event.run);
     if (run && !c.view.visible(run->id)) continue;
     const float x = std::round(axis.x(static_cast<double>(event.step)));
-    if (x < free_from - c.theme.px(2)) {
-      ++index;
-      continue;
-    }
-    const ImU32 ink = event.kind == EventKind::diverged ? colour.broken : run ? c.theme.run(run->style).colour : colour.text2;
-    crisp_vertical(list, x, axis.line, axis.line + c.theme.snap(6), ink);
-    const Icon icon = event_icon(event.kind);
-    if (icon == Icon::none) draw_marker(list, Marker::triangle, {x, axis.lane}, c.theme.px(4), ink);
-    else draw_icon(list, c.theme, icon, {x, axis.lane}, ink, 11);
-    const std::string words = run ? run->label + " " + event.text : event.text;
+    if (groups.empty() || x > groups.back().x + c.theme.px(14)) groups.push_back({x, {}});
+    groups.back().events.push_back(&event);
+  }
+  return groups;
+}
+
+std::string words_of(const PanelContext& c, const Event& event) {
+  const RunFrame* run = c.frame.find(event.run);
+  return run ? run->label + " " + event.text : event.text;
+}
+
+void draw_event_mark(const PanelContext& c, const Axis& axis, ImDrawList* list, const Event& event, float x) {
+  const Palette& colour = c.theme.colour();
+  const RunFrame* run = c.frame.find(event.run);
+  const ImU32 ink = event.kind == EventKind::diverged ? colour.broken : run ? c.theme.run(run->style).colour : colour.text2;
+  if (axis.bare) crisp_vertical(list, x, axis.lane + c.theme.snap(6), axis.line - c.theme.snap(4), colour.text2);
+  else crisp_vertical(list, x, axis.line, axis.line + c.theme.snap(6), ink);
+  const Icon icon = event_icon(event.kind);
+  if (icon == Icon::none) draw_marker(list, Marker::triangle, {x, axis.lane}, c.theme.px(4), ink);
+  else draw_icon(list, c.theme, icon, {x, axis.lane}, ink, 11);
+}
+
+void draw_events(const PanelContext& c, const Axis& axis, ImDrawList* list) {
+  const std::vector<EventGroup> groups = group_events(c, axis);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const EventGroup& group = groups[i];
+    const float x = group.x;
+    // A run that stopped is not to be missed behind an edit.
+    const auto worst = std::find_if(group.events.begin(), group.events.end(), [](const Event* e) { return e->kind == EventKind::diverged; });
+    const Event& shown = worst == group.events.end() ? *group.events.front() : **worst;
+    draw_event_mark(c, axis, list, shown, x);
+    std::string words = words_of(c, shown), all;
+    if (group.events.size() > 1) words += fmt::format(", {} more", group.events.size() - 1);
+    for (const Event* event : group.events)
+      all += fmt::format("{}{} at step {}", all.empty() ? "" : "\n", words_of(c, *event), format_count(event->step));
     const float wide = measure(c.theme, text::kLabel, words).x;
-    float next = x;
-    for (const Event& later : c.frame.events)
-      if (later.step > event.step) {
-        next = axis.x(static_cast<double>(later.step));
-        break;
-      }
-    const bool room = (next <= x || x + c.theme.px(20) + wide < next) && x + c.theme.px(12) + wide < axis.right;
+    const float next = i + 1 < groups.size() ? groups[i + 1].x : axis.right;
+    const bool room = x + c.theme.px(20) + wide < next; // words are dropped before they touch
     const float end = room ? x + c.theme.px(18) + wide : x + c.theme.px(12);
-    if (room) draw_text_aligned(list, c.theme, text::kLabel, {x + c.theme.px(9), axis.lane}, colour.text2, words, 0, 0.5f);
+    if (room) draw_text_aligned(list, c.theme, text::kLabel, {x + c.theme.px(9), axis.lane}, c.theme.colour().text2, words, 0, 0.5f);
     ImGui::SetCursorScreenPos({x - c.theme.px(8), axis.lane - c.theme.px(9)});
     ImGui::SetNextItemAllowOverlap();
-    if (ImGui::InvisibleButton(fmt::format("event {}", index).c_str(), {end - x + c.theme.px(4), c.theme.px(18)}))
-      c.send(command::MoveCursor{event.step});
-    item_help(c.theme, fmt::format("{} at step {}", words, format_count(event.step)).c_str());
-    free_from = end;
-    ++index;
+    if (ImGui::InvisibleButton(fmt::format("event {}", i).c_str(), {end - x + c.theme.px(4), c.theme.px(18)}, ImGuiButtonFlags_EnableNav))
+      c.send(command::MoveCursor{shown.step});
+    item_help(c.theme, all.c_str());
   }
 }
 
@@ -151,8 +211,13 @@ void draw_range(const PanelContext& c, const Axis& axis, ImDrawList* list) {
 void draw_cursor(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const float x = std::round(axis.x(static_cast<double>(c.frame.cursor)));
   const Palette& colour = c.theme.colour();
-  if (c.view.hover.step && *c.view.hover.step != c.frame.cursor && *c.view.hover.step <= c.frame.head)
+  if (!axis.bare && c.view.hover.step && *c.view.hover.step != c.frame.cursor && *c.view.hover.step <= c.frame.head)
     crisp_vertical(list, std::round(axis.x(static_cast<double>(*c.view.hover.step))), axis.bars, axis.line, colour.text3);
+  if (axis.bare) {
+    list->AddCircleFilled({x, axis.line}, c.theme.px(10.5f), colour.bar);
+    list->AddCircleFilled({x, axis.line}, c.theme.px(8.5f), colour.text);
+    return;
+  }
   crisp_vertical(list, x, axis.top + c.theme.snap(8), axis.line + c.theme.snap(4), colour.text, std::max(2.0f, c.theme.snap(2)));
   draw_pill(list, c.theme, {std::clamp(x, axis.left, axis.right), axis.top + c.theme.snap(10)}, format_count(c.frame.cursor));
 }
@@ -160,10 +225,10 @@ void draw_cursor(const PanelContext& c, const Axis& axis, ImDrawList* list) {
 void take_input(const PanelContext& c, const Axis& axis) {
   ImGui::SetCursorScreenPos({axis.left - c.theme.px(8), axis.top + c.theme.px(2)});
   ImGui::SetNextItemAllowOverlap();
-  ImGui::InvisibleButton("steps", {axis.right - axis.left + c.theme.px(16), axis.line - axis.top + c.theme.px(4)});
+  ImGui::InvisibleButton("steps", {axis.right - axis.left + c.theme.px(16), axis.line - axis.top + c.theme.px(axis.bare ? 12 : 4)}, ImGuiButtonFlags_EnableNav);
   const ImGuiIO& io = ImGui::GetIO();
   const double at = axis.step(io.MousePos.x);
-  if (ImGui::IsItemActive()) {
+  if (ImGui::IsItemActive() && ImGui::IsMouseDown(ImGuiMouseButton_Left)) {
     const double began = axis.step(io.MouseClickedPos[0].x);
     if (io.KeyShift && std::abs(io.MousePos.x - io.MouseClickedPos[0].x) > c.theme.px(4)) {
       c.view.range = StepRange{std::floor(std::min(began, at)), std::ceil(std::max(began, at))};
@@ -187,8 +252,12 @@ void draw_time_axis(const PanelContext& c) {
   if (c.view.layout == LayoutKind::study && ImGui::GetWindowWidth() >= c.theme.px(480))
     draw_capitals(list, c.theme, text::kSection, {ImGui::GetWindowPos().x + c.theme.snap(12), axis.line - c.theme.px(16)}, c.theme.colour().text, "STEPS");
   draw_range(c, axis, list);
-  draw_density(c, axis, list);
-  draw_hatch(c, axis, list);
+  if (axis.bare) {
+    draw_bare_track(c, axis, list);
+  } else {
+    draw_density(c, axis, list);
+    draw_hatch(c, axis, list);
+  }
   draw_ticks(c, axis, list);
   take_input(c, axis);
   draw_events(c, axis, list);

@@ -1,31 +1,73 @@
 #include "app/panels/tools.hpp"
 
 #include "app/format.hpp"
+#include "app/stroke.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
 namespace polarscope {
 
+namespace {
+
+// The popup of the header's "?".
+void draw_explanation(const Theme& theme, const Panel& panel) {
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {theme.px(14), theme.px(12)});
+  ImGui::PushStyleVar(ImGuiStyleVar_PopupRounding, theme.px(8));
+  ImGui::SetNextWindowSize({theme.px(330), 0});
+  if (ImGui::BeginPopup("explanation")) {
+    label(theme, panel.title, theme.colour().text, text::kName);
+    ImGui::Dummy({1, theme.px(2)});
+    ImGui::PushStyleColor(ImGuiCol_Text, theme.colour().text2);
+    ImGui::TextWrapped("%s", panel.meaning.c_str());
+    ImGui::PopStyleColor();
+    ImGui::EndPopup();
+  }
+  ImGui::PopStyleVar(2);
+}
+
+// In Show a header is a title in large type, without controls.
+void draw_show_title(const PanelContext& c, const Panel& panel) {
+  const Theme& t = c.theme;
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float tall = t.snap(36);
+  if (c.titled)
+    draw_text_aligned(ImGui::GetWindowDrawList(), t, text::kShowTitle, {ImGui::GetWindowPos().x + t.snap(12), at.y + tall * 0.5f},
+                      t.colour().text, panel.name == "polar" ? "Direction" : panel.title, 0, 0.5f);
+  ImGui::Dummy({1, c.titled ? tall : t.snap(6)});
+  ImGui::SetCursorScreenPos({at.x, at.y + (c.titled ? tall : t.snap(6))});
+}
+
+} // namespace
+
 int show_header(const PanelContext& c, std::string_view panel, HeaderNote note, std::vector<HeaderControl> controls) {
   const Panel* self = find_panel(panel);
   const int own = static_cast<int>(controls.size());
-  if (c.view.layout == LayoutKind::study)
-    controls.push_back(HeaderControl::make_icon("copy as text", Icon::copy, "Copies this panel as plain sentences."));
-  std::string title = c.titled ? self->title : std::string();
-  if (c.view.layout == LayoutKind::show && self->name == "polar") title = "Direction";
+  controls.push_back(HeaderControl::make_icon("explain", Icon::explain, "What this panel shows."));
+  controls.push_back(HeaderControl::make_icon("copy as text", Icon::copy, "Copies this panel as plain sentences."));
+  const std::string title = c.titled ? self->title : std::string();
+  if (c.view.layout == LayoutKind::show) return draw_show_title(c, *self), -1;
   const int used = panel_header(c.theme, title, note, controls);
-  if (used == own) c.view.requests.copied_text = self->as_text(c);
+  if (used == own) ImGui::OpenPopup("explanation");
+  if (used == own + 1) c.view.requests.copied_text = self->as_text(c);
+  draw_explanation(c.theme, *self);
   return used < own ? used : -1;
 }
 
 void ring_if_highlighted(const PanelContext& c, std::string_view mark, ImVec2 min, ImVec2 max) {
   if (c.highlight.empty() || c.highlight != mark) return;
-  const float out = c.theme.px(3);
-  ImGui::GetForegroundDrawList()->AddRect({min.x - out, min.y - out}, {max.x + out, max.y + out}, c.theme.colour().text,
-                                          c.theme.px(8), c.theme.stroke(2));
+  // Dashed, so that it is not taken for the ring of the keyboard's focus.
+  const float out = c.theme.px(4);
+  ImDrawList* list = ImGui::GetForegroundDrawList();
+  list->PathRect({min.x - out, min.y - out}, {max.x + out, max.y + out}, c.theme.px(8));
+  std::vector<ImVec2> ring(list->_Path.begin(), list->_Path.end());
+  list->PathClear();
+  ring.push_back(ring.front());
+  const std::array<float, 2> dash{c.theme.stroke(7), c.theme.stroke(4)};
+  stroke_dashed(list, ring, c.theme.colour().text, c.theme.stroke(2), dash);
 }
 
 void ring_if_highlighted(const PanelContext& c, std::string_view mark) {

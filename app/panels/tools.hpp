@@ -13,7 +13,7 @@
 
 namespace polarscope {
 
-// Title (unless the dock's tab shows it), note, the panel's own controls, then "copy as text". Returns the index of the
+// Title (unless the dock's tab shows it), note, the panel's own controls, then "?" and "copy as text". Returns the index of the
 // panel's control that was used, or −1.
 int show_header(const PanelContext& c, std::string_view panel, HeaderNote note, std::vector<HeaderControl> controls = {});
 

@@ -28,12 +28,13 @@ public:
   void after(float gap) { x_ = ImGui::GetItemRectMax().x + theme_.px(gap); }
   void advance(float width, float gap) { x_ += width + theme_.px(gap); }
   // Right-aligned in this row when there is room, else on the next.
-  void place_right(float width, float height) {
-    const float w = theme_.px(width);
-    if (x_ + w > right_) newline();
-    if (right_ - w > x_) x_ = right_ - w;
-    place(width, height);
+  void place_right(float width, float height) { place_right_pixels(theme_.px(width), theme_.px(height)); }
+  void place_right_pixels(float width, float height) {
+    if (x_ + width > right_) newline();
+    if (right_ - width > x_) x_ = right_ - width;
+    place_pixels(width, height);
   }
+  float room() const { return right_ - x_; } // left in this row
   void newline() {
     top_ += theme_.snap(kRow);
     x_ = left_;
@@ -138,17 +139,40 @@ void draw_layout_switch(const PanelContext& c, Flow& flow) {
   flow.after(0);
 }
 
+// Title of the scene, play, step; nothing that the back row does not need. "Study" is the way back for the mouse.
 void draw_show(const PanelContext& c) {
-  Flow flow(c.theme);
-  const std::string step = "step " + format_count(c.frame.cursor);
-  const float right = c.theme.px(112 + 130 + 96);
-  const std::string title = fit(c.theme, text::kName, c.frame.scene->title,
-                                std::max(c.theme.px(120), ImGui::GetWindowWidth() - right - c.theme.px(36)));
-  draw_text_in(c, flow, text::kName, c.theme.colour().text, title, 0, 12);
-  flow.place_right(112 + 128 + 100 + 24, 28);
+  const Theme& t = c.theme;
+  Flow flow(t);
+  const std::string step = format_count(c.frame.cursor);
+  const float number = std::max(measure(t, text::kCounter, step).x, measure(t, text::kCounter, format_count(c.frame.steps)).x);
+  const float word = measure(t, text::kShow, "step ").x;
+  const float right = t.px(104 + 60 + 4 * kGap) + word + number;
+  const std::string title = fit(t, text::kShowTitle, c.frame.scene->title,
+                                std::max(t.px(100), ImGui::GetWindowWidth() - right - t.px(36)));
+  draw_text_in(c, flow, text::kShowTitle, t.colour().text, title, 0, 12);
+  flow.place_right_pixels(right, t.px(28));
   draw_play(c, flow, 104);
-  draw_text_in(c, flow, text::kCounter, c.theme.colour().text, step, 100, 6);
-  draw_layout_switch(c, flow);
+  flow.advance(0, kGap);
+  draw_text_in(c, flow, text::kShow, t.colour().text2, "step ", 0, 0);
+  draw_text_in(c, flow, text::kCounter, t.colour().text, step, number / t.px(1), kGap);
+  flow.place(60, 28);
+  ButtonOptions options;
+  options.width = 60;
+  options.frameless = true;
+  action_button(c, "view.study", "Study", options);
+  flow.finish();
+}
+
+// One row: what does not fit in it is in the menus and on keys.
+void draw_compact(const PanelContext& c) {
+  Flow flow(c.theme);
+  draw_icon_action(c, flow, "time.restart", Icon::restart);
+  draw_icon_action(c, flow, "time.back", Icon::step_back);
+  draw_play(c, flow, 84);
+  draw_icon_action(c, flow, "time.forward", Icon::step_forward);
+  draw_counter(c, flow);
+  if (flow.room() > c.theme.px(270)) draw_edit_mode(c, flow);
+  if (flow.room() > c.theme.px(112)) draw_layout_switch(c, flow);
   flow.finish();
 }
 
@@ -156,6 +180,7 @@ void draw_show(const PanelContext& c) {
 
 void draw_transport(const PanelContext& c) {
   if (c.view.layout == LayoutKind::show) return draw_show(c);
+  if (c.compact && !c.tabbed) return draw_compact(c);
   Flow flow(c.theme);
   draw_icon_action(c, flow, "time.restart", Icon::restart);
   draw_icon_action(c, flow, "time.back", Icon::step_back);

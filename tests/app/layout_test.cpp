@@ -52,7 +52,7 @@ TEST_CASE("a small window at 300 % keeps every control within reach") {
   setup.height = 640;
   setup.scale = 3;
   TestWindow w(setup);
-  REQUIRE(Layout::form_for({1024, 640}, w.shell().theme(), LayoutKind::study) == LayoutForm::compact);
+  REQUIRE(Layout::form_for({1024, 640}, w.shell().theme(), LayoutKind::study) == LayoutForm::tiny);
   for (const char* name : {"transport", "runs", "recipe", "polar", "unrolled", "inspector", "loss", "row_norms", "magnitude_direction", "time_axis", "status"}) {
     INFO(name);
     w.play([&](ImGuiTestContext& user) { user.WindowFocus(("//" + w.panel(name)).c_str()); });
@@ -77,6 +77,56 @@ TEST_CASE("a small window at 300 % keeps every control within reach") {
   click("transport", "###play");
   click("runs", "Add run");
   CHECK(w.view().add_open);
+}
+
+TEST_CASE("at 200 % the transport and the time axis stay on screen, below them one dock of tabs") {
+  WindowSetup setup;
+  setup.scale = 2;
+  TestWindow w(setup);
+  REQUIRE(Layout::form_for({1440, 900}, w.shell().theme(), LayoutKind::study) == LayoutForm::compact);
+  for (const char* strip : {"##transport", "##time_axis", "##status"}) {
+    INFO(strip);
+    const ImGuiWindow* window = ImGui::FindWindowByName(strip);
+    REQUIRE(window);
+    CHECK(window->Active);
+  }
+  CHECK(ImGui::FindWindowByName("##transport")->Size.y <= w.shell().theme().px(45)); // one row
+  for (const char* item : {"##time.restart", "##time.back", "###play", "##time.forward", "edits/from step 0"}) {
+    INFO(item);
+    w.play([&](ImGuiTestContext& user) {
+      user.SetRef("//##transport");
+      CHECK(user.ItemInfo(item, ImGuiTestOpFlags_NoError).ID != 0);
+    });
+  }
+  const ImGuiWindow* polar = ImGui::FindWindowByName(w.panel("polar").c_str());
+  REQUIRE(polar);
+  CHECK(polar->DockTabIsVisible);
+}
+
+TEST_CASE("Show has no menu, and its type grows with the window") {
+  WindowSetup setup;
+  setup.width = 1280;
+  setup.height = 720;
+  TestWindow w(setup);
+  w.view().layout = LayoutKind::show;
+  w.frames(4);
+  const float small = w.shell().theme().px(1);
+  CHECK_FALSE(ImGui::FindWindowByName("##MainMenuBar")->Active);
+  REQUIRE(w.window().resize(1920, 1080));
+  w.frames(4);
+  CHECK(w.shell().theme().px(1) == Approx(1.5f * small).epsilon(0.05));
+  const auto share = [&w](const char* panel) { // of the window's width
+    return ImGui::FindWindowByName(w.panel(panel).c_str())->Size.x / ImGui::GetIO().DisplaySize.x;
+  };
+  CHECK(share("polar") == Approx(0.56).margin(0.01));
+  w.play([](ImGuiTestContext& user) { user.ItemClick("//##transport/Study"); });
+  w.frames(3);
+  CHECK(w.view().layout == LayoutKind::study);
+  CHECK(w.shell().theme().px(1) == 1);
+  CHECK(share("runs") == Approx(296.0 / 1920).margin(0.01));
+  w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_F3); });
+  w.frames(3);
+  CHECK(share("polar") == Approx(0.56).margin(0.01));
 }
 
 TEST_CASE("panels that were hidden and docks that were moved are remembered and reset") {

@@ -110,8 +110,8 @@ TEST_CASE("arrows, Home and End move the cursor and compute nothing behind the h
 
 TEST_CASE("every action of the menus runs from its menu") {
   // Actions that change what the test stands on are tested on their own.
-  const std::set<std::string> elsewhere = {"file.quit", "file.screenshot", "view.full_screen", "view.plots_only", "lesson.restart",
-                                           "scene.previous", "scene.next", "runs.remove"};
+  const std::set<std::string> elsewhere = {"file.quit", "file.screenshot", "view.full_screen", "view.plots_only", "lesson.open.first_look",
+                                           "scene.previous", "scene.next", "scene.reload", "runs.remove"};
   TestWindow w;
   w.send(command::ComputeTo{30});
   w.send(command::MoveCursor{10});

@@ -109,7 +109,7 @@ TEST_CASE("an edit from here takes effect at the next step and returns to the he
   REQUIRE(count(f, EventKind::edit) == 1);
   const auto e = std::find_if(f.events.begin(), f.events.end(), [](const Event& x) { return x.kind == EventKind::edit; });
   REQUIRE(e->step == 100);
-  REQUIRE(e->text == "lr ×2.5");
+  REQUIRE(e->text == "lr 0.1 → 0.25");
   // A step of 2.5 times the size: W_101 − W_100 = −lr · gradient.
   const auto before = s->state_at(run, 100), after = s->state_at(run, 101);
   REQUIRE((before.ok() && after.ok()));
@@ -167,7 +167,35 @@ TEST_CASE("previews of a drag leave what one edit would leave") {
   for (Session* s : {dragged.get(), direct.get()}) s->advance(100);
   REQUIRE(dragged->state_hash() == direct->state_hash());
   const Frame f = frame_of(*dragged);
-  REQUIRE(count(f, EventKind::edit) == 1);
+  REQUIRE(count(f, EventKind::edit) == 2); // from step 0, and from here
+  REQUIRE(f.events.front().step == 0);
+  REQUIRE(f.events.front().text == "lr 0.1 → 0.22");
+}
+
+TEST_CASE("a drag that is given up leaves nothing, also of steps made meanwhile") {
+  auto dragged = open_session(two_runs());
+  auto untouched = open_session(two_runs());
+  const RunId run = frame_of(*dragged).runs[1].id;
+  for (Session* s : {dragged.get(), untouched.get()}) s->advance(100);
+  const std::vector<double> away = {3, -2};
+  for (const EditMode mode : {EditMode::from_here, EditMode::from_start}) {
+    for (const double lr : {0.2, 0.4, 0.8}) {
+      done(*dragged, command::SetHparam{run, "lr", lr, mode, true});
+      for (Session* s : {dragged.get(), untouched.get()}) s->advance(10);
+    }
+    REQUIRE(dragged->state_hash() != untouched->state_hash());
+    done(*dragged, command::CancelPreview{run});
+    for (Session* s : {dragged.get(), untouched.get()}) s->advance(10);
+    REQUIRE(dragged->state_hash() == untouched->state_hash());
+    REQUIRE(same_series(frame_of(*dragged).runs[1].series, frame_of(*untouched).runs[1].series, dragged->head()));
+    REQUIRE(frame_of(*dragged).runs[1].hparams == frame_of(*untouched).runs[1].hparams);
+    REQUIRE(count(frame_of(*dragged), EventKind::edit) == 0);
+  }
+  done(*dragged, command::MoveStart{run, "W", away, true});
+  REQUIRE(dragged->state_hash() != untouched->state_hash());
+  done(*dragged, command::CancelPreview{run});
+  while (dragged->continue_work(5)) {}
+  REQUIRE(dragged->state_hash() == untouched->state_hash());
 }
 
 TEST_CASE("moving a start gives the run that would have started there") {
@@ -185,6 +213,10 @@ TEST_CASE("moving a start gives the run that would have started there") {
   REQUIRE(s->state_hash() == fresh->state_hash());
   const Frame f = frame_of(*s);
   REQUIRE((*f.runs[0].start)[0] == std::vector<double>{0.5, 1.5});
+  REQUIRE(count(f, EventKind::edit) == 1);
+  REQUIRE(f.events.front().step == 0);
+  REQUIRE(f.events.front().text.rfind("start norm ", 0) == 0);
+  REQUIRE(f.events.front().text.find(" → 1.58") != std::string::npos);
   REQUIRE_FALSE(f.runs[0].ghost.empty());
   REQUIRE_FALSE(s->apply(command::MoveStart{run, "W", {1}}).ok());
   REQUIRE_FALSE(s->apply(command::MoveStart{run, "V", {1, 2}}).ok());
@@ -267,7 +299,8 @@ TEST_CASE("restart keeps edits as starting values") {
   REQUIRE(f.head == 0);
   REQUIRE(f.cursor == 0);
   REQUIRE(f.runs[0].series.last_step() == 0);
-  REQUIRE(count(f, EventKind::edit) == 0);
+  REQUIRE(count(f, EventKind::edit) == 1); // at step 0: what differs from the file
+  REQUIRE(f.events.front().text == "lr 0.1 → 0.3");
   s->advance(200);
   SceneText edited = two_runs();
   edited.lr = {0.3, 0.1};

@@ -16,10 +16,10 @@ Matrix power(const Matrix& f, double p) {
 }
 
 // PyPI pytorch-optimizer: both sides from G, −1/4 each. PyPI torch-optimizer: −1/2 each, and R from the G that L has
-// already preconditioned. Sums start at εI, ε = 1e-4.
+// already preconditioned. Sums start at εI.
 Direction shampoo(bool half) {
-  return [=, l = Matrix(), r = Matrix()](const Hparams&, const Matrix& g) mutable {
-    const double eps = 1e-4;
+  return [=, l = Matrix(), r = Matrix()](const Hparams& h, const Matrix& g) mutable {
+    const double eps = h("eps");
     if (l.size() == 0) {
       l = eps * Matrix::Identity(g.rows(), g.rows());
       r = eps * Matrix::Identity(g.cols(), g.cols());
@@ -59,12 +59,13 @@ Matrix columns(const Matrix& m, const std::vector<long>& order) {
 // nikhilvyas/SOAP. Signs of eigenvectors do not matter: they cancel between m, v and the way back.
 class Soap : public Oracle {
 public:
-  Soap() { hparams = {{"lr", 3e-3}, {"beta1", 0.95}, {"beta2", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}}; }
+  Soap() { hparams = {{"lr", 3e-3}, {"beta1", 0.95}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"late_weight_decay", 0.01}}; }
   Matrix step(const Matrix& w, const Matrix& g) override {
     const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), eps = hparams("eps");
+    const double keep = hparams("shampoo_beta");
     if (calls_++ == 0) { // the first call only looks
-      l_ = (1 - beta2) * g * g.transpose();
-      r_ = (1 - beta2) * g.transpose() * g;
+      l_ = (1 - keep) * g * g.transpose();
+      r_ = (1 - keep) * g.transpose() * g;
       left_ = descending_eigenvectors(l_);
       right_ = descending_eigenvectors(r_);
       m_ = v_ = Matrix::Zero(g.rows(), g.cols());
@@ -77,10 +78,10 @@ public:
     const double correction = std::sqrt(1 - std::pow(beta2, k)) / (1 - std::pow(beta1, k));
     const Matrix u = m_.array() / (v_.array().sqrt() + eps) * correction;
     Matrix next = w - lr * left_ * u * right_.transpose();
-    next -= lr * hparams("weight_decay") * next;
+    next -= lr * hparams("late_weight_decay") * next;
     const Matrix outside = left_ * m_ * right_.transpose();
-    l_ = beta2 * l_ + (1 - beta2) * g * g.transpose();
-    r_ = beta2 * r_ + (1 - beta2) * g.transpose() * g;
+    l_ = keep * l_ + (1 - keep) * g * g.transpose();
+    r_ = keep * r_ + (1 - keep) * g.transpose() * g;
     if (k % 10 == 0) {
       const auto rows = order_of(l_, left_), cols = order_of(r_, right_);
       v_ = columns(columns(v_, cols).transpose(), rows).transpose();
@@ -99,9 +100,9 @@ private:
 // NVIDIA-NeMo/Emerging-Optimizers legacy_soap.
 class NemoSoap : public Oracle {
 public:
-  NemoSoap() { hparams = {{"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}}; }
+  NemoSoap() { hparams = {{"beta1", 0.9}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}}; }
   Matrix step(const Matrix& w, const Matrix& g) override {
-    const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), shampoo_beta = 0.95;
+    const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), shampoo_beta = hparams("shampoo_beta");
     if (++t_ == 1) {
       l_ = Matrix::Zero(g.rows(), g.rows());
       r_ = Matrix::Zero(g.cols(), g.cols());
@@ -133,8 +134,8 @@ private:
 } // namespace
 
 void add_kronecker_oracles(Makers& makers) {
-  makers["shampoo"] = plain({}, shampoo(false));
-  makers["shampoo_half"] = plain({{"lr", 0.1}}, shampoo(true));
+  makers["shampoo"] = plain({{"eps", 1e-4}}, shampoo(false));
+  makers["shampoo_half"] = plain({{"lr", 0.1}, {"eps", 1e-4}}, shampoo(true));
   makers["soap"] = [] { return std::make_unique<Soap>(); };
   makers["soap_nemo"] = [] { return std::make_unique<NemoSoap>(); };
 }

@@ -34,7 +34,11 @@ public:
     hparams = std::move(defaults);
   }
   Matrix start(const Matrix& w) override {
-    hat_ = on_sphere(w);
+    if (o_.start_at_row_norms) {
+      const Vector norms = w.rowwise().norm();
+      o_.start_rows.assign(norms.data(), norms.data() + norms.size());
+    }
+    hat_ = o_.start_at_row_norms ? row_normalised(w) : on_sphere(w);
     rows_ = raw_gains(map_, o_.start_rows, w.rows());
     columns_ = raw_gains(map_, o_.start_columns, w.cols());
     scalar_ = raw_gains(map_, {}, 1);
@@ -44,6 +48,10 @@ public:
     // dL = Σ G_ij d(s r_i Ŵ_ij c_j), all gradients before any update
     const Vector r = gain(rows_), c = gain(columns_);
     const double s = gain(scalar_)(0);
+    if (o_.clamped_unfuse) {
+      const auto least = [](double x) { return 1 / std::max(x, 1e-8); };
+      hat_ = Vector(r.unaryExpr(least)).asDiagonal() * fused() * Vector(c.unaryExpr(least)).asDiagonal();
+    }
     const Matrix product = g.cwiseProduct(hat_);
     const Matrix to_rows = s * (product * c).cwiseProduct(slope(rows_));
     const Matrix to_columns = s * (product.transpose() * r).cwiseProduct(slope(columns_));
@@ -107,6 +115,11 @@ void add_md_oracles(Makers& makers) {
   md("md_muon", muon, {}, recipe_muon());
   md("md_adam", with_gains(adam_numbers), {}, adam());
   md("md_dense", muon, direct, recipe_muon());
+  MdOptions clamped = direct, preserved;
+  clamped.clamped_unfuse = true;
+  preserved.start_at_row_norms = true;
+  md("md_dense_clamped", muon, clamped, recipe_muon());
+  md("md_preserve_init", muon, preserved, recipe_muon());
   md("md_scalar", muon, scalar, recipe_muon());
   Hparams embedding = adam_numbers;
   embedding["lr"] = 3e-3;

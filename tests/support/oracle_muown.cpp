@@ -66,16 +66,44 @@ public:
     return decayed;
   }
 
+protected:
+  Vector g_;
+
 private:
   Direction direction_, lengths_;
   Matrix v_;
-  Vector g_;
 };
 
-// fhueb/angular-muown, κ_t = 1/(1 + 0.001·completed steps) on U's step only.
+// emerging_optimizers/contrib/muown.py: the lengths alone decay, after their Adam step.
+class NemoMuown : public Muown {
+public:
+  NemoMuown()
+      : Muown({{"lr", 3e-4}, {"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}},
+              then(momentum(Form::ema, false), muon_shaping("quintic", "clamp", spectral_scale)), adam()) {}
+  Matrix step(const Matrix& w, const Matrix& gradient) override {
+    const double decay = std::exchange(hparams["weight_decay"], 0);
+    const Matrix next = Muown::step(w, gradient);
+    hparams["weight_decay"] = decay;
+    g_ *= 1 - hparams("lr") * decay;
+    return (1 - hparams("lr") * decay) * next;
+  }
+};
+
+// A11's row scales between Newton–Schulz and the step.
+Direction normuon_direction() {
+  return [d = momentum(Form::heavy_ball, true), v = Vector()](const Hparams& h, const Matrix& g) mutable {
+    const Matrix o = newton_schulz(d(h, g), "kj", "add");
+    if (v.size() == 0) v = Vector::Zero(g.rows());
+    v = 0.95 * v + 0.05 * Vector(o.cwiseProduct(o).rowwise().mean());
+    const Matrix scaled = scale_rows(o, (v.array().sqrt() + 1e-10).inverse().matrix());
+    return Matrix(0.2 * kj_scale(g) * o.norm() / (scaled.norm() + 1e-10) * scaled);
+  };
+}
+
+// fhueb/angular-muown, κ_t = (1 + c·completed steps)^−p on U's step only.
 class AngularMuown : public Oracle {
 public:
-  AngularMuown() { hparams = {{"lr", 0.01}, {"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}}; }
+  AngularMuown() { hparams = {{"lr", 0.01}, {"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}, {"fade", 1e-3}, {"fade_power", 1}, {"fade_start", 0}}; }
   Matrix start(const Matrix& w) override {
     u_ = row_normalised(w);
     g_ = w.rowwise().norm();
@@ -84,7 +112,8 @@ public:
     return w;
   }
   Matrix step(const Matrix&, const Matrix& gradient) override {
-    const double lr = hparams("lr"), kappa = 1 / (1 + 0.001 * t_++);
+    const double lr = hparams("lr"), since = std::max(t_++ - hparams("fade_start"), 0.0);
+    const double kappa = std::pow(1 + hparams("fade") * since, -hparams("fade_power"));
     const Vector slope = gradient.cwiseProduct(u_).rowwise().sum();
     const Matrix inside = scale_rows(gradient - scale_rows(u_, slope), g_);
     u_ -= lr * kappa * shaping_(direction_(hparams, inside));
@@ -122,6 +151,8 @@ void add_muown_oracles(Makers& makers) {
   muown("muown_sgd", without_adam, kj, "sgd");
   muown("muown_signum", {{"lr", 1e-3}, {"momentum", 0.95}, {"beta1", 0.9}}, kj, "signum");
   muown("muown_lion", without_adam, kj, "lion");
+  makers["muown_nemo"] = [] { return std::make_unique<NemoMuown>(); };
+  makers["normuown"] = row_lengths({{"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}}, normuon_direction(), adam());
   makers["angular_muown"] = [] { return std::make_unique<AngularMuown>(); };
 }
 

@@ -35,13 +35,20 @@ void add_orthogonal_oracles(Makers& makers) {
   muon("muon_quintic", kj, muon_shaping("quintic", "clamp", kj_scale));
   muon("muon_polar_express", kj, muon_shaping("polar_express", "clamp", kj_scale));
   muon("exact_muon", kj, [](const Matrix& d) { return Matrix(kj_scale(d) * exact_msign(d)); });
-  muon("muon_out_in", kj, muon_shaping("kj", "add", out_in_scale));
+  muon("muon_polar_express_raw", kj, muon_shaping("polar_express_raw", "clamp", kj_scale));
+  muon("muon_polar_express_safe", kj, [](const Matrix& d) { return Matrix(kj_scale(d) * newton_schulz(d, "polar_express_safe", "scaled", 10, 0)); });
+  muon("muon_polar_express_angular", kj, muon_shaping("polar_express_angular", "scaled", kj_scale));
+  muon("muon_modded_nanogpt", kj, muon_shaping("modded_nanogpt", "modded", kj_scale));
+  muon("muon_deepseek", kj, muon_shaping("deepseek", "add", kj_scale));
+  muon("muon_cubic", kj, muon_shaping("cubic", "none", kj_scale));
+  // haeggee/Megatron-LM's dense Muon baseline.
+  muon("muon_out_in", defaults(5.66e-3, 0.95, 0.1), muon_shaping("quintic", "clamp", out_in_scale));
   // torch.optim.Muon decays with the rate before the shape scale, as everything here does: η(λW + sO).
   muon("torch_muon", torch, muon_shaping("kj", "clamp", kj_scale));
   muon("torch_muon_match_rms", torch, muon_shaping("kj", "clamp", rms_scale));
   muon("torch_muon_spectral", torch, muon_shaping("kj", "clamp", out_in_scale));
-  // 2502.16982: KellerJordan's Muon with 0.2√max and decay; its rate and decay are its user's.
-  makers["moonlight"] = decoupled({{"momentum", 0.95}}, then(ema_nesterov(), muon_shaping("kj", "add", rms_scale)));
+  // 2502.16982, MoonshotAI/Moonlight: a sum of gradients where KellerJordan averages.
+  makers["moonlight"] = decoupled(torch, then(momentum(Form::heavy_ball, true), muon_shaping("kj", "add", rms_scale)));
   makers["normuon"] = decoupled(kj, normuon());
 }
 

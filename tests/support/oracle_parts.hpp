@@ -65,7 +65,9 @@ Maker row_lengths(Hparams defaults, Direction direction, Direction lengths); // 
 struct MdOptions {
   bool unit_rows = false; // the sphere: each row 1, else ‖Ŵ‖_F = √max(m, n)
   bool row_gains = true, column_gains = true, scalar_gain = false;
-  bool direct = false; // gain map: direct, else softplus
+  bool direct = false;           // gain map: direct, else softplus
+  bool clamped_unfuse = false;   // the source's bug: the fused weight is divided by max(gain, 1e-8)
+  bool start_at_row_norms = false; // preserve_init: row gains at the norms of the first weight's rows, no projection
   std::vector<double> start_rows = {}, start_columns = {}; // gains other than 1
 };
 Maker magnitude_direction(Hparams defaults, MdOptions options, Direction u);

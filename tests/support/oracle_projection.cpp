@@ -69,18 +69,18 @@ double project(const Matrix& w, const Matrix& g, double delta, double ratio, dou
 double optional(const Hparams& h, const char* name, double otherwise) { return h.count(name) ? h(name) : otherwise; }
 
 // Without Nesterov the update is the buffer itself, so what the projection takes stays gone.
-Maker sgdp() {
-  return rule({{"momentum", 0}, {"weight_decay", 0}, {"delta", 0.1}, {"wd_ratio", 0.1}},
-              [m = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-                if (m.size() == 0) m = Matrix::Zero(g.rows(), g.cols());
-                m = h("momentum") * m + g;
-                const double ratio = project(w, g, h("delta"), h("wd_ratio"), optional(h, "eps", 1e-8), m);
-                return Matrix((1 - h("lr") * h("weight_decay") * ratio / (1 - h("momentum"))) * w - h("lr") * m);
-              });
+Maker sgdp(bool nesterov) {
+  return rule({{"delta", 0.1}, {"wd_ratio", 0.1}}, [=, m = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+    if (m.size() == 0) m = Matrix::Zero(g.rows(), g.cols());
+    m = h("momentum") * m + g;
+    Matrix ahead = g + h("momentum") * m, &u = nesterov ? ahead : m;
+    const double ratio = project(w, g, h("delta"), h("wd_ratio"), 1e-8, u);
+    return Matrix((1 - h("lr") * h("weight_decay") * ratio / (1 - h("momentum"))) * w - h("lr") * u);
+  });
 }
 
 Maker adamp() {
-  return rule(with(kAdam, {{"weight_decay", 0}, {"delta", 0.1}, {"wd_ratio", 0.1}}),
+  return rule(with(kAdam, {{"delta", 0.1}, {"wd_ratio", 0.1}}),
               [d = adam()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 Matrix u = d(h, g);
                 const double ratio = project(w, g, h("delta"), h("wd_ratio"), h("eps"), u);
@@ -94,15 +94,15 @@ Matrix centred(const Matrix& m) { return m.colwise() - m.rowwise().mean(); }
 Matrix nero_rows(const Matrix& w) { return row_normalised(centred(w)); }
 
 Maker nero() {
-  return rule({{"lr", 0.01}, {"beta2", 0.999}},
+  return rule({{"lr", 0.01}, {"slice_beta", 0.999}},
               [v = Vector(), scale = -1.0, t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 if (t++ == 0) {
                   v = Vector::Zero(g.rows());
                   scale = w.rowwise().norm().mean();
                   if (scale == 0) scale = 0.01;
                 }
-                v = h("beta2") * v + (1 - h("beta2")) * Vector(g.rowwise().squaredNorm());
-                const Vector size = (v / (1 - std::pow(h("beta2"), t))).array().sqrt();
+                v = h("slice_beta") * v + (1 - h("slice_beta")) * Vector(g.rowwise().squaredNorm());
+                const Vector size = (v / (1 - std::pow(h("slice_beta"), t))).array().sqrt();
                 const Vector over = size.unaryExpr([](double x) { return x > 0 ? 1 / x : 0; });
                 return nero_rows(w - h("lr") * scale * scale_rows(g, over));
               },
@@ -123,6 +123,21 @@ Matrix edm2_rows(const Matrix& w) {
   return out;
 }
 
+// The gradient arrives at n(W), after the write-back has already put W there once: Jᵀ with c = ε + ‖w‖/√n,
+// G/c − w⟨w, G⟩/(‖w‖√n c²).
+Maker edm2() {
+  return rule({{"eps", 1e-8}}, [d = adam()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+    Matrix through = g;
+    const double root = std::sqrt(static_cast<double>(w.cols()));
+    for (long i = 0; i < w.rows(); ++i) {
+      const double norm = w.row(i).norm(), c = 1e-4 + norm / root;
+      through.row(i) = g.row(i) / c;
+      if (norm > 0) through.row(i) -= w.row(i).dot(g.row(i)) / (norm * root * c * c) * w.row(i);
+    }
+    return edm2_rows(w - h("lr") * d(h, through));
+  }, edm2_rows);
+}
+
 // 2407.01800 with a period of one step: back to the Frobenius norm of the start.
 Maker normalize_and_project() {
   return rule(kAdam, [d = adam(), rho = -1.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
@@ -131,14 +146,15 @@ Maker normalize_and_project() {
   });
 }
 
-// bluorion-com/weight_rescaling: every 50 steps, where the standard deviation (of n − 1) is above 1.2·0.02.
+// bluorion-com/weight_rescaling: every 50 steps, where the standard deviation (of n − 1) is above 1.2 times the target.
 Maker tvr() {
-  return rule(kAdam, [d = adam(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+  return rule(with(kAdam, {{"target_deviation", 0.02}, {"threshold", 1.2}}), [d = adam(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
     Matrix next = (1 - h("lr") * optional(h, "weight_decay", 0)) * w - h("lr") * d(h, g);
     if (++t % 50 != 0) return next;
     const double mean = next.mean(), count = static_cast<double>(next.size());
     const double deviation = std::sqrt((next.array() - mean).square().sum() / (count - 1));
-    if (deviation > 1.2 * 0.02) next = ((next.array() - mean) * 0.02 / deviation + mean).matrix();
+    const double target = h("target_deviation");
+    if (deviation > h("threshold") * target) next = ((next.array() - mean) * target / deviation + mean).matrix();
     return next;
   });
 }
@@ -157,6 +173,37 @@ Maker weight_norm() {
     return scale_rows(row_normalised(v), length);
   });
 }
+
+// torch.nn.utils.parametrizations.spectral_norm: the loss sees V/σ, σ = uᵀVv, one round u ← N(Vv), v ← N(Vᵀu) per forward
+// pass and 15 before the first; u and v count as constants. In place of a random v: 1 + j/n.
+class SpectralNorm : public Oracle {
+public:
+  Matrix start(const Matrix& w) override {
+    v_ = w;
+    right_ = Vector::LinSpaced(w.cols(), 0, static_cast<double>(w.cols() - 1)) / static_cast<double>(w.cols());
+    right_.array() += 1;
+    for (int k = 0; k < 15; ++k) iterate();
+    return forward();
+  }
+  Matrix step(const Matrix& w, const Matrix& g) override {
+    v_ -= hparams("lr") / sigma_ * (g - inner(g, w) * left_ * right_.transpose());
+    return forward();
+  }
+
+private:
+  void iterate() {
+    left_ = normalised(v_ * right_);
+    right_ = normalised(v_.transpose() * left_);
+  }
+  Matrix forward() {
+    iterate();
+    sigma_ = left_.dot(v_ * right_);
+    return v_ / sigma_;
+  }
+  Matrix v_;
+  Vector left_, right_;
+  double sigma_ = 1;
+};
 
 // B8, epfml/REQ: rows centred at the start, keeping the norms they had. Rows of one element have nothing left.
 Matrix centred_rows(const Matrix& w) { return scale_rows(row_normalised(centred(w)), w.rowwise().norm()); }
@@ -213,7 +260,8 @@ void add_projection_oracles(Makers& makers) {
   makers["lamb"] = lamb(Lamb::plain);
   makers["lamb_debiased"] = lamb(Lamb::debiased);
   makers["lamb_textbook"] = lamb(Lamb::textbook);
-  makers["sgdp"] = sgdp();
+  makers["sgdp"] = sgdp(false);
+  makers["sgdp_nesterov"] = sgdp(true);
   makers["adamp"] = adamp();
   makers["nero"] = nero();
   makers["normalize_and_project"] = normalize_and_project();
@@ -221,7 +269,8 @@ void add_projection_oracles(Makers& makers) {
   const Hparams base = {{"beta1", 0.9}, {"eps", 1e-8}};
   makers["ngpt"] = retracting(base, adam(), row_normalised);
   makers["ngpt_output"] = retracting(base, adam(), column_normalised);
-  makers["edm2"] = retracting(base, adam(), edm2_rows);
+  makers["edm2"] = edm2();
+  makers["spectral_norm"] = [] { return std::make_unique<SpectralNorm>(); };
   makers["weight_norm"] = weight_norm();
   add_rotational(makers);
 }

@@ -93,6 +93,7 @@ void add_row_oracles(Makers& makers) {
   makers["rmnp_ema"] = decoupled(rmnp, then(momentum(Form::ema, true), rmnp_shaping)); // the paper's average
   makers["sron"] = plain({{"eps", 1e-8}}, sron());
   makers["scale"] = plain({}, then(raw_gradient(), column_normalised)); // of a layer that is not the last: no momentum
+  makers["scale_last"] = plain({}, then(momentum(Form::ema, false), column_normalised)); // of the last one
   makers["sinkgd"] = plain({}, then(raw_gradient(), sinkhorn));
   makers["swan"] = plain({}, then(raw_gradient(), swan));
   makers["nora"] = nora();

@@ -56,15 +56,16 @@ struct SphereOptions {
   bool exact_top = false, dynamic = false, dual = true;
 };
 
-// B4: decay and retraction come before the update is made; R = c√(m/n) with the code's c = 1.
+// B4: retraction comes before the update is made; R = c√(m/n), c is the code's radius_scaler. Its decay, 0, is left out.
+// The dynamic mode moves the weight towards R at a rate of its own instead: W ← (1 + λη·sign(R − σ))W.
 Maker spectral_sphere(SphereOptions o) {
-  return rule({{"lr", 0.02}, {"momentum", 0.9}, {"weight_decay", 0}},
+  return rule({{"lr", 0.02}, {"momentum", 0.9}, {"radius", 1}},
               [=, m = momentum(Form::ema, true), lambda = 0.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-                const double lr = h("lr"), decay = h("weight_decay"), radius = out_in_scale(w);
-                Matrix next = o.dynamic ? w : Matrix((1 - lr * decay) * w);
+                const double lr = h("lr"), radius = h("radius") * out_in_scale(w);
+                Matrix next = w;
                 const Matrix d = m(h, g), unit = d / std::max(d.norm(), 1e-7);
                 const Top top = o.exact_top ? exact_top(next) : power_iteration(next);
-                next *= o.dynamic ? 1 + decay * lr * (top.sigma > radius ? -1 : 1) : radius / (top.sigma + 1e-7);
+                next *= o.dynamic ? 1 + h("retraction_rate") * lr * (top.sigma > radius ? -1 : 1) : radius / (top.sigma + 1e-7);
                 const Matrix theta = top.u * top.v.transpose();
                 if (o.dual) lambda = solve_lambda([&](double at) { return inner(theta, polar_express(unit + at * theta)); }, lambda);
                 return Matrix(next - lr * radius * polar_express(unit + lambda * theta));
@@ -109,6 +110,16 @@ Maker nemo_spel() {
               });
 }
 
+// The λ at which a non-decreasing h crosses 0, bisected to the last digit.
+double crossing(const std::function<double(double)>& h, double bound) {
+  double low = -bound, high = bound;
+  for (int k = 0; k < 200; ++k) {
+    const double middle = 0.5 * (low + high);
+    (h(middle) < 0 ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
 // B6: N is the unit normal of the set at W.
 enum class Set { frobenius, spectral, oblique };
 
@@ -134,13 +145,14 @@ Matrix retracted(Set set, const Matrix& w, const Matrix& start) {
 
 Maker macro(Set set, int reading) {
   return rule({{"lr", 0.01}},
-              [=, m = momentum(Form::ema, false), start = Matrix(), lambda = 0.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+              [=, m = momentum(Form::ema, false), start = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 if (start.size() == 0) start = w;
                 const Matrix average = m(h, g), unit = normalised(w);
                 Matrix d = exact_msign(tangent(set, w, average));
                 if (reading == 2) d = tangent(set, w, d);
                 if (reading == 3) {
-                  lambda = solve_lambda([&](double at) { return inner(unit, exact_msign(average + at * unit)); }, lambda);
+                  const double nuclear = Eigen::JacobiSVD<Matrix>(average).singularValues().sum();
+                  const double lambda = crossing([&](double at) { return inner(unit, exact_msign(average + at * unit)); }, 2 * nuclear);
                   d = exact_msign(average + lambda * unit);
                 }
                 return retracted(set, w - h("lr") * d, start);

@@ -1,5 +1,5 @@
-// What must hold for every optimizer, or for a stage at every shape: the generic tests T1–T5, the lists for
-// magnitude–direction and Muown, and the stages' promises.
+// What must hold for a stage at every shape: the size of the gradient, rotations and transposes, the lists for
+// magnitude–direction and Muown, and the stages' promises. Whole optimizers: symmetry_test.cpp.
 #include "engine/optimizer/stage.hpp"
 #include "engine/scene.hpp"
 #include "tests/support/catch.hpp"
@@ -17,13 +17,6 @@ using namespace polarscope;
 using namespace polarscope::test;
 
 namespace {
-
-const std::vector<std::string> kPresets = {"sgd",  "momentum", "nesterov", "normalized_sgd", "signsgd", "adam",    "adamw",
-                                           "muon", "rmnp",     "muonh",    "adamh",          "md_muon", "md_adam", "muown"};
-
-bool retracts(const std::string& preset) {
-  return preset == "muonh" || preset == "adamh" || preset == "md_muon" || preset == "md_adam" || preset == "muown";
-}
 
 ProgramRig started(const OptimizerSpec& spec, int rows, int cols, const std::vector<double>& w) {
   const auto program = program_for(spec, static_cast<std::uint32_t>(rows), static_cast<std::uint32_t>(cols));
@@ -59,40 +52,7 @@ OptimizerSpec md(const std::map<std::string, std::string>& words) {
 
 } // namespace
 
-TEST_CASE("T1: no gradient and no history moves nothing but decay", "[property]") {
-  Dice dice(1);
-  for (const std::string& preset : kPresets)
-    for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{4, 9}, {9, 4}, {1, 2}, {3, 1}}) {
-      CAPTURE(preset, rows, cols);
-      const OptimizerSpec spec = preset_spec(preset);
-      ProgramRig rig = started(spec, rows, cols, dice.normals(static_cast<std::size_t>(rows * cols)));
-      const auto before = rig.read("W");
-      const std::vector<double> none(before.size(), 0.0);
-      for (int t = 0; t < 3; ++t) REQUIRE(rig.step(none));
-      const double keep = preset == "adamw" ? std::pow(1 - 1e-3 * 1e-2, 3) : 1;
-      CHECK(distance(rig.read("W"), scaled(before, keep)) <= 1e-15 * 4);
-      CHECK(rig.worst_promise() <= 1);
-    }
-}
-
-TEST_CASE("T2: a learning rate of zero leaves the weight alone", "[property]") {
-  Dice dice(2);
-  for (const std::string& preset : kPresets) {
-    CAPTURE(preset);
-    OptimizerSpec spec = preset_spec(preset);
-    spec.hparams["lr"] = 0;
-    if (spec.hparams.count("gain_lr")) spec.hparams["gain_lr"] = 0;
-    ProgramRig rig = started(spec, 5, 11, dice.normals(55));
-    const auto before = rig.read("W");
-    for (int t = 0; t < 3; ++t) REQUIRE(rig.step(dice.normals(55)));
-    if (retracts(preset))
-      CHECK(distance(rig.read("W"), before) <= 2e-15);
-    else
-      CHECK(rig.read("W") == before);
-  }
-}
-
-TEST_CASE("T3: the gradient's size does not matter to a normalised direction", "[property]") {
+TEST_CASE("the gradient's size does not matter to a normalised direction", "[property]") {
   Dice dice(3);
   const Matrix g = random_matrix(dice, 7, 12);
   const auto change = [&](const OptimizerSpec& spec, double c) { return (update(spec, c * g) - update(spec, g)).norm() / update(spec, g).norm(); };
@@ -108,7 +68,7 @@ TEST_CASE("T3: the gradient's size does not matter to a normalised direction", "
   CHECK(added < 1e-3);
 }
 
-TEST_CASE("T4, T5: rotations and transposes commute where they should", "[property]") {
+TEST_CASE("rotations and transposes commute with a geometry where they should", "[property]") {
   Dice dice(4);
   for (const auto& [m, n] : std::vector<std::pair<int, int>>{{5, 8}, {8, 5}, {6, 6}}) {
     CAPTURE(m, n);
@@ -124,23 +84,6 @@ TEST_CASE("T4, T5: rotations and transposes commute where they should", "[proper
     CHECK((update(rows, g * p) - update(rows, g) * p).norm() <= 1e-13);
     CHECK((update(rows, q * g) - q * update(rows, g)).norm() > 1e-3);
     CHECK((update(rows, g.transpose()) - update(columns, g).transpose()).norm() <= 1e-14);
-  }
-}
-
-TEST_CASE("momentum forms are one direction under a scale-free geometry", "[property]") {
-  Dice dice(5);
-  for (const bool nesterov : {false, true}) {
-    OptimizerSpec a = preset_spec("muon"), b = a;
-    a.part(Part::direction).options["nesterov"] = b.part(Part::direction).options["nesterov"] = nesterov;
-    b.part(Part::direction).options["momentum_form"] = std::string("heavy_ball");
-    for (OptimizerSpec* spec : {&a, &b}) spec->part(Part::geometry).options["ns_eps_form"] = std::string("clamp");
-    const auto w = dice.normals(40);
-    ProgramRig first = started(a, 5, 8, w), second = started(b, 5, 8, w);
-    for (int t = 0; t < 30; ++t) {
-      const auto g = dice.normals(40);
-      REQUIRE((first.step(g) && second.step(g)));
-    }
-    CHECK(distance(first.read("W"), second.read("W")) <= 1e-11);
   }
 }
 
@@ -166,7 +109,7 @@ TEST_CASE("orthogonalised updates stay in their set's band and along the directi
 
 TEST_CASE("promises are kept at random shapes, and a wrong weight breaks them", "[property]") {
   Dice dice(7);
-  for (const std::string& preset : kPresets)
+  for (const std::string& preset : preset_names())
     for (int k = 0; k < 4; ++k) {
       const int m = int(dice.integer(1, 24)), n = int(dice.integer(1, 24));
       CAPTURE(preset, m, n);
@@ -217,22 +160,6 @@ TEST_CASE("magnitude–direction: start, scale of the start, and the free scale 
   CHECK(distance(begun(rowcol, 2), scaled(begun(rowcol, 1), 2)) <= 1e-13);
   const OptimizerSpec balanced = md({{"sphere", "balanced"}});
   CHECK(distance(begun(balanced, 2), begun(balanced, 1)) <= 1e-13);
-}
-
-TEST_CASE("magnitude–direction with frozen gains is the hyperball", "[md]") {
-  Dice dice(10);
-  OptimizerSpec frozen = preset_spec("md_muon"), ball = frozen;
-  for (OptimizerSpec* spec : {&frozen, &ball}) spec->part(Part::geometry).options["ns_coefficients"] = std::string("exact");
-  frozen.hparams["gain_lr"] = 0;
-  ball.chain(Part::magnitude) = {{"hyperball", {}, {}}};
-  for (const char* name : {"gain_lr", "gain_beta1", "gain_beta2", "gain_eps"}) ball.hparams.erase(name);
-  const auto w = dice.normals(45);
-  ProgramRig a = started(frozen, 5, 9, w), b = started(ball, 5, 9, scaled(w, 3 / norm(w)));
-  for (int t = 0; t < 50; ++t) {
-    const auto g = dice.normals(45);
-    REQUIRE((a.step(g) && b.step(g)));
-  }
-  CHECK(distance(a.read("W"), b.read("W")) <= 1e-11);
 }
 
 TEST_CASE("decay on the sphere is a change of the learning rate", "[md]") {
