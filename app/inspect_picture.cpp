@@ -26,6 +26,8 @@ constexpr float kMargin = 20, kGap = 14, kHeader = 76, kCardWidth = 690, kCardHe
 constexpr float kPlotTop = 56, kAxisLeft = 56, kAxisRight = 20, kAxisBelow = 24, kPlotCaption = 22;
 constexpr int kFrames = 3;                // fonts are rasterised in the first ones
 constexpr std::size_t kMostMarked = 24;   // curves of at most this many values show each as a marker
+constexpr double kLeastSpan = 0.004;      // of row norms, over the largest
+constexpr double kLeastPart = 1e-4;       // of a movement, over the other part
 constexpr std::size_t kFewDots = 64, kManyDots = 300; // beyond, dots of a cloud are smaller
 constexpr float kDotsApart = 1.5f;        // pixels between dots of a cloud that are told apart
 
@@ -109,9 +111,13 @@ void draw_ranked(const Pen& pen, const Box& box, std::span<const Ranked> curves,
     for (const double v : curve.numbers) least = std::min(least, v), most = std::max(most, v);
   }
   if (!(least <= most)) return draw_nothing(pen, box, "all are zero");
+  if (!log && most - least < kLeastSpan * most) { // all but equal: the last digits say nothing, and the scale could not name them
+    const double middle = 0.5 * (least + most);
+    least = middle * (1 - 0.5 * kLeastSpan), most = middle * (1 + 0.5 * kLeastSpan);
+  }
   PlotAxis x = x_axis(pen, box), y = y_axis(pen, box);
   x.least = 0.5;
-  x.most = static_cast<double>(longest) + 0.5;
+  x.most = static_cast<double>(std::max<std::size_t>(longest, 2)) + 0.5;
   y.log = log;
   fit_axis(y, least, most);
   draw_axes(pen.list, pen.theme, x, y, true);
@@ -148,7 +154,7 @@ void draw_spectra(const Pen& pen, const Box& box, const Card& card) {
     std::erase_if(curves.back().numbers, [t = tensor](double v) { return v <= t->resolution; });
     hidden += tensor->singular_values.size() - curves.back().numbers.size();
   }
-  draw_caption(pen, box, hidden == 0 ? "Singular values, log" : fmt::format("Singular values; {} rounding", format_count(static_cast<long>(hidden))));
+  draw_caption(pen, box, hidden == 0 ? "Singular values, log" : fmt::format("Singular values, log; {} about 0", format_count(static_cast<long>(hidden))));
   draw_ranked(pen, box, curves, true);
 }
 
@@ -166,8 +172,11 @@ void draw_movement(const Pen& pen, const Box& box, const TensorChange& change) {
   }
   if (!any) return draw_nothing(pen, box, "no row has a direction");
   if (tangential_most == 0 && radial_least == 0 && radial_most == 0) return draw_nothing(pen, box, "no row has moved");
+  // A part that is nothing beside the other is not blown up until its rounding shows.
+  const double radial_size = std::max(radial_most, -radial_least);
+  if (radial_size < kLeastPart * tangential_most) radial_most = kLeastPart * tangential_most, radial_least = -radial_most;
   PlotAxis x = x_axis(pen, box), y = y_axis(pen, box);
-  fit_axis(x, 0, tangential_most);
+  fit_axis(x, 0, std::max(tangential_most, kLeastPart * radial_size));
   fit_axis(y, radial_least, radial_most);
   draw_axes(pen.list, pen.theme, x, y, false);
   crisp_horizontal(pen.list, x.first, x.last, y.pixel(0), with_alpha(pen.colour().grid, 0.35f), pen.theme.hairline());
@@ -193,17 +202,19 @@ float draw_fact(const Pen& pen, ImVec2 at, const char* name, const std::string& 
   return at.x + measure(pen.theme, text::kValue, value).x + pen.px(14);
 }
 
+std::string fact(double value, const char* unit = "") { return std::isnan(value) ? "–" : format_value(value) + unit; }
+
 void draw_facts(const Pen& pen, ImVec2 at, const Card& card) {
   const auto both = [&](double TensorReport::*number) {
-    const std::string first = format_value(card.first->*number);
-    return card.second ? first + " → " + format_value(card.second->*number) : first;
+    const std::string first = fact(card.first->*number);
+    return card.second ? first + " → " + fact(card.second->*number) : first;
   };
   at.x = draw_fact(pen, at, "norm", both(&TensorReport::frobenius_norm));
   at.x = draw_fact(pen, at, "spectral", both(&TensorReport::spectral_norm));
   at.x = draw_fact(pen, at, "stable rank", both(&TensorReport::stable_rank));
   if (!card.change) return;
-  at.x = draw_fact(pen, at, "change", format_percent(card.change->relative_change));
-  draw_fact(pen, at, "turned", format_value(card.change->angle) + "°");
+  at.x = draw_fact(pen, at, "change", fact(100 * card.change->relative_change, " %"));
+  draw_fact(pen, at, "turned", fact(card.change->angle, "°"));
 }
 
 void draw_card(const Pen& pen, const Box& box, const Card& card, bool compared) {

@@ -70,7 +70,7 @@ Result<std::optional<Spectrum>> by_svd(TallMatrix& matrix, const KeepGoing& keep
   const MatrixXd reduced = one_block ? stack : MatrixXd(stack.topRows(n).triangularView<Eigen::Upper>());
   Spectrum out;
   out.values = to_vector(Eigen::BDCSVD<MatrixXd>(reduced).singularValues());
-  out.resolution = kEpsilon * out.values.front();
+  out.resolution = static_cast<double>(n) * kEpsilon * out.values.front();
   return std::optional(std::move(out));
 }
 

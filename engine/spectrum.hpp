@@ -16,7 +16,7 @@ using ReadBlock = std::function<Result<void>(std::uint64_t row, std::uint64_t ro
 struct Spectrum {
   std::vector<double> values; // singular values, largest first, min(rows, cols) of them
   bool gram = false;          // square roots of the Gram matrix's eigenvalues
-  double resolution = 0;      // a value below this may be rounding: ε·σ₁ from the SVD, √(n ε)·σ₁ from the Gram matrix
+  double resolution = 0;      // what is below may be rounding: n ε σ₁ from the SVD, √(n ε) σ₁ from the Gram matrix
 };
 
 // Smaller sides than this get a singular value decomposition, larger ones the Gram matrix.
