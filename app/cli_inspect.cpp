@@ -6,7 +6,7 @@
 #include "engine/spectrum.hpp"
 
 #if POLARSCOPE_WINDOW
-#include "app/inspect_picture.hpp"
+#  include "app/inspect_picture.hpp"
 #endif
 
 #include <CLI/CLI.hpp>
@@ -56,7 +56,8 @@ private:
 Result<void> check_arguments(const InspectArguments& a) {
   if (a.json == "-" && a.png == "-") return bad_input("only one result can go to stdout");
 #if !POLARSCOPE_WINDOW
-  if (!a.png.empty()) return machine_lacks(fmt::format("{} needs the window's code, which this program was built without", a.png));
+  if (!a.png.empty())
+    return machine_lacks(fmt::format("{} needs the window's code, which this program was built without", a.png));
 #endif
   return {};
 }
@@ -105,18 +106,20 @@ Result<int> inspect(const InspectArguments& a) {
 }
 
 std::string footer() {
-  return fmt::format("Singular values come from a decomposition in float64 where the smaller side is at most {0}, and\n"
-                     "beyond from the Gram matrix: then those below 1e-8 of the largest are never resolved, and below\n"
-                     "sqrt(n * 2.2e-16) of it, n the smaller side (7e-7 for 2048), they may be rounding. The JSON names\n"
-                     "method and limit. Memory is a few n * n numbers, whatever the size of the file.",
-                     kLargestSvd);
+  return fmt::format(
+      "Singular values come from a decomposition in float64 where the smaller side is at most {0}, and\n"
+      "beyond from the Gram matrix: then those below 1e-8 of the largest are never resolved, and below\n"
+      "sqrt(n * 2.2e-16) of it, n the smaller side (7e-7 for 2048), they may be rounding. The JSON names\n"
+      "method and limit. Memory is a few n * n numbers, whatever the size of the file.",
+      kLargestSvd);
 }
 
 } // namespace
 
 void inspect_command(Commands& commands) {
   auto arguments = std::make_shared<InspectArguments>();
-  CLI::App* command = commands.app.add_subcommand("inspect", "Norms and spectra of a checkpoint, and how its rows moved to another");
+  CLI::App* command =
+      commands.app.add_subcommand("inspect", "Norms and spectra of a checkpoint, and how its rows moved to another");
   command->add_option("CKPT", arguments->first, "A .safetensors file")->required();
   command->add_option("CKPT2", arguments->second, "A later one: how each row moved, along its direction and across");
   command->add_option("--json", arguments->json, "Every number, row by row; - is stdout")->type_name("FILE");

@@ -24,17 +24,17 @@ namespace {
 // Design pixels.
 constexpr float kMargin = 20, kGap = 14, kHeader = 76, kCardWidth = 690, kCardHeight = 216, kPad = 14;
 constexpr float kPlotTop = 56, kAxisLeft = 56, kAxisRight = 20, kAxisBelow = 24, kPlotCaption = 22;
-constexpr int kFrames = 3;                // fonts are rasterised in the first ones
-constexpr std::size_t kMostMarked = 24;   // curves of at most this many values show each as a marker
-constexpr double kLeastSpan = 0.004;      // of row norms, over the largest
-constexpr double kLeastPart = 1e-4;       // of a movement, over the other part
+constexpr int kFrames = 3;                            // fonts are rasterised in the first ones
+constexpr std::size_t kMostMarked = 24;               // curves of at most this many values show each as a marker
+constexpr double kLeastSpan = 0.004;                  // of row norms, over the largest
+constexpr double kLeastPart = 1e-4;                   // of a movement, over the other part
 constexpr std::size_t kFewDots = 64, kManyDots = 300; // beyond, dots of a cloud are smaller
-constexpr float kDotsApart = 1.5f;        // pixels between dots of a cloud that are told apart
+constexpr float kDotsApart = 1.5f;                    // pixels between dots of a cloud that are told apart
 
 struct Card {
   const TensorReport* first;
-  const TensorReport* second;  // null: not there, or of another shape
-  const TensorChange* change;  // null likewise
+  const TensorReport* second; // null: not there, or of another shape
+  const TensorChange* change; // null likewise
 };
 
 template <class T> const T* find_name(const std::vector<T>& all, const std::string& name) {
@@ -59,7 +59,8 @@ struct Pen {
   const Theme& theme;
   const Palette& colour() const { return theme.colour(); }
   float px(float design) const { return theme.px(design); }
-  void words(TextStyle style, ImVec2 at, ImU32 ink, const std::string& text, float x_align = 0, float y_align = 0.5f) const {
+  void words(TextStyle style, ImVec2 at, ImU32 ink, const std::string& text, float x_align = 0,
+             float y_align = 0.5f) const {
     draw_text_aligned(list, theme, style, at, ink, text, x_align, y_align);
   }
 };
@@ -90,11 +91,13 @@ PlotAxis y_axis(const Pen& pen, const Box& box) {
 
 void draw_caption(const Pen& pen, const Box& box, const std::string& words) {
   const float left = box.min.x + pen.px(kPad);
-  pen.words(text::kLabel, {left, box.min.y + pen.px(9)}, pen.colour().text2, fit(pen.theme, text::kLabel, words, box.max.x - left));
+  pen.words(text::kLabel, {left, box.min.y + pen.px(9)}, pen.colour().text2,
+            fit(pen.theme, text::kLabel, words, box.max.x - left));
 }
 
 void draw_nothing(const Pen& pen, const Box& box, const std::string& words) {
-  pen.words(text::kLabel, {0.5f * (box.min.x + box.max.x), 0.5f * (box.min.y + box.max.y)}, pen.colour().text2, words, 0.5f);
+  pen.words(text::kLabel, {0.5f * (box.min.x + box.max.x), 0.5f * (box.min.y + box.max.y)}, pen.colour().text2, words,
+            0.5f);
 }
 
 // Numbers by rank, largest first, one curve per checkpoint.
@@ -111,7 +114,8 @@ void draw_ranked(const Pen& pen, const Box& box, std::span<const Ranked> curves,
     for (const double v : curve.numbers) least = std::min(least, v), most = std::max(most, v);
   }
   if (!(least <= most)) return draw_nothing(pen, box, "all are zero");
-  if (!log && most - least < kLeastSpan * most) { // all but equal: the last digits say nothing, and the scale could not name them
+  if (!log && most - least <
+                  kLeastSpan * most) { // all but equal: the last digits say nothing, and the scale could not name them
     const double middle = 0.5 * (least + most);
     least = middle * (1 - 0.5 * kLeastSpan), most = middle * (1 + 0.5 * kLeastSpan);
   }
@@ -126,11 +130,14 @@ void draw_ranked(const Pen& pen, const Box& box, std::span<const Ranked> curves,
     std::vector<ImVec2> points;
     for (std::size_t i = 0; i < curve.numbers.size(); ++i) {
       const ImVec2 at{x.pixel(static_cast<double>(i + 1)), y.pixel(curve.numbers[i])};
-      if (points.empty() || i + 1 == curve.numbers.size() || std::hypot(at.x - points.back().x, at.y - points.back().y) > 0.8f) points.push_back(at);
+      if (points.empty() || i + 1 == curve.numbers.size() ||
+          std::hypot(at.x - points.back().x, at.y - points.back().y) > 0.8f)
+        points.push_back(at);
     }
     stroke_dashed(pen.list, points, style.colour, pen.theme.curve_width(false), dash_pattern(pen.theme, style));
     if (curve.numbers.size() <= kMostMarked)
-      for (const ImVec2 at : points) draw_marker(pen.list, style.marker, at, pen.px(3), style.colour, pen.colour().panel, pen.px(1));
+      for (const ImVec2 at : points)
+        draw_marker(pen.list, style.marker, at, pen.px(3), style.colour, pen.colour().panel, pen.px(1));
   }
 }
 
@@ -154,7 +161,9 @@ void draw_spectra(const Pen& pen, const Box& box, const Card& card) {
     std::erase_if(curves.back().numbers, [t = tensor](double v) { return v <= t->resolution; });
     hidden += tensor->singular_values.size() - curves.back().numbers.size();
   }
-  draw_caption(pen, box, hidden == 0 ? "Singular values, log" : fmt::format("Singular values, log; {} about 0", format_count(static_cast<long>(hidden))));
+  draw_caption(pen, box,
+               hidden == 0 ? "Singular values, log"
+                           : fmt::format("Singular values, log; {} about 0", format_count(static_cast<long>(hidden))));
   draw_ranked(pen, box, curves, true);
 }
 
@@ -174,7 +183,8 @@ void draw_movement(const Pen& pen, const Box& box, const TensorChange& change) {
   if (tangential_most == 0 && radial_least == 0 && radial_most == 0) return draw_nothing(pen, box, "no row has moved");
   // A part that is nothing beside the other is not blown up until its rounding shows.
   const double radial_size = std::max(radial_most, -radial_least);
-  if (radial_size < kLeastPart * tangential_most) radial_most = kLeastPart * tangential_most, radial_least = -radial_most;
+  if (radial_size < kLeastPart * tangential_most)
+    radial_most = kLeastPart * tangential_most, radial_least = -radial_most;
   PlotAxis x = x_axis(pen, box), y = y_axis(pen, box);
   fit_axis(x, 0, std::max(tangential_most, kLeastPart * radial_size));
   fit_axis(y, radial_least, radial_most);
@@ -228,7 +238,9 @@ void draw_card(const Pen& pen, const Box& box, const Card& card, bool compared) 
   const Box below{{box.min.x, box.min.y + pen.px(kPlotTop)}, {box.max.x, box.max.y - pen.px(6)}};
   const std::uint64_t bad = card.first->not_finite + (card.second ? card.second->not_finite : 0);
   if (bad > 0)
-    return draw_nothing(pen, below, format_count(static_cast<long>(bad)) + (bad == 1 ? " value is" : " values are") + " not finite: nothing to draw");
+    return draw_nothing(pen, below,
+                        format_count(static_cast<long>(bad)) + (bad == 1 ? " value is" : " values are") +
+                            " not finite: nothing to draw");
   draw_facts(pen, {left, box.min.y + pen.px(40)}, card);
   const float width = (below.max.x - below.min.x) / (compared ? 3.0f : 2.0f);
   const auto part = [&](int i) {
@@ -237,8 +249,10 @@ void draw_card(const Pen& pen, const Box& box, const Card& card, bool compared) 
   };
   draw_row_norms(pen, part(0), card);
   draw_spectra(pen, part(1), card);
-  if (card.change) draw_movement(pen, part(2), *card.change);
-  else if (compared) draw_nothing(pen, part(2), "not in both, or of other shape");
+  if (card.change)
+    draw_movement(pen, part(2), *card.change);
+  else if (compared)
+    draw_nothing(pen, part(2), "not in both, or of other shape");
 }
 
 void draw_header(const Pen& pen, const InspectReport& report, std::size_t shown, std::size_t matrices, float width) {
@@ -265,14 +279,16 @@ void draw_header(const Pen& pen, const InspectReport& report, std::size_t shown,
   }
 }
 
-void draw_all(const Pen& pen, const InspectReport& report, std::span<const Card> cards, std::size_t matrices, int columns, float width) {
+void draw_all(const Pen& pen, const InspectReport& report, std::span<const Card> cards, std::size_t matrices,
+              int columns, float width) {
   draw_header(pen, report, cards.size(), matrices, width);
   if (cards.empty()) {
     const float top = pen.px(kHeader);
     return draw_nothing(pen, {{0, top}, {width, top + pen.px(kCardHeight)}}, "no matrix of two or more rows");
   }
   for (std::size_t i = 0; i < cards.size(); ++i) {
-    const auto column = static_cast<float>(static_cast<int>(i) % columns), row = static_cast<float>(static_cast<int>(i) / columns);
+    const auto column = static_cast<float>(static_cast<int>(i) % columns),
+               row = static_cast<float>(static_cast<int>(i) / columns);
     const ImVec2 at{pen.px(kMargin + column * (kCardWidth + kGap)), pen.px(kHeader + row * (kCardHeight + kGap))};
     draw_card(pen, {at, {at.x + pen.px(kCardWidth), at.y + pen.px(kCardHeight)}}, cards[i], report.second.has_value());
   }
@@ -284,7 +300,8 @@ Result<Image> render_inspection(const InspectReport& report) {
   std::vector<Card> cards = cards_of(report);
   const std::size_t matrices = cards.size();
   cards.resize(std::min(matrices, kMostPictured));
-  const int columns = cards.size() > 1 ? 2 : 1, rows = std::max(1, (static_cast<int>(cards.size()) + columns - 1) / columns);
+  const int columns = cards.size() > 1 ? 2 : 1,
+            rows = std::max(1, (static_cast<int>(cards.size()) + columns - 1) / columns);
   const auto across = static_cast<float>(columns), down = static_cast<float>(rows);
   WindowOptions wish;
   wish.width = static_cast<int>(2 * kMargin + across * kCardWidth + (across - 1) * kGap);
@@ -300,7 +317,8 @@ Result<Image> render_inspection(const InspectReport& report) {
   for (int i = 0; i < kFrames; ++i) {
     (*window)->begin_frame();
     theme->begin_frame();
-    draw_all({ImGui::GetBackgroundDrawList(), *theme}, report, cards, matrices, columns, static_cast<float>(wish.width));
+    draw_all({ImGui::GetBackgroundDrawList(), *theme}, report, cards, matrices, columns,
+             static_cast<float>(wish.width));
     (*window)->end_frame();
   }
   return (*window)->read_pixels();

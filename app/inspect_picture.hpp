@@ -1,5 +1,6 @@
-// A picture of an inspected checkpoint, in the window's own look, drawn without a display: for each matrix its row norms
-// and singular values by rank, a second checkpoint on top, and how far each row moved along and across its direction.
+// A picture of an inspected checkpoint, in the window's own look, drawn without a display: for each matrix its row
+// norms and singular values by rank, a second checkpoint on top, and how far each row moved along and across its
+// direction.
 #pragma once
 
 #include "app/image.hpp"

@@ -16,8 +16,8 @@ namespace polarscope {
 namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t kBlockNumbers = 1 << 20;          // 8 MiB of float64
-constexpr double kSafeLeast = 1e-140, kSafeMost = 1e140;  // sizes whose squares float64 holds
+constexpr std::uint64_t kBlockNumbers = 1 << 20;         // 8 MiB of float64
+constexpr double kSafeLeast = 1e-140, kSafeMost = 1e140; // sizes whose squares float64 holds
 
 double degrees(double radians) { return radians * 180 / std::numbers::pi; }
 
@@ -33,14 +33,17 @@ public:
   std::uint64_t cols() const { return cols_; }
   void set_scale(double scale) { scale_ = scale; }
 
-  Result<void> read(std::uint64_t row, std::uint64_t rows, std::uint64_t col, std::uint64_t cols, std::vector<double>& out) const {
+  Result<void> read(std::uint64_t row, std::uint64_t rows, std::uint64_t col, std::uint64_t cols,
+                    std::vector<double>& out) const {
     out.clear();
     const bool whole_rows = cols == cols_;
     for (std::uint64_t r = row; r < row + rows; r += whole_rows ? rows : 1) {
       auto piece = file_->read(*tensor_, r * cols_ + col, whole_rows ? rows * cols : cols);
       if (!piece) return piece.error();
-      if (whole_rows) out = std::move(*piece);
-      else out.insert(out.end(), piece->begin(), piece->end());
+      if (whole_rows)
+        out = std::move(*piece);
+      else
+        out.insert(out.end(), piece->begin(), piece->end());
     }
     if (scale_ != 1)
       for (double& v : out) v *= scale_;
@@ -60,17 +63,21 @@ double safe_scale(double largest) {
   return std::ldexp(1.0, std::clamp(-std::ilogb(largest), -1000, 1000));
 }
 
-// Calls `visit(row, col, numbers, count)` for every piece of a row, in order. Pieces are whole rows but for very long ones.
-// `visit` gets one pointer per matrix; all are of the same shape. False: stopped.
+// Calls `visit(row, col, numbers, count)` for every piece of a row, in order. Pieces are whole rows but for very long
+// ones. `visit` gets one pointer per matrix; all are of the same shape. False: stopped.
 template <class Visit>
-Result<bool> for_each_row(std::span<const Matrix> matrices, const std::function<bool(double)>& keep_going, Visit visit) {
+Result<bool> for_each_row(std::span<const Matrix> matrices, const std::function<bool(double)>& keep_going,
+                          Visit visit) {
   const std::uint64_t rows = matrices[0].rows(), cols = matrices[0].cols();
-  const std::uint64_t cols_each = std::min(cols, kBlockNumbers), rows_each = std::max<std::uint64_t>(1, kBlockNumbers / cols);
+  const std::uint64_t cols_each = std::min(cols, kBlockNumbers),
+                      rows_each = std::max<std::uint64_t>(1, kBlockNumbers / cols);
   std::vector<std::vector<double>> blocks(matrices.size());
   std::vector<const double*> at(matrices.size());
   for (std::uint64_t row = 0; row < rows; row += rows_each)
     for (std::uint64_t col = 0; col < cols; col += cols_each) {
-      if (!keep_going((static_cast<double>(row) + static_cast<double>(col) / static_cast<double>(cols)) / static_cast<double>(rows))) return false;
+      if (!keep_going((static_cast<double>(row) + static_cast<double>(col) / static_cast<double>(cols)) /
+                      static_cast<double>(rows)))
+        return false;
       const std::uint64_t r_count = std::min(rows_each, rows - row), c_count = std::min(cols_each, cols - col);
       for (std::size_t m = 0; m < matrices.size(); ++m)
         if (auto done = matrices[m].read(row, r_count, col, c_count, blocks[m]); !done) return done.error();
@@ -90,17 +97,20 @@ Result<bool> measure_norms(const Matrix& matrix, const std::function<bool(double
   out.largest = 0;
   out.row_norms.assign(matrix.rows(), 0);
   out.column_norms.assign(matrix.rows() > 1 ? matrix.cols() : 0, 0);
-  auto done = for_each_row({&matrix, 1}, keep_going, [&](std::uint64_t row, std::uint64_t col, const double* const* at, std::uint64_t count) {
-    double sum = 0;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const double v = at[0][i], square = v * v;
-      if (std::isfinite(v)) out.largest = std::max(out.largest, std::abs(v));
-      else ++out.not_finite;
-      sum += square;
-      if (!out.column_norms.empty()) out.column_norms[col + i] += square;
-    }
-    out.row_norms[row] += sum;
-  });
+  auto done = for_each_row({&matrix, 1}, keep_going,
+                           [&](std::uint64_t row, std::uint64_t col, const double* const* at, std::uint64_t count) {
+                             double sum = 0;
+                             for (std::uint64_t i = 0; i < count; ++i) {
+                               const double v = at[0][i], square = v * v;
+                               if (std::isfinite(v))
+                                 out.largest = std::max(out.largest, std::abs(v));
+                               else
+                                 ++out.not_finite;
+                               sum += square;
+                               if (!out.column_norms.empty()) out.column_norms[col + i] += square;
+                             }
+                             out.row_norms[row] += sum;
+                           });
   if (!done || !*done) return done;
   double total = 0;
   for (double& v : out.row_norms) total += v, v = std::sqrt(v);
@@ -112,7 +122,8 @@ Result<bool> measure_norms(const Matrix& matrix, const std::function<bool(double
 void multiply(TensorReport& report, double factor) {
   for (auto* numbers : {&report.row_norms, &report.column_norms, &report.singular_values})
     for (double& v : *numbers) v *= factor;
-  for (double* number : {&report.largest, &report.frobenius_norm, &report.spectral_norm, &report.resolution}) *number *= factor;
+  for (double* number : {&report.largest, &report.frobenius_norm, &report.spectral_norm, &report.resolution})
+    *number *= factor;
 }
 
 Result<bool> measure_spectrum(const Matrix& matrix, const std::function<bool(double)>& keep_going, TensorReport& out) {
@@ -121,9 +132,8 @@ Result<bool> measure_spectrum(const Matrix& matrix, const std::function<bool(dou
   if (std::min(out.rows, out.cols) == 1) {
     out.singular_values = {out.frobenius_norm};
   } else {
-    const auto read = [&](std::uint64_t row, std::uint64_t rows, std::uint64_t col, std::uint64_t cols, std::vector<double>& block) {
-      return matrix.read(row, rows, col, cols, block);
-    };
+    const auto read = [&](std::uint64_t row, std::uint64_t rows, std::uint64_t col, std::uint64_t cols,
+                          std::vector<double>& block) { return matrix.read(row, rows, col, cols, block); };
     auto spectrum = singular_values(out.rows, out.cols, read, keep_going);
     if (!spectrum) return spectrum.error();
     if (!*spectrum) return false;
@@ -138,7 +148,8 @@ Result<bool> measure_spectrum(const Matrix& matrix, const std::function<bool(dou
 }
 
 // False: stopped.
-Result<bool> measure_tensor(const SafetensorsFile& file, const TensorInfo& tensor, const std::function<bool(double)>& keep_going, TensorReport& out) {
+Result<bool> measure_tensor(const SafetensorsFile& file, const TensorInfo& tensor,
+                            const std::function<bool(double)>& keep_going, TensorReport& out) {
   Matrix matrix(file, tensor);
   out.name = tensor.name;
   out.dtype = tensor.dtype;
@@ -153,14 +164,18 @@ Result<bool> measure_tensor(const SafetensorsFile& file, const TensorInfo& tenso
     matrix.set_scale(scale);
     if (auto done = measure_norms(matrix, norms, out); !done || !*done) return done;
   }
-  if (auto done = measure_spectrum(matrix, [&](double share) { return keep_going(kNorms + (1 - kNorms) * share); }, out); !done || !*done) return done;
+  if (auto done = measure_spectrum(
+          matrix, [&](double share) { return keep_going(kNorms + (1 - kNorms) * share); }, out);
+      !done || !*done)
+    return done;
   multiply(out, 1 / scale);
   out.rms = out.frobenius_norm / std::sqrt(static_cast<double>(tensor.elements()));
   return true;
 }
 
 std::string reason_to_skip(const TensorInfo& tensor) {
-  if (!is_floating(tensor.dtype)) return dtype_bytes(tensor.dtype) > 0 ? "not floating point" : "a type that is not read";
+  if (!is_floating(tensor.dtype))
+    return dtype_bytes(tensor.dtype) > 0 ? "not floating point" : "a type that is not read";
   if (tensor.elements() == 0) return "no values";
   return "";
 }
@@ -211,7 +226,9 @@ struct Moments { // of w, w' = w + Δ, and what is perpendicular to w in Δ
   double radial() const { return wd / std::sqrt(ww); } // 0/0 for w = 0
   double tangential() const { return ww > 0 ? std::sqrt(perpendicular) : kNothing; }
   // atan2 loses nothing near 0 and 180 degrees, where acos of the cosine loses half of the digits.
-  double angle() const { return ww > 0 && vv > 0 ? degrees(std::atan2(tangential(), std::sqrt(ww) + radial())) : kNothing; }
+  double angle() const {
+    return ww > 0 && vv > 0 ? degrees(std::atan2(tangential(), std::sqrt(ww) + radial())) : kNothing;
+  }
 };
 
 Moments moments_of(const double* w, const double* v, std::uint64_t count) {
@@ -252,7 +269,8 @@ void fill_change(TensorChange& out, const std::vector<Moments>& rows, const Mome
 }
 
 // False: stopped.
-Result<bool> measure_change(Matrix first, Matrix second, double largest, const std::function<bool(double)>& keep_going, TensorChange& out) {
+Result<bool> measure_change(Matrix first, Matrix second, double largest, const std::function<bool(double)>& keep_going,
+                            TensorChange& out) {
   const double scale = safe_scale(largest);
   first.set_scale(scale);
   second.set_scale(scale);
@@ -261,27 +279,30 @@ Result<bool> measure_change(Matrix first, Matrix second, double largest, const s
   out.cols = first.cols();
   std::vector<Moments> rows(first.rows());
   Moments all;
-  auto done = for_each_row(both, [&](double d) { return keep_going(0.5 * d); },
-                           [&](std::uint64_t row, std::uint64_t, const double* const* at, std::uint64_t count) {
-                             const Moments m = moments_of(at[0], at[1], count);
-                             rows[row].add(m);
-                             all.add(m);
-                           });
+  auto done = for_each_row(
+      both, [&](double d) { return keep_going(0.5 * d); },
+      [&](std::uint64_t row, std::uint64_t, const double* const* at, std::uint64_t count) {
+        const Moments m = moments_of(at[0], at[1], count);
+        rows[row].add(m);
+        all.add(m);
+      });
   if (!done || !*done) return done;
   // Subtracting the parallel part first keeps small perpendicular parts exact; ‖Δ‖² − radial² would cancel.
   const double along = all.wd / all.ww;
-  done = for_each_row(both, [&](double d) { return keep_going(0.5 + 0.5 * d); },
-                      [&](std::uint64_t row, std::uint64_t, const double* const* at, std::uint64_t count) {
-                        rows[row].perpendicular += perpendicular_square(at[0], at[1], count, rows[row].wd / rows[row].ww);
-                        all.perpendicular += perpendicular_square(at[0], at[1], count, along);
-                      });
+  done = for_each_row(
+      both, [&](double d) { return keep_going(0.5 + 0.5 * d); },
+      [&](std::uint64_t row, std::uint64_t, const double* const* at, std::uint64_t count) {
+        rows[row].perpendicular += perpendicular_square(at[0], at[1], count, rows[row].wd / rows[row].ww);
+        all.perpendicular += perpendicular_square(at[0], at[1], count, along);
+      });
   if (!done || !*done) return done;
   fill_change(out, rows, all, scale);
   return true;
 }
 
 const TensorReport* find(const CheckpointReport& report, const std::string& name) {
-  const auto it = std::find_if(report.tensors.begin(), report.tensors.end(), [&](const TensorReport& t) { return t.name == name; });
+  const auto it =
+      std::find_if(report.tensors.begin(), report.tensors.end(), [&](const TensorReport& t) { return t.name == name; });
   return it == report.tensors.end() ? nullptr : &*it;
 }
 
@@ -290,14 +311,17 @@ double change_work(const TensorInfo& tensor) { return 32 * static_cast<double>(t
 Result<bool> compare(const SafetensorsFile& first, const SafetensorsFile& second, Work& work, InspectReport& out) {
   for (const TensorInfo& a : first.tensors()) {
     const TensorInfo* b = second.find(a.name);
-    if (!b) out.only_in_first.push_back(a.name);
-    else if (a.shape != b->shape) out.other_shape.push_back({a.name, a.shape, b->shape});
+    if (!b)
+      out.only_in_first.push_back(a.name);
+    else if (a.shape != b->shape)
+      out.other_shape.push_back({a.name, a.shape, b->shape});
     const TensorReport *first_report = find(out.first, a.name), *second_report = find(*out.second, a.name);
     if (!b || a.shape != b->shape || !first_report || !second_report) continue;
     TensorChange change;
     change.name = a.name;
-    auto done = measure_change(Matrix(first, a), Matrix(second, *b), std::max(first_report->largest, second_report->largest),
-                               work.part(a.name, change_work(a)), change);
+    auto done =
+        measure_change(Matrix(first, a), Matrix(second, *b), std::max(first_report->largest, second_report->largest),
+                       work.part(a.name, change_work(a)), change);
     if (!done || !*done) return done;
     out.changes.push_back(std::move(change));
   }
@@ -306,14 +330,16 @@ Result<bool> compare(const SafetensorsFile& first, const SafetensorsFile& second
   return true;
 }
 
-Result<bool> inspect_all(const SafetensorsFile& first, const SafetensorsFile* second, const InspectProgress& progress, InspectReport& out) {
+Result<bool> inspect_all(const SafetensorsFile& first, const SafetensorsFile* second, const InspectProgress& progress,
+                         InspectReport& out) {
   Work work(progress);
   for (const SafetensorsFile* file : {&first, second})
     if (file)
       for (const TensorInfo& tensor : file->tensors()) work.expect(work_of(tensor));
   if (second)
     for (const TensorInfo& tensor : first.tensors())
-      if (const TensorInfo* other = second->find(tensor.name); other && other->shape == tensor.shape) work.expect(change_work(tensor));
+      if (const TensorInfo* other = second->find(tensor.name); other && other->shape == tensor.shape)
+        work.expect(change_work(tensor));
   if (auto done = measure_file(first, work, out.first); !done || !*done || !second) return done;
   if (auto done = measure_file(*second, work, *out.second); !done || !*done) return done;
   return compare(first, *second, work, out);
@@ -341,11 +367,13 @@ double CheckpointReport::frobenius_norm() const {
 
 double InspectReport::relative_change() const {
   double weight = 0, change = 0;
-  for (const TensorChange& c : changes) weight = std::hypot(weight, c.weight_norm), change = std::hypot(change, c.change_norm);
+  for (const TensorChange& c : changes)
+    weight = std::hypot(weight, c.weight_norm), change = std::hypot(change, c.change_norm);
   return change / weight;
 }
 
-Result<InspectReport> inspect_checkpoints(const std::string& first_path, const std::string& second_path, const InspectProgress& progress) {
+Result<InspectReport> inspect_checkpoints(const std::string& first_path, const std::string& second_path,
+                                          const InspectProgress& progress) {
   auto first = SafetensorsFile::open(first_path);
   if (!first) return first.error();
   InspectReport out;

@@ -37,8 +37,10 @@ public:
     auto done = wide_ ? read_(0, cols_, row, count, buffer_) : read_(row, count, 0, cols_, buffer_);
     if (!done) return done;
     using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    if (wide_) into = Eigen::Map<const MatrixXd>(buffer_.data(), into.rows(), into.cols());
-    else into = Eigen::Map<const RowMajor>(buffer_.data(), into.rows(), into.cols());
+    if (wide_)
+      into = Eigen::Map<const MatrixXd>(buffer_.data(), into.rows(), into.cols());
+    else
+      into = Eigen::Map<const RowMajor>(buffer_.data(), into.rows(), into.cols());
     return {};
   }
 
@@ -74,8 +76,8 @@ Result<std::optional<Spectrum>> by_svd(TallMatrix& matrix, const KeepGoing& keep
   return std::optional(std::move(out));
 }
 
-// Householder's reduction of the lower triangle to tridiagonal form (Golub, Van Loan 2013, algorithm 8.3.1), one column at
-// a time so that it can be stopped; false when it was.
+// Householder's reduction of the lower triangle to tridiagonal form (Golub, Van Loan 2013, algorithm 8.3.1), one column
+// at a time so that it can be stopped; false when it was.
 bool tridiagonalize(MatrixXd& a, VectorXd& diagonal, VectorXd& below, const KeepGoing& keep_going) {
   const Index n = a.rows();
   diagonal.resize(n);
@@ -104,17 +106,21 @@ Result<std::optional<Spectrum>> by_gram(TallMatrix& matrix, const KeepGoing& kee
   const auto n = static_cast<Index>(matrix.cols());
   MatrixXd gram = MatrixXd::Zero(n, n), block;
   // about: n²·rows for the sum; 4/3 n³, at a fourth of the speed, for the tridiagonal form
-  const double sum_share = static_cast<double>(matrix.rows()) / (static_cast<double>(matrix.rows()) + 5 * static_cast<double>(n));
+  const double sum_share =
+      static_cast<double>(matrix.rows()) / (static_cast<double>(matrix.rows()) + 5 * static_cast<double>(n));
   for (std::uint64_t row = 0; row < matrix.rows();) {
-    if (!keep_going(sum_share * static_cast<double>(row) / static_cast<double>(matrix.rows()))) return std::optional<Spectrum>();
-    const std::uint64_t count = std::min({matrix.block_rows(), matrix.rows() - row, kBlockNumbers / matrix.cols() + 64});
+    if (!keep_going(sum_share * static_cast<double>(row) / static_cast<double>(matrix.rows())))
+      return std::optional<Spectrum>();
+    const std::uint64_t count =
+        std::min({matrix.block_rows(), matrix.rows() - row, kBlockNumbers / matrix.cols() + 64});
     block.resize(static_cast<Index>(count), n);
     if (auto done = matrix.read(row, block); !done) return done.error();
     gram.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
     row += count;
   }
   VectorXd diagonal, below;
-  if (!tridiagonalize(gram, diagonal, below, [&](double done) { return keep_going(sum_share + (1 - sum_share) * done); }))
+  if (!tridiagonalize(gram, diagonal, below,
+                      [&](double done) { return keep_going(sum_share + (1 - sum_share) * done); }))
     return std::optional<Spectrum>();
   Eigen::SelfAdjointEigenSolver<MatrixXd> solver;
   solver.computeFromTridiagonal(diagonal, below, Eigen::EigenvaluesOnly);

@@ -24,7 +24,9 @@ Outcome inspect(std::vector<std::string> arguments, ProcessOptions options = {})
 long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 std::string small_checkpoint(double factor) {
-  return tensor_file({{"w", {"F32", {2, 2}, {3 * factor, 4 * factor, 0, 1}}}, {"b", {"F32", {2}, {1, factor}}}, {"step", {"I64", {1}, {7}}}});
+  return tensor_file({{"w", {"F32", {2, 2}, {3 * factor, 4 * factor, 0, 1}}},
+                      {"b", {"F32", {2}, {1, factor}}},
+                      {"step", {"I64", {1}, {7}}}});
 }
 
 std::string with_header(const std::string& header, const std::string& data) {
@@ -38,7 +40,8 @@ std::string with_header(const std::string& header, const std::string& data) {
 
 TEST_CASE("inspect prints a table, and everything as JSON", "[cli][inspect]") {
   const TemporaryFolder folder;
-  const std::string first = folder.write("first.safetensors", small_checkpoint(1)), second = folder.write("second.safetensors", small_checkpoint(2));
+  const std::string first = folder.write("first.safetensors", small_checkpoint(1)),
+                    second = folder.write("second.safetensors", small_checkpoint(2));
   const Outcome one = inspect({first});
   INFO(one.err);
   CHECK(one.exit_code == 0);
@@ -71,9 +74,15 @@ TEST_CASE("inspect refuses what is no checkpoint with one line and leaves nothin
   const std::string good = folder.write("good.safetensors", small_checkpoint(1));
   const std::vector<std::pair<std::string, std::string>> bad = {
       {folder.write("empty.safetensors", ""), "shorter than eight bytes"},
-      {folder.write("cut.safetensors", small_checkpoint(1).substr(0, small_checkpoint(1).size() - 3)), "lies beyond the end of the file"},
+      {folder.write("cut.safetensors", small_checkpoint(1).substr(0, small_checkpoint(1).size() - 3)),
+       "lies beyond the end of the file"},
       {folder.write("header.safetensors", small_checkpoint(1).substr(0, 20)), "the header is longer than the file"},
-      {folder.write("overlap.safetensors", with_header(R"({"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", std::string(8, 'x'))), "overlap"},
+      {folder.write(
+           "overlap.safetensors",
+           with_header(
+               R"({"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+               std::string(8, 'x'))),
+       "overlap"},
       {folder.write("text.safetensors", "a readme, not a checkpoint"), "the header is longer than the file"},
       {folder.path(), "is not a file"},
       {folder.path() + "/none.safetensors", "No such file"}};
@@ -105,7 +114,8 @@ TEST_CASE("inspect refuses what is no checkpoint with one line and leaves nothin
 
 TEST_CASE("inspect draws a picture, or says that it cannot before it computes", "[cli][inspect]") {
   const TemporaryFolder folder;
-  const std::string first = folder.write("first.safetensors", small_checkpoint(1)), second = folder.write("second.safetensors", small_checkpoint(2));
+  const std::string first = folder.write("first.safetensors", small_checkpoint(1)),
+                    second = folder.write("second.safetensors", small_checkpoint(2));
   const std::string png = folder.path() + "/out.png";
   const Outcome outcome = inspect({first, second, "--png", png});
   INFO(outcome.err);
@@ -127,7 +137,9 @@ TEST_CASE("an interrupt while inspecting keeps the tensors that were finished", 
   Dice dice(3);
   Numbers large(3000 * 3000); // seconds of work
   for (double& v : large) v = dice.uniform();
-  const std::string path = folder.write("large.safetensors", tensor_file({{"small", {"F32", {2, 2}, {3, 4, 0, 0}}}, {"large", {"F32", {3000, 3000}, large}}}));
+  const std::string path =
+      folder.write("large.safetensors",
+                   tensor_file({{"small", {"F32", {2, 2}, {3, 4, 0, 0}}}, {"large", {"F32", {3000, 3000}, large}}}));
   ProcessOptions options;
   options.interrupt_after_ms = 1500;
   const Outcome outcome = inspect({path, "--json", folder.path() + "/out.json"}, options);

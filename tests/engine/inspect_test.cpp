@@ -36,7 +36,8 @@ InspectReport inspect(const Tensors& first, const Tensors& second = {}) {
 }
 
 Numbers row_of(const Numbers& matrix, std::size_t row, std::size_t cols) {
-  return {matrix.begin() + static_cast<std::ptrdiff_t>(row * cols), matrix.begin() + static_cast<std::ptrdiff_t>((row + 1) * cols)};
+  return {matrix.begin() + static_cast<std::ptrdiff_t>(row * cols),
+          matrix.begin() + static_cast<std::ptrdiff_t>((row + 1) * cols)};
 }
 
 // w turned by `radians` towards the part of `towards` that is perpendicular to it, and made `ratio` times as long.
@@ -89,8 +90,9 @@ TEST_CASE("norms of small tensors are the closed forms", "[inspect]") {
 }
 
 TEST_CASE("sizes whose squares float64 cannot hold are measured all the same", "[inspect]") {
-  const InspectReport report = inspect({{"huge", {"F64", {2, 2}, {3e200, 4e200, 0, 0}}}, {"tiny", {"F64", {2, 2}, {3e-200, 0, 4e-200, 0}}}},
-                                       {{"huge", {"F64", {2, 2}, {6e200, 8e200, 0, 0}}}, {"tiny", {"F64", {2, 2}, {0, 3e-200, 4e-200, 0}}}});
+  const InspectReport report =
+      inspect({{"huge", {"F64", {2, 2}, {3e200, 4e200, 0, 0}}}, {"tiny", {"F64", {2, 2}, {3e-200, 0, 4e-200, 0}}}},
+              {{"huge", {"F64", {2, 2}, {6e200, 8e200, 0, 0}}}, {"tiny", {"F64", {2, 2}, {0, 3e-200, 4e-200, 0}}}});
   CHECK(report.first.tensors[0].frobenius_norm == Approx(5e200));
   CHECK(report.first.tensors[0].spectral_norm == Approx(5e200));
   CHECK(report.first.tensors[0].row_norms[0] == Approx(5e200));
@@ -103,7 +105,10 @@ TEST_CASE("sizes whose squares float64 cannot hold are measured all the same", "
 }
 
 TEST_CASE("tensors that are not floating point are skipped by name", "[inspect]") {
-  const InspectReport report = inspect({{"step", {"I64", {1}, {3}}}, {"w", {"F32", {1, 2}, {3, 4}}}, {"q", {"F8_E4M3", {2, 2}, Numbers(4)}}, {"none", {"F32", {0, 3}, {}}}});
+  const InspectReport report = inspect({{"step", {"I64", {1}, {3}}},
+                                        {"w", {"F32", {1, 2}, {3, 4}}},
+                                        {"q", {"F8_E4M3", {2, 2}, Numbers(4)}},
+                                        {"none", {"F32", {0, 3}, {}}}});
   REQUIRE(report.first.tensors.size() == 1);
   REQUIRE(report.first.skipped.size() == 3);
   const std::string text = inspect_table(report);
@@ -148,7 +153,8 @@ TEST_CASE("rows longer than a block are read in pieces", "[inspect]") {
   both.insert(both.end(), second.begin(), second.end());
   Numbers moved = both;
   for (std::size_t i = 0; i < n; ++i) moved[i] = 1.5 * first[i];
-  const InspectReport report = inspect({{"w", {"F64", {2, static_cast<long>(n)}, both}}}, {{"w", {"F64", {2, static_cast<long>(n)}, moved}}});
+  const InspectReport report =
+      inspect({{"w", {"F64", {2, static_cast<long>(n)}, both}}}, {{"w", {"F64", {2, static_cast<long>(n)}, moved}}});
   const TensorReport& t = report.first.tensors[0];
   const double aa = test::dot(first, first), bb = test::dot(second, second), ab = test::dot(first, second);
   CHECK(t.row_norms[0] == Approx(std::sqrt(aa)).epsilon(1e-12));
@@ -196,7 +202,8 @@ TEST_CASE("rows turned by a known angle", "[inspect]") {
 }
 
 TEST_CASE("rows of zeros have no direction, before or after", "[inspect]") {
-  const InspectReport report = inspect({{"w", {"F64", {3, 2}, {0, 0, 3, 4, 1, 0}}}}, {{"w", {"F64", {3, 2}, {1, 1, 0, 0, 1, 0}}}});
+  const InspectReport report =
+      inspect({{"w", {"F64", {3, 2}, {0, 0, 3, 4, 1, 0}}}}, {{"w", {"F64", {3, 2}, {1, 1, 0, 0, 1, 0}}}});
   const TensorChange& c = report.changes.at(0);
   CHECK(std::isnan(c.row_radial[0]));
   CHECK(std::isnan(c.row_angle[0]));
@@ -209,8 +216,9 @@ TEST_CASE("rows of zeros have no direction, before or after", "[inspect]") {
 
 TEST_CASE("what is not in both files is named", "[inspect]") {
   const test::Tensor two{"F32", {1, 2}, {3, 4}}, three{"F32", {1, 3}, {1, 2, 3}};
-  const InspectReport report = inspect({{"same", two}, {"gone", two}, {"grown", two}, {"step", {"I64", {1}, {1}}}},
-                                       {{"new", two}, {"grown", three}, {"same", {"F64", {1, 2}, {3, 4}}}, {"step", {"I64", {1}, {2}}}});
+  const InspectReport report =
+      inspect({{"same", two}, {"gone", two}, {"grown", two}, {"step", {"I64", {1}, {1}}}},
+              {{"new", two}, {"grown", three}, {"same", {"F64", {1, 2}, {3, 4}}}, {"step", {"I64", {1}, {2}}}});
   REQUIRE(report.changes.size() == 1);
   CHECK(report.changes[0].name == "same");
   CHECK(report.changes[0].relative_change == 0); // another dtype, the same numbers
@@ -243,7 +251,8 @@ TEST_CASE("being stopped keeps the tensors that were finished", "[inspect]") {
 
 TEST_CASE("the table keeps to 100 columns whatever the names are", "[inspect]") {
   const std::string long_name = std::string(70, 'x') + "\n\033[31m" + std::string(70, 'y') + "é.weight";
-  const test::Tensor w{"F64", {2, 2, 2, 2, 2}, Numbers(32, -1.23456789e-100)}, v{"F64", {2, 2, 2, 2, 2}, Numbers(32, 1.3456789e-100)};
+  const test::Tensor w{"F64", {2, 2, 2, 2, 2}, Numbers(32, -1.23456789e-100)},
+      v{"F64", {2, 2, 2, 2, 2}, Numbers(32, 1.3456789e-100)};
   const std::string text = inspect_table(inspect({{long_name, w}}, {{long_name, v}, {long_name + "2", v}}));
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) {

@@ -40,7 +40,8 @@ Known known_matrix(std::size_t rows, std::size_t cols, const Numbers& values) {
 }
 
 ReadBlock reader(const Known& known, std::uint64_t* largest_block = nullptr) {
-  return [&known, largest_block](std::uint64_t row, std::uint64_t rows, std::uint64_t col, std::uint64_t cols, std::vector<double>& out) -> Result<void> {
+  return [&known, largest_block](std::uint64_t row, std::uint64_t rows, std::uint64_t col, std::uint64_t cols,
+                                 std::vector<double>& out) -> Result<void> {
     out.clear();
     for (std::uint64_t r = row; r < row + rows; ++r)
       for (std::uint64_t c = col; c < col + cols; ++c) out.push_back(known.matrix.at(r * known.cols + c));
@@ -59,7 +60,9 @@ Spectrum spectrum_of(const Known& known, std::uint64_t* largest_block = nullptr)
 // From 1 down to 10^−decades.
 Numbers falling(std::size_t count, double decades) {
   Numbers out;
-  for (std::size_t i = 0; i < count; ++i) out.push_back(3 * std::pow(10.0, -decades * static_cast<double>(i) / static_cast<double>(std::max<std::size_t>(1, count - 1))));
+  for (std::size_t i = 0; i < count; ++i)
+    out.push_back(3 * std::pow(10.0, -decades * static_cast<double>(i) /
+                                         static_cast<double>(std::max<std::size_t>(1, count - 1))));
   return out;
 }
 
@@ -73,7 +76,8 @@ double worst_error(const Numbers& found, const Numbers& expected) {
 } // namespace
 
 TEST_CASE("singular values of known matrices", "[spectrum]") {
-  for (const auto& [rows, cols] : std::vector<std::pair<std::size_t, std::size_t>>{{1, 1}, {5, 5}, {7, 3}, {3, 9}, {1, 6}, {6, 1}, {60, 40}, {40, 130}}) {
+  for (const auto& [rows, cols] : std::vector<std::pair<std::size_t, std::size_t>>{
+           {1, 1}, {5, 5}, {7, 3}, {3, 9}, {1, 6}, {6, 1}, {60, 40}, {40, 130}}) {
     INFO(rows << " × " << cols);
     const Numbers values = falling(std::min(rows, cols), 12);
     const Spectrum found = spectrum_of(known_matrix(rows, cols, values));
@@ -85,7 +89,8 @@ TEST_CASE("singular values of known matrices", "[spectrum]") {
 
 TEST_CASE("a long matrix is folded block by block", "[spectrum]") {
   // more than one block of 2^21 numbers, tall and wide, and a last block shorter than the smaller side
-  for (const auto& [rows, cols] : std::vector<std::pair<std::size_t, std::size_t>>{{350'000, 12}, {12, 350'000}, {2 * 32'768 + 5, 64}}) {
+  for (const auto& [rows, cols] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{350'000, 12}, {12, 350'000}, {2 * 32'768 + 5, 64}}) {
     INFO(rows << " × " << cols);
     const Numbers values = falling(std::min(rows, cols), 10);
     std::uint64_t largest = 0;
@@ -107,8 +112,10 @@ TEST_CASE("beyond 512 the Gram matrix gives the large values exactly and admits 
     CHECK(found.resolution < 1e-6 * values.front());
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (values[i] > 1e-2) CHECK(std::abs(found.values[i] - values[i]) < 1e-10 * values[i]);
-      if (values[i] > found.resolution) CHECK(std::abs(found.values[i] - values[i]) < 0.1 * values[i]);
-      else CHECK(found.values[i] <= 2 * found.resolution);
+      if (values[i] > found.resolution)
+        CHECK(std::abs(found.values[i] - values[i]) < 0.1 * values[i]);
+      else
+        CHECK(found.values[i] <= 2 * found.resolution);
     }
   }
 }
@@ -134,7 +141,8 @@ TEST_CASE("zeros, nothing, and being stopped", "[spectrum]") {
   });
   REQUIRE(stopped.ok());
   CHECK_FALSE(stopped->has_value());
-  const ReadBlock broken = [](std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::vector<double>&) -> Result<void> { return bad_input("gone"); };
+  const ReadBlock broken = [](std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t,
+                              std::vector<double>&) -> Result<void> { return bad_input("gone"); };
   CHECK_FALSE(singular_values(3, 3, broken, [](double) { return true; }).ok());
   CHECK_FALSE(singular_values(600, 600, broken, [](double) { return true; }).ok());
 }
