@@ -35,7 +35,7 @@ struct TensorReport {
 struct SkippedTensor {
   std::string name, dtype;
   std::vector<std::uint64_t> shape;
-  std::string why; // "not a floating-point type that is read"
+  std::string why; // "not floating point"
 };
 
 struct CheckpointReport {
