@@ -179,6 +179,7 @@ void Shell::draw() {
   std::optional<LayoutKind> next_layout;
   actions_.handle_keys(action);
   hold_layout(next_layout);
+  follow_focus(); // before the windows, whose first item answers
 
   const LessonPart* part = guide_ ? guide_->part(view_) : nullptr;
   caches_->lesson_part = part;
@@ -220,7 +221,6 @@ void Shell::draw() {
   layout_.submit(view_.layout, form, {0, top}, {size.x, std::max(1.0f, bottom - top)}, view_, *theme_,
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
-  follow_focus();
   draw_overlays(context);
   if (next_layout) view_.layout = *next_layout;
 
@@ -384,6 +384,7 @@ void Shell::draw_docked(const PanelContext& outer) {
 std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
   std::vector<ImGuiWindow*> windows;
   for (const Panel& panel : panels()) {
+    if (panel.name == "status") continue; // has no control
     ImGuiWindow* strip = panel.is_strip() ? ImGui::FindWindowByName(("##" + panel.name).c_str()) : nullptr;
     ImGuiWindow* docked = ImGui::FindWindowByName(layout_.window_name(panel).c_str());
     for (ImGuiWindow* window : {strip, docked})

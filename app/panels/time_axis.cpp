@@ -195,7 +195,7 @@ void draw_events(const PanelContext& c, const Axis& axis, ImDrawList* list) {
     if (room) draw_text_aligned(list, c.theme, text::kLabel, {x + c.theme.px(9), axis.lane}, c.theme.colour().text2, words, 0, 0.5f);
     ImGui::SetCursorScreenPos({x - c.theme.px(8), axis.lane - c.theme.px(9)});
     ImGui::SetNextItemAllowOverlap();
-    if (ImGui::InvisibleButton(fmt::format("event {}", i).c_str(), {end - x + c.theme.px(4), c.theme.px(18)}))
+    if (ImGui::InvisibleButton(fmt::format("event {}", i).c_str(), {end - x + c.theme.px(4), c.theme.px(18)}, ImGuiButtonFlags_EnableNav))
       c.send(command::MoveCursor{shown.step});
     item_help(c.theme, all.c_str());
   }
@@ -225,10 +225,10 @@ void draw_cursor(const PanelContext& c, const Axis& axis, ImDrawList* list) {
 void take_input(const PanelContext& c, const Axis& axis) {
   ImGui::SetCursorScreenPos({axis.left - c.theme.px(8), axis.top + c.theme.px(2)});
   ImGui::SetNextItemAllowOverlap();
-  ImGui::InvisibleButton("steps", {axis.right - axis.left + c.theme.px(16), axis.line - axis.top + c.theme.px(axis.bare ? 12 : 4)});
+  ImGui::InvisibleButton("steps", {axis.right - axis.left + c.theme.px(16), axis.line - axis.top + c.theme.px(axis.bare ? 12 : 4)}, ImGuiButtonFlags_EnableNav);
   const ImGuiIO& io = ImGui::GetIO();
   const double at = axis.step(io.MousePos.x);
-  if (ImGui::IsItemActive()) {
+  if (ImGui::IsItemActive() && ImGui::IsMouseDown(ImGuiMouseButton_Left)) {
     const double began = axis.step(io.MouseClickedPos[0].x);
     if (io.KeyShift && std::abs(io.MousePos.x - io.MouseClickedPos[0].x) > c.theme.px(4)) {
       c.view.range = StepRange{std::floor(std::min(began, at)), std::ceil(std::max(began, at))};

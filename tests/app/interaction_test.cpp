@@ -320,6 +320,8 @@ TEST_CASE("the keyboard reaches every panel: F6 from one to the next, Tab within
       user.Yield(2);
       REQUIRE(context.NavWindow);
       CHECK(context.NavCursorVisible);
+      INFO(context.NavWindow->Name);
+      CHECK(context.NavId != 0); // the ring is around something
       const std::string name = context.NavWindow->Name;
       for (const Panel& panel : panels())
         if (name.find("##" + panel.name) != std::string::npos) reached.insert(panel.name);
