@@ -117,8 +117,8 @@ CASES = [
     ("adamp", "", peer("adamp", "AdamP", weight_decay=1e-2)),
     ("sgdp", "", peer("adamp", "SGDP", lr=0.1, momentum=0.9, weight_decay=1e-5)),
     ("sgdp_nesterov", "", peer("adamp", "SGDP", lr=0.1, momentum=0.9, weight_decay=1e-5, nesterov=True)),
-    ("lars", "", peer(PO, "LARS")),
-    ("lars", "weight_decay=0.03", peer(PO, "LARS", weight_decay=0.03)),
+    ("lars", "lr=10", peer(PO, "LARS", lr=10.0)),
+    ("lars", "lr=10 weight_decay=0.03", peer(PO, "LARS", lr=10.0, weight_decay=0.03)),
     ("lamb", "", peer(TO, "Lamb")),
     ("lamb", "weight_decay=0.03", peer(TO, "Lamb", weight_decay=0.03)),
     ("lamb_debiased", "weight_decay=0.03", peer(TO, "Lamb", weight_decay=0.03, debias=True)),
@@ -126,7 +126,6 @@ CASES = [
     ("shampoo", "", peer(PO, "Shampoo", matrix_eps=1e-4), tuple(SHAPES), DECOMPOSED),
     ("shampoo_half", "", peer(TO, "Shampoo"), tuple(SHAPES), DECOMPOSED),
     ("soap", "", peer(PO, "SOAP"), SQUARE, DECOMPOSED),
-    ("soap_nemo", "", peer("emerging_optimizers.soap", "SOAP", lr=3e-3), SQUARE, DECOMPOSED),
     ("muon", CLAMP, peer(PO, "Muon", muon=True, **MUON)),
     ("normuon", CLAMP, peer(PO, "NorMuon", muon=True, **MUON)),
     ("muon_quintic", CLAMP, peer(NEMO, "Muon", coefficient_type="quintic", **NEMO_MUON)),
@@ -136,7 +135,7 @@ CASES = [
      peer(NEMO, "Muon", lr=0.02, weight_decay=0.03, nesterov=True, weight_decay_method="independent")),
     ("muon_quintic", f"{CLAMP} shape_scale=out_in weight_decay=3 decay.kind=palm",
      peer(NEMO, "Muon", lr=0.02, weight_decay=3.0, nesterov=True, weight_decay_method="palm", scale_mode="unit_rms_norm")),
-    ("muonh_nemo", "", peer(NEMO, "MuonHyperball")),
+    ("muonh_nemo", "weight_decay=0", peer(NEMO, "MuonHyperball", weight_decay=0.0)),  # 0.3.0 takes the radius after decay
     ("spel_nemo", "", peer(NEMO, "Spel")),
     ("scion_nemo", "", peer(NEMO, "Scion")),
     ("scion", f"{CLAMP} alpha=0.1 radius=50", peer(PO, "SCION", momentum=0.1, constraint=True, norm_type=2, scale=50.0)),
@@ -178,8 +177,10 @@ def polarscope_path(program, folder, preset, settings, weights, gradients):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
-    path = load_file(out)
-    return {n: path[f"weight/{n}"][1:] for n in weights}
+    path = {n: load_file(out)[f"weight/{n}"][1:] for n in weights}
+    if (steps := min(len(rows) for rows in path.values())) < STEPS:
+        raise RuntimeError(f"stopped after step {steps}")
+    return path
 
 
 def worst_difference(mine, theirs, bound):
