@@ -49,6 +49,9 @@ const std::string kNoTangent = "nothing is tangent to a row of one number: the w
 const std::string kConditioned = "roots of a sum whose eigenvalues are 10¹² apart";
 const std::string kFreeBases = "the eigenvectors of a rank-deficient factor are arbitrary in its null space";
 const std::string kHalving = "the search for λ ends at 1e-6: rounding decides whether one more halving is made";
+const std::string kJump = "the inner product jumps where M + λN is singular";
+const std::string kRefreshed = "a basis refreshed in every call keeps the rounding of all calls before";
+const std::string kFullRankNoise = "gradients rounded to f32 have full rank: what lies below the cut is a direction for the oracle";
 const std::vector<Exception> kExceptions = {
     {"muonh", Precision::f32, 3e-5, kLiftedNoise, "low rank"},
     {"rotational_adamw", Precision::f64, 1e-8, kEqualSigns},
@@ -71,12 +74,47 @@ const std::vector<Exception> kExceptions = {
     {"soap_nemo", Precision::f64, 40, kFreeBases, "", 1, 9},
     {"soap_nemo", Precision::f64, 40, kFreeBases, "", 9, 1},
     {"soap_nemo", Precision::f64, 40, kFreeBases, "low rank"},
-    {"soap_nemo", Precision::f64, 1e-5, "a basis refreshed in every call keeps the rounding of all calls before"},
-    {"macro_r3", Precision::f64, 2, "the inner product jumps where M + λN is singular", "", 12, 12},
+    {"soap_nemo", Precision::f64, 1e-5, kRefreshed},
+    {"macro_r3", Precision::f64, 2, kJump, "", 12, 12},
     {"macro_r3", Precision::f64, 2, "M + λN of a rank-deficient M leaves the sign of λ to decide the rest", "low rank"},
     {"manifold_muon", Precision::f64, 1, kLiftedNoise, "low rank"},
     {"sso", Precision::f64, 1e-5, kHalving, "jump"},
     {"sso_accurate", Precision::f64, 1e-5, kHalving, "jump"},
+    {"exact_muon", Precision::f32, 0.6, kFullRankNoise, "low rank"},
+    {"macro_r3", Precision::f32, 0.6, kFullRankNoise, "low rank"},
+    {"macro_spectral", Precision::f32, 0.6, kFullRankNoise, "low rank"},
+    {"spel", Precision::f32, 0.6, kFullRankNoise, "low rank"},
+    {"swan", Precision::f32, 0.6, kFullRankNoise, "low rank"},
+    {"muon_cubic", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"muon_deepseek", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"muon_polar_express", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"muon_polar_express_raw", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"muon_polar_express_safe", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"muon_sphere", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"sso", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"sso_accurate", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"sso_dynamic", Precision::f32, 1e-3, kLiftedNoise, "low rank"},
+    {"macro_r3", Precision::f32, 1e-2, kJump, "", 12, 12},
+    {"manifold_muon", Precision::f32, 2e-5, "a hundred rounds of dual ascent add up their rounding"},
+    {"manifold_muon", Precision::f32, 0.2, kLiftedNoise, "low rank"},
+    {"shampoo", Precision::f32, 5e-5, kConditioned, "jump"},
+    {"shampoo_half", Precision::f32, 0.1, kConditioned, "jump"},
+    {"shampoo_half", Precision::f32, 1e-3, "inverse square roots on both sides of eigenvalues 10⁵ apart"},
+    {"soap", Precision::f32, 0.5, kFreeBases, "", 6, 20},
+    {"soap", Precision::f32, 0.5, kFreeBases, "", 20, 6},
+    {"soap", Precision::f32, 0.5, kFreeBases, "", 18, 6},
+    {"soap", Precision::f32, 0.5, kFreeBases, "", 1, 9},
+    {"soap", Precision::f32, 0.5, kFreeBases, "", 9, 1},
+    {"soap", Precision::f32, 0.5, kFreeBases, "low rank"},
+    {"soap_nemo", Precision::f32, 1.5, kFreeBases, "", 6, 20},
+    {"soap_nemo", Precision::f32, 1.5, kFreeBases, "", 20, 6},
+    {"soap_nemo", Precision::f32, 1.5, kFreeBases, "", 18, 6},
+    {"soap_nemo", Precision::f32, 1.5, kFreeBases, "", 1, 9},
+    {"soap_nemo", Precision::f32, 1.5, kFreeBases, "", 9, 1},
+    {"soap_nemo", Precision::f32, 1.5, kFreeBases, "low rank"},
+    {"soap_nemo", Precision::f32, 1e-2, kRefreshed},
+    {"spel_nemo", Precision::f32, 3e-5, "two polynomials in a row"},
+    {"sso", Precision::f32, 1e-3, kHalving, "jump"},
 };
 
 double tolerance_of(const std::string& preset, Precision precision, const std::string& gradients, int rows, int cols) {
