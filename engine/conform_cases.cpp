@@ -36,7 +36,7 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
   for (const Metric& m : metrics()) every[m.name] = 1;
   emit_metrics(build, every, updates);
   for (const ParamInfo& p : build.parameters())
-    build.emit(make_op(OpCode::check_finite, {p.weight}), "stop when the loss or W is not finite");
+    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()), "stop when the loss or W is not finite");
   return build.finish();
 }
 
