@@ -31,27 +31,6 @@ struct RunArguments {
   std::optional<long> step;
 };
 
-// A file that is opened before the run starts, so that a bad name costs no computing.
-class Target {
-public:
-  Result<void> open(const std::string& path) {
-    if (path.empty()) return {};
-    auto file = OutputFile::open(path);
-    if (!file) return file.error();
-    file_ = std::make_unique<OutputFile>(std::move(*file));
-    return {};
-  }
-  explicit operator bool() const { return file_ != nullptr; }
-  OutputFile& file() { return *file_; }
-  Result<void> write(const std::string& text) {
-    if (auto done = file_->write(text); !done) return done;
-    return file_->commit();
-  }
-
-private:
-  std::unique_ptr<OutputFile> file_;
-};
-
 Result<void> check_arguments(const RunArguments& a) {
   const std::vector<std::string> files = {a.csv, a.json, a.png, a.record};
   if (std::count(files.begin(), files.end(), "-") > 1) return bad_input("only one result can go to stdout");
@@ -59,8 +38,6 @@ Result<void> check_arguments(const RunArguments& a) {
   if (a.record_every != 1 && a.record.empty()) return bad_input("--record-every belongs to --record");
   return {};
 }
-
-std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
 
 Result<void> write_png(const RunArguments& arguments, const Scene& scene) {
 #if POLARSCOPE_WINDOW
@@ -92,7 +69,7 @@ public:
     if (auto done = open_session(); !done) return done.error();
     computing_ = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
     if (const auto failed = session_->failure()) return *failed;
-    if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_).error();
+    if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
     if (auto done = write_files(); !done) return done.error();
     return finish();
@@ -102,10 +79,10 @@ private:
   Result<void> open_session() {
     SessionOptions options = session_options(arguments_.scene);
     if (!arguments_.record.empty()) {
-      auto recording = Recording::open(arguments_.record, arguments_.record_every);
+      auto recording = Recording::open(arguments_.record, arguments_.record_every, {});
       if (!recording) return recording.error();
       recording_ = std::move(*recording);
-      options.record = Recording::options();
+      options.record = recording_->options();
       options.sink = [this](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) {
         recording_->take(run, program, first, records);
       };
@@ -129,7 +106,7 @@ private:
     if (json_)
       if (auto done = json_.write(report_json(report_)); !done) return done;
     if (recording_)
-      if (auto done = recording_->finish(frame_, scene_); !done) return done;
+      if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done;
     if (!arguments_.png.empty() && !computing_.interrupted) return write_png(arguments_, scene_);
     return {};
   }
@@ -150,17 +127,8 @@ private:
       fmt::print(stderr, "polarscope: interrupted at step {}\n", frame_.head);
       return kExitInterrupted;
     }
-    if (to_stdout) explain_failures();
+    if (to_stdout) explain_failures(report_);
     return report_.good() ? 0 : static_cast<int>(ErrorKind::expectation);
-  }
-
-  // The table says it, but it was not printed.
-  void explain_failures() const {
-    for (const ExpectReport& e : report_.expect)
-      if (e.reached && !e.held) fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
-    for (const RunReport& run : report_.runs)
-      for (const InvariantStatus& i : run.invariants)
-        if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);
   }
 
   const RunArguments& arguments_;

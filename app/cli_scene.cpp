@@ -3,7 +3,9 @@
 #include "app/cli.hpp"
 #include "app/cli_usage.hpp"
 #include "engine/files.hpp"
+#include "engine/trace.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -72,8 +74,9 @@ InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &previous_->action, nullpt
 
 bool InterruptGuard::requested() { return interrupt_requested; }
 
-void add_scene_options(CLI::App& command, SceneArguments& arguments) {
-  command.add_option("SCENE", arguments.scene, "Path or name of a scene, with or without .toml")->required();
+namespace {
+
+void add_shared_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("--set", arguments.sets, "[LABEL:]key=value: a hyperparameter, an option or a key of the scene; may be repeated")
       ->allow_extra_args(false)
       ->type_name("K=V");
@@ -91,6 +94,31 @@ void add_scene_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(one_of({"f32", "f64"}))->type_name("P");
 }
 
+} // namespace
+
+void add_scene_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("SCENE", arguments.scene, "Path or name of a scene, with or without .toml")->required();
+  add_shared_options(command, arguments);
+}
+
+void add_trace_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("TRACE", arguments.scene, "A .safetensors file with gradient/<P> and weight/<P>")->required();
+  command.add_option("--optimizer", arguments.optimizer, "A preset's name or a TOML file")->type_name("NAME|FILE");
+  command.add_option("--run", arguments.run, "Which run of a recording of several")->type_name("LABEL");
+  add_shared_options(command, arguments);
+}
+
+namespace {
+
+Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgument>& sets) {
+  if (!arguments.scene.ends_with(".safetensors") && arguments.optimizer.empty()) return load_scene(arguments.scene, sets);
+  auto scene = trace_scene(arguments.scene, arguments.run, arguments.optimizer);
+  if (!scene || sets.empty()) return scene;
+  return parse_scene(to_toml(*scene), "--set", sets);
+}
+
+} // namespace
+
 Result<Scene> open_scene(const SceneArguments& arguments) {
   std::vector<SetArgument> sets;
   for (const std::string& text : arguments.sets) {
@@ -98,7 +126,7 @@ Result<Scene> open_scene(const SceneArguments& arguments) {
     if (!set) return set.error();
     sets.push_back(std::move(*set));
   }
-  auto scene = load_scene(arguments.scene, sets);
+  auto scene = load(arguments, sets);
   if (!scene) return scene;
   for (ExpectSpec& expect : scene->expect)
     if (!expect.step) expect.step = scene->steps;
@@ -131,6 +159,16 @@ Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
     progress.draw(session.head(), session.scene().steps, since(start));
   }
   return {since(start), InterruptGuard::requested()};
+}
+
+std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
+
+void explain_failures(const Report& report) {
+  for (const ExpectReport& e : report.expect)
+    if (e.reached && !e.held) fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
+  for (const RunReport& run : report.runs)
+    for (const InvariantStatus& i : run.invariants)
+      if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);
 }
 
 } // namespace polarscope

@@ -4,6 +4,7 @@
 #include "engine/optimizer/recipe.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/start_file.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 
@@ -84,6 +85,8 @@ Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, cons
   if (auto ok = check_optimizer(spec); !ok) return ok.error();
   const ProblemValues values = with_defaults(**problem, scene.problem_values);
   if (auto ok = check_sizes(**problem, values); !ok) return ok.error();
+  if (values.trace && scene.steps > values.trace->steps())
+    return bad_input(fmt::format("the trace has {} steps, the scene asks for {}", values.trace->steps(), scene.steps));
 
   ProgramBuilder build(scene.precision);
   const HparamId lr = write_schedules(build, spec, scene.schedule_length());

@@ -225,7 +225,7 @@ void Driver::Impl::update_plane() {
   made->request = *wanted;
   made->loss = session->plane_loss(wanted->run, wanted->parameter, wanted->e1, wanted->e2, wanted->samples);
   plane_request = std::move(wanted);
-  plane_cursor = session->cursor();
+  plane_cursor = made->step = session->cursor();
   dirty = true;
   std::lock_guard lock(mutex);
   plane = std::move(made);

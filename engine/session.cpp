@@ -4,6 +4,7 @@
 #include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -219,6 +220,25 @@ void Session::Impl::save_keyframe(Run& run) {
   run.timeline.add(std::move(k));
 }
 
+long Session::Impl::feed(Run& run, long step) {
+  long left = std::numeric_limits<long>::max();
+  for (const FeedInfo& f : run.program().feeds()) {
+    const Trace& trace = *scene->problem_values.trace;
+    const long window = f.steps, first = step / window * window;
+    left = std::min(left, first + window - step);
+    if (run.fed == first / window) continue;
+    const SlotInfo& slot = run.program().slots()[f.slot];
+    std::vector<double> values(std::size_t{slot.rows} * slot.cols);
+    auto read = trace.gradients(static_cast<std::size_t>(f.parameter), first, std::min(window, trace.steps() - first));
+    if (read) std::copy(read->begin(), read->end(), values.begin());
+    else std::fill(values.begin(), values.end(), std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
+    if (!read && fault.empty()) fault = read.error().text();
+    run.members().write_slot(run.member, f.slot, values);
+  }
+  run.fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
+  return left;
+}
+
 void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> made) {
   const MemberState state = run.members().state(run.member);
   run.step = static_cast<long>(state.step);
@@ -244,6 +264,7 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
+    steps = std::min(steps, feed(*r, step));
   }
   std::vector<GroupJob> jobs;
   for (const auto& g : groups)

@@ -61,9 +61,12 @@ public:
   std::uint64_t state_hash() const;
   std::uint64_t state_hash(RunId run) const;
 
+  // Logical elements of one slot as it stands at the head, row-major.
+  std::vector<double> slot_values(RunId run, SlotId slot);
+
   // Loss as a function of the angle in a plane through the origin of one parameter's space, other parameters as at the
   // cursor: value k at angle 2πk/samples from e1 towards e2 (unit, orthogonal, rows·cols numbers each).
-  // Rows that are zero in both keep their weight.
+  // Rows that are zero in both keep their weight. Empty where the gradients do not come from a loss.
   std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1,
                                  const std::vector<double>& e2, int samples);
 

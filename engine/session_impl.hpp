@@ -57,6 +57,7 @@ struct Run {
   long step = 0; // completed; behind the head while catching up or when diverged
   bool diverged = false;
   long diverged_at = 0;
+  long fed = -1;         // window of fed slots that the block holds
   bool fresh = false;    // the whole block, not only its persistent head, is that of `step`
   bool dragging = false; // previews since the last committed edit
   std::optional<double> value_before_drag; // the edited hyperparameter's
@@ -105,6 +106,8 @@ struct Session::Impl {
   long burst(std::span<Run* const> some, long target);
   void keep(Run& run, long first_step, std::span<const std::byte> made);
   void save_keyframe(Run& run);
+  // Fills the slots that are fed from outside for steps from `step` on; returns how many steps they last.
+  long feed(Run& run, long step);
   bool behind(const Run& run) const { return run.step < head && !run.diverged; }
   bool catch_up(Clock::time_point deadline); // false when nothing is left
   long advance(long steps);

@@ -49,6 +49,8 @@ Setting word(std::string name, std::string value, std::vector<SettingWord> words
   return s;
 }
 
+Setting free_text(std::string name, std::string meaning) { return word(std::move(name), "", {}, std::move(meaning)); }
+
 std::string to_text(const SettingValue& value) {
   if (const auto* d = std::get_if<double>(&value)) return fmt::format("{}", *d);
   if (const auto* i = std::get_if<long>(&value)) return fmt::format("{}", *i);

@@ -25,7 +25,7 @@ struct Setting {
   SettingValue value = 0.0;      // default
   double min = 0, max = 0;       // numbers and integers: the closed allowed range
   bool log_scale = false;        // sliders and sweeps step by ratio
-  std::vector<SettingWord> words = {}; // word: the allowed ones
+  std::vector<SettingWord> words = {}; // word: the allowed ones; none: any text
   std::string unit = {};         // "" = a pure number
   std::string formula = {};      // Unicode text
   std::string meaning = {};      // one sentence of at most 20 words
@@ -37,6 +37,7 @@ Setting number(std::string name, double value, double min, double max, std::stri
 Setting log_number(std::string name, double value, double min, double max, std::string meaning);
 Setting integer(std::string name, long value, long min, long max, std::string meaning);
 Setting boolean(std::string name, bool value, std::string meaning);
+Setting free_text(std::string name, std::string meaning); // any text, "" by default
 Setting word(std::string name, std::string value, std::vector<SettingWord> words, std::string meaning);
 
 // The text of a value as TOML would write it: 0.02, 5, true, kj.

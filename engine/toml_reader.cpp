@@ -293,6 +293,11 @@ std::optional<SettingValue> read_setting(const TomlValue& value, const Setting& 
   }
   std::vector<std::string> words;
   for (const SettingWord& w : setting.words) words.push_back(w.word);
+  if (words.empty()) {
+    if (value.is_text()) return SettingValue(value.text);
+    errors.add(bad_input(fmt::format("'{}' must be text, not {}", name, typed(value)), value.place));
+    return std::nullopt;
+  }
   if (!value.is_text()) {
     errors.add(bad_input(fmt::format("'{}' must be one of {}, not {}", name, list_of(words), typed(value)), value.place));
     return std::nullopt;

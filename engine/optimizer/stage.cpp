@@ -235,6 +235,18 @@ HparamId StageContext::hparam(std::string_view name) {
   return build.hparam(*declared, part_name(stage->part));
 }
 
+HparamId StageContext::hparam_of_recipe(std::string_view name) {
+  for (const StageLink& link : stage_links(spec)) {
+    const auto declared = find_setting(link.stage->hparams, name);
+    if (declared != link.stage->hparams.end()) return build.hparam(*declared, part_name(link.part));
+  }
+  return kNone;
+}
+
+SlotId StageContext::slot_of_recipe(std::string_view name) const {
+  return build.find_slot(fmt::format("{}.{}", build.parameter(parameter).name, name));
+}
+
 SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
   return slot(name, Role::state, slot_rows, slot_cols, std::move(meaning));
 }

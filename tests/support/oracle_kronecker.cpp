@@ -59,7 +59,7 @@ Matrix columns(const Matrix& m, const std::vector<long>& order) {
 // nikhilvyas/SOAP. Signs of eigenvectors do not matter: they cancel between m, v and the way back.
 class Soap : public Oracle {
 public:
-  Soap() { hparams = {{"lr", 3e-3}, {"beta1", 0.95}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"late_weight_decay", 0.01}}; }
+  Soap() { hparams = {{"lr", 3e-3}, {"beta1", 0.95}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}}; }
   Matrix step(const Matrix& w, const Matrix& g) override {
     const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), eps = hparams("eps");
     const double keep = hparams("shampoo_beta");
@@ -78,7 +78,7 @@ public:
     const double correction = std::sqrt(1 - std::pow(beta2, k)) / (1 - std::pow(beta1, k));
     const Matrix u = m_.array() / (v_.array().sqrt() + eps) * correction;
     Matrix next = w - lr * left_ * u * right_.transpose();
-    next -= lr * hparams("late_weight_decay") * next;
+    next -= lr * hparams("weight_decay") * next;
     const Matrix outside = left_ * m_ * right_.transpose();
     l_ = keep * l_ + (1 - keep) * g * g.transpose();
     r_ = keep * r_ + (1 - keep) * g.transpose() * g;

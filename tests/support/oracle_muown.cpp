@@ -51,7 +51,7 @@ public:
     Matrix inside = gradient;
     for (long i = 0; i < v_.rows(); ++i) {
       const double r = v_.row(i).norm();
-      inside.row(i) = (r > 0 ? g_(i) / r : 0) * (gradient.row(i) - slope(i) * u.row(i));
+      inside.row(i) = (r > 0 ? g_(i) / r : share_of_zero_row_) * (gradient.row(i) - slope(i) * u.row(i));
     }
     const double lr = hparams("lr"), decay = hparams.count("weight_decay") ? hparams("weight_decay") : 0;
     v_ -= lr * direction_(hparams, inside);
@@ -68,6 +68,7 @@ public:
 
 protected:
   Vector g_;
+  double share_of_zero_row_ = 0; // g/r where both are zero
 
 private:
   Direction direction_, lengths_;
@@ -79,7 +80,14 @@ class NemoMuown : public Muown {
 public:
   NemoMuown()
       : Muown({{"lr", 3e-4}, {"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}},
-              then(momentum(Form::ema, false), muon_shaping("quintic", "clamp", spectral_scale)), adam()) {}
+              then(momentum(Form::ema, false), muon_shaping("quintic", "clamp", spectral_scale)), adam()) {
+    share_of_zero_row_ = 1; // both start at 1e-12
+  }
+  Matrix start(const Matrix& w) override {
+    Muown::start(w);
+    g_ = g_.cwiseMax(1e-12);
+    return w;
+  }
   Matrix step(const Matrix& w, const Matrix& gradient) override {
     const double decay = std::exchange(hparams["weight_decay"], 0);
     const Matrix next = Muown::step(w, gradient);

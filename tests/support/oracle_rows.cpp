@@ -21,9 +21,9 @@ Matrix rmnp_shaping(const Matrix& d) { return kj_scale(d) * torch_rows(d); }
 
 // SRON, reconstructed: g_i/(‖g_i‖/√n + ε).
 Direction sron() {
-  return [](const Hparams& h, const Matrix& g) {
+  return [](const Hparams&, const Matrix& g) {
     Matrix out = g;
-    for (long i = 0; i < g.rows(); ++i) out.row(i) /= g.row(i).norm() / rms_of_ones(g.cols()) + h("eps");
+    for (long i = 0; i < g.rows(); ++i) out.row(i) /= g.row(i).norm() / rms_of_ones(g.cols()) + 1e-8;
     return out;
   };
 }
@@ -55,6 +55,7 @@ Maker nora() {
     Matrix t = d(h, g);
     const Matrix unit = row_normalised(w);
     for (long i = 0; i < t.rows(); ++i) t.row(i) -= t.row(i).dot(unit.row(i)) * unit.row(i);
+    if (w.cols() == 1) t = t.cwiseProduct((w.array() == 0).cast<double>().matrix()); // nothing is tangent to a number
     const double decay = h.count("weight_decay") ? h("weight_decay") : 0;
     return Matrix((1 - h("lr") * decay) * w - h("lr") * row_normalised(t));
   });
@@ -91,7 +92,7 @@ void add_row_oracles(Makers& makers) {
   // rmnp.py with nesterov=False normalises the raw gradient: the buffer is kept and never used.
   makers["rmnp_plain"] = decoupled(rmnp, then(raw_gradient(), rmnp_shaping));
   makers["rmnp_ema"] = decoupled(rmnp, then(momentum(Form::ema, true), rmnp_shaping)); // the paper's average
-  makers["sron"] = plain({{"eps", 1e-8}}, sron());
+  makers["sron"] = plain({}, sron());
   makers["scale"] = plain({}, then(raw_gradient(), column_normalised)); // of a layer that is not the last: no momentum
   makers["scale_last"] = plain({}, then(momentum(Form::ema, false), column_normalised)); // of the last one
   makers["sinkgd"] = plain({}, then(raw_gradient(), sinkhorn));
