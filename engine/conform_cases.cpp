@@ -160,7 +160,15 @@ std::vector<ConformCase> conform_cases() {
 }
 
 double cancelled_size(const Op& op, const HostMember& before) {
-  if (op.code != OpCode::gain_gradients && op.code != OpCode::row_magnitude_split) return 0;
+  switch (op.code) {
+  case OpCode::gain_gradients:
+  case OpCode::row_magnitude_split:
+  case OpCode::tangent:
+  case OpCode::remove_along:
+  case OpCode::project_radial:
+  case OpCode::centre_slices: break;
+  default: return 0;
+  }
   double size = 0;
   for (const SlotId slot : op.slot)
     if (slot != kNone)
