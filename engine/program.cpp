@@ -194,14 +194,8 @@ int ProgramBuilder::metric(std::string metric, int parameter, int indexed, int e
   return first;
 }
 
-std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) {
-  auto program = std::make_shared<StepProgram>();
-  StepProgram& p = *program;
-  p.precision_ = precision_;
-  slots_[0].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, hparams_.size()));
-  slots_[metric_slot_].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, metrics_.size()));
-
-  // Layout: by role in the order of the enumeration, declaration order inside a role; every row starts a cache line.
+// Layout: by role in the order of the enumeration, declaration order inside a role; every row starts a cache line.
+void ProgramBuilder::lay_out(StepProgram& p) const {
   const std::size_t line = kLineBytes / p.scalar_bytes();
   const auto padded = [&](std::uint32_t cols) { return (cols + line - 1) / line * line; };
   p.layout_.resize(slots_.size());
@@ -223,9 +217,11 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
     const kernels::Slot& whole = p.layout_[info.view_of];
     p.layout_[s] = {whole.offset + info.first_row * whole.ld, info.rows, info.cols, whole.ld};
   }
+}
 
-  const std::size_t metric_count = slots_[metric_slot_].cols;
-  std::size_t record_size = metric_count;
+// A record: the metrics, then the weights and gradients that are kept. Returns its scalars.
+std::size_t ProgramBuilder::choose_record(StepProgram& p, const RecordOptions& record) const {
+  std::size_t record_size = slots_[metric_slot_].cols;
   const auto record_slots = [&](SlotId ParamInfo::*which, bool wanted, std::vector<long>& offsets) {
     for (const ParamInfo& q : parameters_) {
       const std::size_t elements = std::size_t{q.rows} * q.cols;
@@ -238,6 +234,17 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   };
   record_slots(&ParamInfo::weight, true, p.weight_offset_);
   record_slots(&ParamInfo::gradient, record.gradients, p.gradient_offset_);
+  return record_size;
+}
+
+std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) {
+  auto program = std::make_shared<StepProgram>();
+  StepProgram& p = *program;
+  p.precision_ = precision_;
+  slots_[0].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, hparams_.size()));
+  slots_[metric_slot_].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, metrics_.size()));
+  lay_out(p);
+  const std::size_t record_size = choose_record(p, record);
 
   p.start_ = std::move(start_);
   p.step_ = std::move(step_);
@@ -250,9 +257,17 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   p.metrics_ = std::move(metrics_);
   p.invariants_ = std::move(invariants_);
   p.theory_ = std::move(theory_);
+  p.feeds_ = std::move(feeds_);
   p.loss_begin_ = loss_begin_;
   p.loss_end_ = loss_end_;
+  fill_view(p, record_size);
+  p.fingerprint_ = fingerprint_of(p);
+  return program;
+}
 
+// What the kernels see of the program: pointers into its arrays, which move no more.
+void ProgramBuilder::fill_view(StepProgram& p, std::size_t record_size) const {
+  const std::size_t line = kLineBytes / p.scalar_bytes();
   kernels::Program& v = p.view_;
   v.start = p.start_.data();
   v.start_count = static_cast<std::uint32_t>(p.start_.size());
@@ -271,7 +286,10 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   for (const std::vector<Op>* list : {&p.start_, &p.step_})
     for (const Op& op : *list) scratch = std::max(scratch, scratch_of(op, p.layout_, line));
   v.scratch_size = static_cast<std::uint32_t>(scratch);
+}
 
+// Of everything that the steps and the records depend on; numbers of the runs are not among it.
+std::uint64_t ProgramBuilder::fingerprint_of(const StepProgram& p) {
   Fingerprint f;
   f.add(&p.precision_, sizeof p.precision_);
   f.add_items(p.start_);
@@ -282,8 +300,7 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   for (const SlotInfo& s : p.slots_) f.add(s.name);
   for (const MetricColumn& m : p.metrics_) f.add(m.name);
   for (const HparamInfo& h : p.hparams_) f.add(h.setting.name);
-  p.fingerprint_ = f.value();
-  return program;
+  return f.value();
 }
 
 Op make_op(OpCode code, std::initializer_list<SlotId> slots, std::initializer_list<HparamId> hparams,

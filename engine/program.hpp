@@ -58,6 +58,14 @@ struct ParamInfo {
   SlotId reference = kNone; // data: direction that angles are measured to, same shape; none: the start
 };
 
+// A data slot that the host fills again and again: rows [k·rows(P), (k+1)·rows(P)) belong to the step whose number of
+// completed steps is k modulo `steps`.
+struct FeedInfo {
+  SlotId slot;
+  std::uint32_t steps; // of one window
+  int parameter;       // whose gradient it is
+};
+
 struct HparamInfo {
   Setting setting;
   std::string part; // direction, geometry, magnitude, decay, schedule: whose setting it is
@@ -112,7 +120,9 @@ public:
   const std::vector<MetricColumn>& metrics() const { return metrics_; }
   const std::vector<InvariantColumn>& invariants() const { return invariants_; }
   const std::vector<TheoryLine>& theory() const { return theory_; }
+  const std::vector<FeedInfo>& feeds() const { return feeds_; }
   // Range [first, second) of step ops that compute the noise-free loss from the weight: gradient phase, loss ops only.
+  // Empty when gradients come from elsewhere.
   std::pair<std::size_t, std::size_t> loss_ops() const { return {loss_begin_, loss_end_}; }
 
   SlotId find_slot(std::string_view name) const;   // kNone when absent
@@ -141,6 +151,7 @@ private:
   std::vector<MetricColumn> metrics_;
   std::vector<InvariantColumn> invariants_;
   std::vector<TheoryLine> theory_;
+  std::vector<FeedInfo> feeds_;
   std::vector<std::uint16_t> recorded_;
   std::vector<long> weight_offset_, gradient_offset_;
   std::size_t loss_begin_ = 0, loss_end_ = 0;
@@ -197,11 +208,17 @@ public:
   SlotId metric_slot() const { return metric_slot_; }
   void invariant(InvariantColumn invariant) { invariants_.push_back(std::move(invariant)); }
   void theory(TheoryLine line) { theory_.push_back(std::move(line)); }
+  void feed(FeedInfo feed) { feeds_.push_back(feed); }
 
   // Lays the block out and closes the program. Scratch is what the op that takes most of it needs.
   std::shared_ptr<const StepProgram> finish(RecordOptions record = {});
 
 private:
+  void lay_out(StepProgram& p) const;
+  std::size_t choose_record(StepProgram& p, const RecordOptions& record) const;
+  void fill_view(StepProgram& p, std::size_t record_size) const;
+  static std::uint64_t fingerprint_of(const StepProgram& p);
+
   Precision precision_;
   bool starting_ = false;
   Phase phase_ = Phase::gradient;
@@ -216,6 +233,7 @@ private:
   std::vector<MetricColumn> metrics_;
   std::vector<InvariantColumn> invariants_;
   std::vector<TheoryLine> theory_;
+  std::vector<FeedInfo> feeds_;
   std::size_t loss_begin_ = 0, loss_end_ = 0;
 };
 

@@ -85,6 +85,7 @@ struct Stage {
 // Every stage, in the order of stages.def.
 const std::vector<Stage>& stages();
 const Stage* find_stage(Part part, std::string_view kind);
+std::vector<std::string> stage_kinds(Part part); // of the part's stages
 // What a recipe has when it does not name this part: the first of the part's stages.
 const Stage& default_stage(Part part);
 

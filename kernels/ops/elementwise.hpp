@@ -13,6 +13,14 @@ template <class T> POLARSCOPE_FN void copy(Context<T>& c, const Op& op) {
   c.t.for_each(c.t.pad(a.size()), [=](int i) { d.p[i] = a.p[i]; });
 }
 
+// D ← the rows of A that belong to this step, A having one D below the other for a window of steps.
+template <class T> POLARSCOPE_FN void fed_rows(Context<T>& c, const Op& op) {
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const int window = a.rows / d.rows;
+  const auto* from = a.row(static_cast<int>(c.step % static_cast<std::uint64_t>(window)) * d.rows);
+  c.t.for_each(c.t.pad(d.size()), [=](int i) { d.p[i] = from[i]; });
+}
+
 // W ← W − η U;  hparam: η
 template <class T> POLARSCOPE_FN void apply_update(Context<T>& c, const Op& op) {
   const auto w = c.mat(op, 0), u = c.mat(op, 1);

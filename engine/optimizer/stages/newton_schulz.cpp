@@ -110,8 +110,10 @@ std::vector<Setting> polynomial_options(const std::string& set, const std::strin
       {"deepseek", "8 steps of kj, then 2 of (2, −1.5, 0.5): band 1.0000 to 1.0005", "DeepSeek-style Muon"},
       {"cubic", "20 times (1.5, −0.5, 0): the classical iteration", "Björck, Bowie 1971"}};
   if (exact) sets.push_back({"exact", "U Vᵀ of the singular value decomposition, by Jacobi rotations", "definition"});
+  Setting steps = integer("ns_steps", 0, 0, 100, "Number of polynomial steps; 0 takes the set's own length.");
+  steps.zero = "the set's own length";
   return {word("ns_coefficients", set, sets, "Which polynomial turns the singular values into ones."),
-          integer("ns_steps", 0, 0, 100, "Number of polynomial steps; 0 takes the set's own length."),
+          steps,
           word("ns_eps_form", form,
                {{"add", "X/(‖X‖ + ε)", "KellerJordan/Muon, Muown, Scion"},
                 {"clamp", "X/max(‖X‖, ε)", "torch.optim.Muon; NVIDIA-NeMo/Emerging-Optimizers; haeggee/Megatron-LM"},
