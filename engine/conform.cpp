@@ -29,14 +29,9 @@ constexpr double op_tolerance(OpCode code, Precision precision) {
   return code == OpCode::factor_power ? 2 : code == OpCode::dual_polar ? 1e-3 : 2e-5;
 }
 
-bool has_op(const StepProgram& program, OpCode code) {
-  return std::any_of(program.step_ops().begin(), program.step_ops().end(), [&](const Op& op) { return op.code == code; });
-}
-
-// On losses that do not see a row's length its gradient is rounding. Adam makes steps of that (their share in the weight is
-// felt in single precision), a sign makes whole ones; and a basis of a rank-deficient factor is arbitrary.
+// Adam makes steps of a gradient that is rounding: their share in a weight with learned lengths is felt in single precision.
 double trajectory_tolerance(const StepProgram& program, Precision precision) {
-  if (has_op(program, OpCode::sign_step) || has_op(program, OpCode::refresh_basis)) return 10;
+  if (rounding_decides(program)) return 10;
   if (precision == Precision::f64) return 1e-9;
   return has_op(program, OpCode::row_magnitude_split) ? 0.2 : 2e-2;
 }

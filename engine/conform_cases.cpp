@@ -180,6 +180,12 @@ double cancelled_size(const Op& op, const HostMember& before) {
   return size;
 }
 
+bool has_op(const StepProgram& program, OpCode code) {
+  return std::any_of(program.step_ops().begin(), program.step_ops().end(), [&](const Op& op) { return op.code == code; });
+}
+
+bool rounding_decides(const StepProgram& program) { return has_op(program, OpCode::sign_step) || has_op(program, OpCode::refresh_basis); }
+
 const char* op_name(OpCode code) {
   static constexpr const char* kNames[] = {
 #define POLARSCOPE_OP(name, slots, doc) #name,
