@@ -23,10 +23,13 @@ constexpr std::uint64_t kTrajectorySteps = 10; // short enough that rounding has
 
 // Relative differences allowed to one op, and to the weights after a trajectory. The latter is wide in single precision:
 // gains trained by Adam turn a gradient that is zero but for rounding into steps of their learning rate, 1e-3 each.
-// Roots of eigenvalues that are rounding, and a λ found by halving, keep few digits of single precision.
+// Roots of eigenvalues that are rounding keep no digits of single precision; a λ sought to a tolerance where the result is
+// steep in it keeps few; Newton–Schulz lifts the rounding of small singular values.
 constexpr double op_tolerance(OpCode code, Precision precision) {
-  if (precision == Precision::f64) return 1e-11;
-  return code == OpCode::factor_power ? 2 : code == OpCode::dual_polar ? 1e-3 : 2e-5;
+  const double usual = precision == Precision::f32 ? 2e-5 : 1e-11;
+  if (code == OpCode::factor_power && precision == Precision::f32) return 2;
+  if (code == OpCode::dual_polar) return 500 * usual;
+  return code == OpCode::newton_schulz ? 5 * usual : usual;
 }
 
 // Adam makes steps of a gradient that is rounding: their share in a weight with learned lengths is felt in single precision.
