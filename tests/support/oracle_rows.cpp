@@ -55,6 +55,7 @@ Maker nora() {
     Matrix t = d(h, g);
     const Matrix unit = row_normalised(w);
     for (long i = 0; i < t.rows(); ++i) t.row(i) -= t.row(i).dot(unit.row(i)) * unit.row(i);
+    if (w.cols() == 1) t = t.cwiseProduct((w.array() == 0).cast<double>().matrix()); // nothing is tangent to a number
     const double decay = h.count("weight_decay") ? h("weight_decay") : 0;
     return Matrix((1 - h("lr") * decay) * w - h("lr") * row_normalised(t));
   });

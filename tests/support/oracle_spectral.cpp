@@ -126,6 +126,7 @@ enum class Set { frobenius, spectral, oblique };
 Matrix tangent(Set set, const Matrix& w, const Matrix& x) {
   if (set == Set::oblique) {
     const Matrix unit = row_normalised(w);
+    if (w.cols() == 1) return x.cwiseProduct((w.array() == 0).cast<double>().matrix()); // nothing is tangent to a number
     return x - scale_rows(unit, x.cwiseProduct(unit).rowwise().sum());
   }
   if (set == Set::frobenius) {
