@@ -325,6 +325,16 @@ void Actions::add_view() {
   drawing("view.polar", "Polar", "Angle is direction, radius is norm.", PolarDrawing::polar, true);
   drawing("view.unrolled", "Unrolled", "Angle travelled to the right, norm upward.", PolarDrawing::unrolled, false);
   drawing("view.sphere", "Sphere", "Weights of three numbers on their sphere.", PolarDrawing::sphere, false);
+  const auto turn = [&](const char* id, const char* label, float yaw, float pitch) {
+    actions_.push_back({id, "View/Turn the sphere", label, "Turns the sphere by five degrees.", false, true,
+                        [yaw, pitch](Context& c) { c.view.polar.turn_yaw += yaw, c.view.polar.turn_pitch += pitch; },
+                        [](const Context& c) { return c.view.polar.drawing == PolarDrawing::sphere; }});
+  };
+  constexpr float kFiveDegrees = 0.0873f;
+  turn("view.turn_left", "To the left", kFiveDegrees, 0);
+  turn("view.turn_right", "To the right", -kFiveDegrees, 0);
+  turn("view.turn_up", "Upwards", 0, -kFiveDegrees);
+  turn("view.turn_down", "Downwards", 0, kFiveDegrees);
   actions_.push_back({"view.log_radius", "View", "Logarithmic radius", "Equal ratios of the norm take equal space.",
                       false, false, [](Context& c) { c.view.polar.log_radius = !c.view.polar.log_radius; }, {},
                       [](const Context& c) { return c.view.polar.log_radius; }});

@@ -9,8 +9,11 @@
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
 
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,11 +23,35 @@ struct PresetEntry {
   std::string name, title, description;
 };
 
+// Of magnitude & direction: a metric's means and the norm, at multiples of `every`.
+struct MotionCache {
+  struct Run {
+    std::uint64_t scene = 0;
+    int norm = -1, column = -1;
+    long every = 0;
+    double mark = 0; // of the record at the last step kept: changes when the path was computed anew
+    std::vector<long> step;
+    std::vector<double> x, y;
+  };
+  std::map<RunId, Run> runs;
+};
+
 struct Caches {
+  MotionCache motion;
   std::map<std::string, PlotCache> plots; // by panel
   ProjectionCache projection;
-  PlaneDrawing drawing; // of this ImGui frame: Polar and Unrolled draw the same
-  int drawing_frame = -1;
+  struct DrawingKey { // everything that the picture of a plane is made from
+    std::uint64_t number = 0;
+    PlaneChoice choice;
+    std::set<RunId> hidden;
+    std::optional<RunId> solo;
+    std::shared_ptr<const Driver::PlaneLoss> loss;
+    std::uint64_t theme = 0;
+    bool held = false; // a mouse button: the plane stays while a start is dragged
+    bool operator==(const DrawingKey&) const = default;
+  };
+  PlaneDrawing drawing; // Polar and Unrolled draw the same
+  std::optional<DrawingKey> drawing_key;
   PolarView polar;
   std::map<std::string, UnrolledView> unrolled; // by panel
   SphereView sphere;

@@ -1,9 +1,9 @@
 #include "app/cli.hpp"
 
 #include "app/cli_scene.hpp"
+#include "app/cli_usage.hpp"
 #include "engine/files.hpp"
 #include "engine/setting.hpp"
-#include "engine/toml_reader.hpp"
 
 #if POLARSCOPE_WINDOW
 #include "app/gui.hpp"
@@ -36,12 +36,6 @@ int complain(const std::string& text) {
   return static_cast<int>(ErrorKind::bad_input);
 }
 
-std::vector<std::string> command_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) names.push_back(command->get_name());
-  return names;
-}
-
 // A word that is neither a scene nor a command may be a misspelt command.
 Error with_commands(Error error, const std::string& word, const CLI::App& app) {
   const std::string near = nearest_word(word, command_names(app));
@@ -71,12 +65,8 @@ int parse(CLI::App& app, Commands& commands, int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     const auto typed = app.get_subcommands();
     return print_result(typed.empty() ? app.help() : typed.front()->help());
-  } catch (const CLI::ExtrasError& error) {
-    if (!app.get_subcommands().empty()) return complain(std::string(error.what()));
-    const std::string word = app.get_option("SCENE")->as<std::string>();
-    return complain(fmt::format("no command '{}'{}", word, suggestion(word, command_names(app))));
   } catch (const CLI::ParseError& error) {
-    return complain(std::string(error.what()));
+    return complain(usage_error(app, error));
   }
   return commands.chosen();
 }

@@ -2,6 +2,9 @@
 #include "app/cli.hpp"
 #include "engine/bench.hpp"
 #include "engine/files.hpp"
+#if POLARSCOPE_WINDOW
+#include "app/window_bench.hpp"
+#endif
 
 #include <CLI/CLI.hpp>
 
@@ -18,8 +21,18 @@ struct BenchArguments {
   std::string json;
 };
 
+std::vector<MoreBench> more_benchmarks() {
+#if POLARSCOPE_WINDOW
+  return window_benchmarks();
+#else
+  return {};
+#endif
+}
+
 Result<void> measure(const BenchArguments& arguments) {
-  const auto report = run_bench(arguments.ids);
+  BenchOptions options;
+  options.more = more_benchmarks();
+  const auto report = run_bench(arguments.ids, options);
   if (!report) return report.error();
   if (!arguments.json.empty())
     if (auto done = write_file(arguments.json, report->to_json()); !done) return done;
@@ -28,6 +41,7 @@ Result<void> measure(const BenchArguments& arguments) {
 
 std::string known_benchmarks() {
   std::string out = "Which ones; default: all of";
+  for (const MoreBench& more : more_benchmarks()) out += " " + more.info.id + " (" + more.info.what + ")";
   for (const BenchInfo& info : benchmarks()) out += " " + info.id + " (" + info.what + ")";
   return out;
 }

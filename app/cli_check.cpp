@@ -1,5 +1,6 @@
-// polarscope check: reads a scene or an optimizer and says what it was understood to mean.
+// polarscope check: reads a scene, an optimizer or a lesson and says what it was understood to mean.
 #include "app/cli.hpp"
+#include "app/lesson_file.hpp"
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
 #include "engine/preset.hpp"
@@ -17,6 +18,8 @@ namespace polarscope {
 void check_command(Commands& commands);
 
 namespace {
+
+constexpr std::string_view kLessons = "lessons/"; // what a lesson's name begins with, beside scenes' names
 
 std::string composition(const OptimizerSpec& spec) {
   std::string out;
@@ -70,7 +73,25 @@ Result<std::string> describe_scene(const Scene& scene) {
   return out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, 0) / 1e6);
 }
 
-// A name is a preset's or a scene's; a file is a scene when it has a scene's tables.
+// What a lesson speaks of must be there: its scenes, and the runs in them.
+Result<std::string> describe_lesson(const Result<Lesson>& lesson, const std::string& file) {
+  if (!lesson) return lesson.error();
+  std::string out = fmt::format("lesson: {}\nscene {}\n", lesson->title, lesson->scene);
+  auto scene = load_scene(lesson->scene);
+  for (const LessonPart& part : lesson->parts) {
+    if (!part.scene.empty()) scene = load_scene(part.scene);
+    if (!scene) return Error{scene.error().kind, {file}, scene.error().text()};
+    std::vector<std::string> labels;
+    for (const RunSpec& run : scene->runs) labels.push_back(run.label);
+    const std::string& wanted = part.goal.start_run;
+    if (!wanted.empty() && std::find(labels.begin(), labels.end(), wanted) == labels.end())
+      return bad_input(fmt::format("start_run: scene '{}' has no run '{}'{}", scene->path, wanted, suggestion(wanted, labels)), {file});
+    out += fmt::format("part {}: {}\n", &part - lesson->parts.data() + 1, part.text);
+  }
+  return out;
+}
+
+// A name is a preset's or a scene's; a file is what its tables say: a lesson's, a scene's, or else an optimizer's.
 Result<std::string> describe(const std::string& name) {
   const std::vector<std::string> presets = preset_names();
   bool optimizer = std::find(presets.begin(), presets.end(), name) != presets.end();
@@ -79,6 +100,7 @@ Result<std::string> describe(const std::string& name) {
     if (!text) return text.error();
     const auto tree = parse_toml(*text, name);
     if (!tree) return tree.error();
+    if (tree->find("lesson") || tree->find("part")) return describe_lesson(parse_lesson(*text, name), name);
     optimizer = !tree->find("scene") && !tree->find("problem") && !tree->find("run");
   }
   if (optimizer) {
@@ -86,6 +108,10 @@ Result<std::string> describe(const std::string& name) {
     if (!spec) return spec.error();
     return describe_optimizer(*spec);
   }
+  const std::vector<std::string> lessons = lesson_names();
+  if (const std::string stem = name.substr(std::min(name.size(), kLessons.size()));
+      name.starts_with(kLessons) && std::find(lessons.begin(), lessons.end(), stem) != lessons.end())
+    return describe_lesson(load_lesson(stem), name);
   const auto scene = load_scene(name);
   if (!scene) return scene.error();
   return describe_scene(*scene);
@@ -95,8 +121,8 @@ Result<std::string> describe(const std::string& name) {
 
 void check_command(Commands& commands) {
   auto name = std::make_shared<std::string>();
-  CLI::App* command = commands.app.add_subcommand("check", "Validates a scene or an optimizer and prints what it resolves to");
-  command->add_option("FILE", *name, "A scene, an optimizer's TOML file, or the name of an installed one")->required();
+  CLI::App* command = commands.app.add_subcommand("check", "Validates a scene, an optimizer or a lesson and prints what it resolves to");
+  command->add_option("FILE", *name, "A scene's, an optimizer's or a lesson's TOML file, or the name of an installed one")->required();
   command->callback([name, &commands] {
     commands.chosen = [name] {
       const auto text = describe(*name);

@@ -1,9 +1,8 @@
 // polarscope conform: does a device compute what the double-precision CPU computes?
 #include "app/cli.hpp"
+#include "app/cli_usage.hpp"
 #include "engine/conform.hpp"
 #include "engine/files.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <memory>
 
@@ -32,7 +31,7 @@ Result<int> check_device(const ConformArguments& arguments) {
 void conform_command(Commands& commands) {
   auto arguments = std::make_shared<ConformArguments>();
   CLI::App* command = commands.app.add_subcommand("conform", "Compares a device with the double-precision CPU, operation by operation");
-  command->add_option("--device", arguments->device, "cpu (default) or cuda")->check(CLI::IsMember({"cpu", "cuda"}))->type_name("D");
+  command->add_option("--device", arguments->device, "cpu (default) or cuda")->check(one_of({"cpu", "cuda"}))->type_name("D");
   command->add_option("--json", arguments->json, "The record; - is stdout")->type_name("FILE");
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {

@@ -1,5 +1,7 @@
 // polarscope list: what the registries, the folders and the machine offer.
 #include "app/cli.hpp"
+#include "app/cli_usage.hpp"
+#include "app/lesson_file.hpp"
 #include "engine/backend.hpp"
 #include "engine/docs.hpp"
 #include "engine/files.hpp"
@@ -10,7 +12,6 @@
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -43,7 +44,7 @@ Json settings_json(const std::vector<Setting>& settings) {
 // "lr=0.1 momentum=0.9"
 std::string settings_line(const std::vector<Setting>& settings, const std::string& prefix = "") {
   std::string out;
-  for (const Setting& s : settings) out += fmt::format("{}{}{}={}", out.empty() ? "" : " ", prefix, s.name, to_text(s.value));
+  for (const Setting& s : settings) out += fmt::format("{}{}{}={}", out.empty() ? "" : " ", prefix, s.name, shown_text(s, s.value));
   return out;
 }
 
@@ -128,6 +129,19 @@ Result<Listing> list_scenes() {
   return out;
 }
 
+Result<Listing> list_lessons() {
+  Listing out;
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& name : lesson_names()) {
+    const auto lesson = load_lesson(name);
+    if (!lesson) return lesson.error();
+    rows.push_back({"lessons/" + name, lesson->title});
+    out.json.push_back({{"name", "lessons/" + name}, {"title", lesson->title}, {"scene", lesson->scene}, {"parts", lesson->parts.size()}});
+  }
+  out.text = text_table(rows);
+  return out;
+}
+
 Result<Listing> list_claims() {
   Listing out;
   out.text = "no claims yet\n";
@@ -150,8 +164,8 @@ struct Kind {
   Result<Listing> (*list)();
 };
 constexpr Kind kKinds[] = {{"optimizers", list_optimizers}, {"problems", list_problems}, {"metrics", list_metrics},
-                           {"stages", list_stages},         {"scenes", list_scenes},     {"claims", list_claims},
-                           {"devices", list_devices}};
+                           {"stages", list_stages},         {"scenes", list_scenes},     {"lessons", list_lessons},
+                           {"claims", list_claims},         {"devices", list_devices}};
 
 struct ListArguments {
   std::string what, json;
@@ -175,10 +189,10 @@ Result<void> list(const ListArguments& arguments) {
 
 void list_command(Commands& commands) {
   auto arguments = std::make_shared<ListArguments>();
-  CLI::App* command = commands.app.add_subcommand("list", "Lists optimizers, problems, metrics, stages, scenes, claims or devices");
+  CLI::App* command = commands.app.add_subcommand("list", "Lists optimizers, problems, metrics, stages, scenes, lessons, claims or devices");
   std::vector<std::string> names;
   for (const Kind& kind : kKinds) names.emplace_back(kind.name);
-  command->add_option("WHAT", arguments->what, "One of those")->required()->check(CLI::IsMember(names));
+  command->add_option("WHAT", arguments->what, "One of those")->required()->check(one_of(names));
   command->add_option("--json", arguments->json, "Everything known about each; - is stdout")->type_name("FILE");
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {

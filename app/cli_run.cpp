@@ -1,6 +1,7 @@
 // polarscope run: a scene without a window.
 #include "app/cli.hpp"
 #include "app/cli_scene.hpp"
+#include "app/cli_usage.hpp"
 #include "engine/csv.hpp"
 #include "engine/files.hpp"
 #include "engine/recording.hpp"
@@ -10,7 +11,6 @@
 #include "app/shot.hpp"
 #endif
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,27 +31,6 @@ struct RunArguments {
   std::optional<long> step;
 };
 
-// A file that is opened before the run starts, so that a bad name costs no computing.
-class Target {
-public:
-  Result<void> open(const std::string& path) {
-    if (path.empty()) return {};
-    auto file = OutputFile::open(path);
-    if (!file) return file.error();
-    file_ = std::make_unique<OutputFile>(std::move(*file));
-    return {};
-  }
-  explicit operator bool() const { return file_ != nullptr; }
-  OutputFile& file() { return *file_; }
-  Result<void> write(const std::string& text) {
-    if (auto done = file_->write(text); !done) return done;
-    return file_->commit();
-  }
-
-private:
-  std::unique_ptr<OutputFile> file_;
-};
-
 Result<void> check_arguments(const RunArguments& a) {
   const std::vector<std::string> files = {a.csv, a.json, a.png, a.record};
   if (std::count(files.begin(), files.end(), "-") > 1) return bad_input("only one result can go to stdout");
@@ -59,8 +38,6 @@ Result<void> check_arguments(const RunArguments& a) {
   if (a.record_every != 1 && a.record.empty()) return bad_input("--record-every belongs to --record");
   return {};
 }
-
-std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
 
 Result<void> write_png(const RunArguments& arguments, const Scene& scene) {
 #if POLARSCOPE_WINDOW
@@ -91,7 +68,8 @@ public:
       if (auto done = target->open(*path); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
     computing_ = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
-    if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_).error();
+    if (const auto failed = session_->failure()) return *failed;
+    if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
     if (auto done = write_files(); !done) return done.error();
     return finish();
@@ -101,10 +79,10 @@ private:
   Result<void> open_session() {
     SessionOptions options = session_options(arguments_.scene);
     if (!arguments_.record.empty()) {
-      auto recording = Recording::open(arguments_.record, arguments_.record_every);
+      auto recording = Recording::open(arguments_.record, arguments_.record_every, {});
       if (!recording) return recording.error();
       recording_ = std::move(*recording);
-      options.record = Recording::options();
+      options.record = recording_->options();
       options.sink = [this](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) {
         recording_->take(run, program, first, records);
       };
@@ -113,7 +91,6 @@ private:
     if (!session) return session.error();
     session_ = std::move(*session);
     session_->fill(frame_);
-    if (!frame_.device_note.empty() && arguments_.scene.device == "auto") fmt::print(stderr, "polarscope: {}\n", frame_.device_note);
     std::vector<std::shared_ptr<const StepProgram>> programs;
     for (const RunFrame& run : frame_.runs) programs.push_back(run.program);
     return check_expectations(scene_, programs);
@@ -129,7 +106,7 @@ private:
     if (json_)
       if (auto done = json_.write(report_json(report_)); !done) return done;
     if (recording_)
-      if (auto done = recording_->finish(frame_, scene_); !done) return done;
+      if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done;
     if (!arguments_.png.empty() && !computing_.interrupted) return write_png(arguments_, scene_);
     return {};
   }
@@ -150,17 +127,8 @@ private:
       fmt::print(stderr, "polarscope: interrupted at step {}\n", frame_.head);
       return kExitInterrupted;
     }
-    if (to_stdout) explain_failures();
+    if (to_stdout) explain_failures(report_);
     return report_.good() ? 0 : static_cast<int>(ErrorKind::expectation);
-  }
-
-  // The table says it, but it was not printed.
-  void explain_failures() const {
-    for (const ExpectReport& e : report_.expect)
-      if (e.reached && !e.held) fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
-    for (const RunReport& run : report_.runs)
-      for (const InvariantStatus& i : run.invariants)
-        if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);
   }
 
   const RunArguments& arguments_;
@@ -183,10 +151,10 @@ void run_command(Commands& commands) {
   command->add_option("--json", arguments->json, "The result for other programs; - is stdout")->type_name("FILE");
   command->add_option("--png", arguments->png, "A picture of the window at the last step; - is stdout")->type_name("FILE");
   command->add_option("--record", arguments->record, "Weights and gradients as .safetensors; - is stdout")->type_name("FILE");
-  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
+  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->transform(whole_number(1, kMostSteps))->type_name("N");
   command->add_flag("--report", arguments->report, "Plain sentences instead of the table");
   command->add_option("--step", arguments->step, "The step that --report tells of; default: the last")
-      ->check(CLI::Range(0L, 1'000'000'000L))
+      ->transform(whole_number(0, kMostSteps))
       ->type_name("N");
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {

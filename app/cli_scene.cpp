@@ -1,5 +1,10 @@
 #include "app/cli_scene.hpp"
 
+#include "app/cli.hpp"
+#include "app/cli_usage.hpp"
+#include "engine/files.hpp"
+#include "engine/trace.hpp"
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -10,6 +15,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <limits>
 
 namespace polarscope {
 
@@ -24,7 +30,12 @@ constexpr long kLargestBurst = 1'000'000; // steps
 std::atomic<bool> interrupt_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
 
-void on_interrupt(int) { interrupt_requested = true; }
+// The first asks; the second ends the program without waiting for a step that takes long.
+void on_interrupt(int) {
+  if (!interrupt_requested.exchange(true)) return;
+  remove_unfinished_files();
+  _exit(kExitInterrupted);
+}
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -55,7 +66,6 @@ struct InterruptGuard::Previous {
 InterruptGuard::InterruptGuard() : previous_(std::make_unique<Previous>()) {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, &previous_->action);
 }
@@ -64,20 +74,50 @@ InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &previous_->action, nullpt
 
 bool InterruptGuard::requested() { return interrupt_requested; }
 
-void add_scene_options(CLI::App& command, SceneArguments& arguments) {
-  command.add_option("SCENE", arguments.scene, "Path or name of a scene, with or without .toml")->required();
+namespace {
+
+void add_shared_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("--set", arguments.sets, "[LABEL:]key=value: a hyperparameter, an option or a key of the scene; may be repeated")
       ->allow_extra_args(false)
       ->type_name("K=V");
   command.add_option("--steps", arguments.steps,
-                     "Where to end, earlier or later; schedules keep to scene.steps, which --set scene.steps=N changes")->check(CLI::Range(1L, 1'000'000'000L))->type_name("N");
-  command.add_option("--seed", arguments.seed, "Instead of scene.seed")
-      ->check(CLI::Range(0L, std::numeric_limits<long>::max()))
+                     "Where to end, earlier or later; schedules keep to scene.steps, which --set scene.steps=N changes")
+      ->transform(whole_number(1, kMostSteps))
       ->type_name("N");
-  command.add_option("--device", arguments.device, "cpu, cuda, or auto: the CPU, which small scenes are fastest on")->check(CLI::IsMember({"cpu", "cuda", "auto"}))->type_name("D");
-  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->check(CLI::Range(0, 1024))->type_name("N");
-  command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(CLI::IsMember({"f32", "f64"}))->type_name("P");
+  command.add_option("--seed", arguments.seed, "Instead of scene.seed")
+      ->transform(whole_number(0, std::numeric_limits<long>::max()))
+      ->type_name("N");
+  command.add_option("--device", arguments.device, "cpu, cuda, or auto: the CPU, which small scenes are fastest on")
+      ->check(one_of({"cpu", "cuda", "auto"}))
+      ->type_name("D");
+  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->transform(whole_number(0, 1024))->type_name("N");
+  command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(one_of({"f32", "f64"}))->type_name("P");
 }
+
+} // namespace
+
+void add_scene_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("SCENE", arguments.scene, "Path or name of a scene, with or without .toml")->required();
+  add_shared_options(command, arguments);
+}
+
+void add_trace_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("TRACE", arguments.scene, "A .safetensors file with gradient/<P> and weight/<P>")->required();
+  command.add_option("--optimizer", arguments.optimizer, "A preset's name or a TOML file")->type_name("NAME|FILE");
+  command.add_option("--run", arguments.run, "Which run of a recording of several")->type_name("LABEL");
+  add_shared_options(command, arguments);
+}
+
+namespace {
+
+Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgument>& sets) {
+  if (!arguments.scene.ends_with(".safetensors") && arguments.optimizer.empty()) return load_scene(arguments.scene, sets);
+  auto scene = trace_scene(arguments.scene, arguments.run, arguments.optimizer);
+  if (!scene || sets.empty()) return scene;
+  return parse_scene(to_toml(*scene), "--set", sets);
+}
+
+} // namespace
 
 Result<Scene> open_scene(const SceneArguments& arguments) {
   std::vector<SetArgument> sets;
@@ -86,7 +126,7 @@ Result<Scene> open_scene(const SceneArguments& arguments) {
     if (!set) return set.error();
     sets.push_back(std::move(*set));
   }
-  auto scene = load_scene(arguments.scene, sets);
+  auto scene = load(arguments, sets);
   if (!scene) return scene;
   for (ExpectSpec& expect : scene->expect)
     if (!expect.step) expect.step = scene->steps;
@@ -109,7 +149,7 @@ SessionOptions session_options(const SceneArguments& arguments) {
 Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
   ProgressLine progress;
   const Clock::time_point start = Clock::now();
-  long burst = 64;
+  long burst = 1; // how long a step takes is not known yet
   while (!session.at_end() && !InterruptGuard::requested() && !(stop && stop())) {
     const Clock::time_point slice = Clock::now();
     if (session.advance(burst) == 0) break; // every run has diverged
@@ -119,6 +159,16 @@ Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
     progress.draw(session.head(), session.scene().steps, since(start));
   }
   return {since(start), InterruptGuard::requested()};
+}
+
+std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
+
+void explain_failures(const Report& report) {
+  for (const ExpectReport& e : report.expect)
+    if (e.reached && !e.held) fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
+  for (const RunReport& run : report.runs)
+    for (const InvariantStatus& i : run.invariants)
+      if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);
 }
 
 } // namespace polarscope

@@ -1,6 +1,8 @@
 // What the commands that run a scene share: their options, opening, and computing with progress and interrupt.
 #pragma once
 
+#include "engine/files.hpp"
+#include "engine/report.hpp"
 #include "engine/result.hpp"
 #include "engine/scene.hpp"
 #include "engine/session.hpp"
@@ -22,14 +24,17 @@ struct SceneArguments {
   std::vector<std::string> sets;
   std::optional<long> steps, seed;
   std::string precision; // "" = the scene's
+  std::string optimizer, run; // of a trace: what it goes through, and which run of several; "" as trace_scene has it
   std::string device = "auto";
   int threads = 0;
 };
 
 // SCENE, --set, --steps, --seed, --device, --threads, --precision.
 void add_scene_options(CLI::App& command, SceneArguments& arguments);
+// TRACE, --optimizer, --run and those of the former that a trace has.
+void add_trace_options(CLI::App& command, SceneArguments& arguments);
 
-// The scene with the arguments applied. Expectations keep the steps that the file means, whatever --steps says.
+// The scene, or the recorded gradients of a .safetensors file as one, with the arguments applied. Expectations keep the steps that the file means, whatever --steps says.
 Result<Scene> open_scene(const SceneArguments& arguments);
 SessionOptions session_options(const SceneArguments& arguments);
 
@@ -55,5 +60,31 @@ struct Computing {
 // Computes to the scene's last step, or until SIGINT where a guard lives, or until `stop` says so, which is asked
 // between bursts. Draws a progress line with the time left when stderr is a terminal.
 Computing compute_to_end(Session& session, const std::function<bool()>& stop = {});
+
+// A file that is opened before the run starts, so that a bad name costs no computing.
+class Target {
+public:
+  Result<void> open(const std::string& path) {
+    if (path.empty()) return {};
+    auto file = OutputFile::open(path);
+    if (!file) return file.error();
+    file_ = std::make_unique<OutputFile>(std::move(*file));
+    return {};
+  }
+  explicit operator bool() const { return file_ != nullptr; }
+  OutputFile& file() { return *file_; }
+  Result<void> write(const std::string& text) {
+    if (auto done = file_->write(text); !done) return done;
+    return file_->commit();
+  }
+
+private:
+  std::unique_ptr<OutputFile> file_;
+};
+
+std::string device_name(const Frame& frame); // as --device takes it
+
+// On stderr what the report's table would say of broken expectations and invariants, where the table is not printed.
+void explain_failures(const Report& report);
 
 } // namespace polarscope

@@ -1,12 +1,11 @@
 // polarscope shot: a picture of the window, drawn without a display.
 #include "app/cli.hpp"
 #include "app/cli_scene.hpp"
+#include "app/cli_usage.hpp"
 
 #if POLARSCOPE_WINDOW
 #include "app/shot.hpp"
 #endif
-
-#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <memory>
@@ -57,10 +56,10 @@ void shot_command(Commands& commands) {
   auto arguments = std::make_shared<ShotArguments>();
   CLI::App* command = commands.app.add_subcommand("shot", "Draws the window at a step, without a display");
   add_scene_options(*command, arguments->scene);
-  command->add_option("--step", arguments->step, "The step shown; default: the last")->check(CLI::Range(0L, 1'000'000'000L))->type_name("N");
-  command->add_option("--layout", arguments->layout, "study or show; default: the scene's")->check(CLI::IsMember({"study", "show"}))->type_name("L");
+  command->add_option("--step", arguments->step, "The step shown; default: the last")->transform(whole_number(0, kMostSteps))->type_name("N");
+  command->add_option("--layout", arguments->layout, "study or show; default: the scene's")->check(one_of({"study", "show"}))->type_name("L");
   command->add_option("--size", arguments->size, "Pixels, default 1440x900")->type_name("WxH");
-  command->add_option("--theme", arguments->theme, "dark, light or projector")->check(CLI::IsMember({"dark", "light", "projector"}))->type_name("T");
+  command->add_option("--theme", arguments->theme, "dark, light or projector")->check(one_of({"dark", "light", "projector"}))->type_name("T");
   command->add_option("--scale", arguments->scale, "1 is 100 %")->check(CLI::Range(0.5, 4.0))->type_name("S");
   command->add_option("-o,--out", arguments->out, "PNG file; - is stdout")->required()->type_name("FILE");
   command->callback([arguments, &commands] {

@@ -1,6 +1,7 @@
 #include "app/plane_picture.hpp"
 
 #include "app/format.hpp"
+#include "app/icons.hpp"
 #include "app/widgets.hpp"
 
 #include <algorithm>
@@ -21,6 +22,10 @@ float PlaneField::level(float angle) const {
   const auto i = std::min(static_cast<std::size_t>(at), loss.size() - 1);
   const float value = std::lerp(loss[i], loss[(i + 1) % loss.size()], at - static_cast<float>(i));
   return std::clamp((value - low) / std::max(high - low, 1e-30f), 0.0f, 1.0f);
+}
+
+std::string field_words(const PlaneField& field) {
+  return field.norm ? "loss at norm " + format_value(*field.norm) : "loss";
 }
 
 void set_field_range(PlaneField& field) {
@@ -59,12 +64,22 @@ std::vector<Well> find_wells(const PlaneField& field, std::size_t most) {
   return wells;
 }
 
-void path_ages(std::span<const long> steps, std::vector<float>& age) {
-  age.clear();
-  if (steps.empty()) return;
-  const auto span = static_cast<float>(std::max(1L, steps.back() - steps.front()));
-  for (long step : steps) age.push_back(static_cast<float>(step - steps.front()) / span);
+namespace {
+
+// Share of the run's colour at an age: rises as age^1.35. Tabulated, because every point of every trail asks for it.
+float strength_at(float age) {
+  constexpr int kSteps = 256;
+  static const std::array<float, kSteps + 1> table = [] {
+    std::array<float, kSteps + 1> t{};
+    for (int i = 0; i <= kSteps; ++i) t[static_cast<std::size_t>(i)] = std::pow(static_cast<float>(i) / kSteps, 1.35f);
+    return t;
+  }();
+  return table[static_cast<std::size_t>(std::clamp(age, 0.0f, 1.0f) * kSteps)];
 }
+
+constexpr float kGhostAge = 0.35f;
+
+} // namespace
 
 void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& path, ImU32 colour, bool selected,
                       bool dimmed, float opacity) {
@@ -76,12 +91,13 @@ void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& pa
   points.clear(), colours.clear(), widths.clear();
   const float least = theme.colour().dark ? 0.16f : 0.22f;
   const float thin = theme.stroke(1.1f), thick = theme.projector() ? theme.curve_width(selected) : theme.stroke(selected ? 2.6f : 2.1f);
+  const float span = static_cast<float>(std::max(1L, path.newest - path.oldest));
   for (int k : kept) {
     const auto i = static_cast<std::size_t>(k);
-    const float age = path.age[i];
-    const float share = (least + (1 - least) * std::pow(age, 1.35f)) * (dimmed ? 0.45f : 1.0f) * opacity;
+    const float age = path.step.empty() ? kGhostAge : static_cast<float>(path.step[i] - path.oldest) / span;
+    const float share = (least + (1 - least) * strength_at(age)) * (dimmed ? 0.45f : 1.0f) * opacity;
     points.push_back(path.points[i]);
-    colours.push_back(mix(path.under[i], colour, share));
+    colours.push_back(mix(path.under(i), colour, share));
     widths.push_back(std::lerp(thin, thick, age));
   }
   stroke(list, points, colours, widths);
@@ -99,10 +115,30 @@ void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunS
   draw_marker(list, style.marker, at, radius, colour, c.panel, theme.px(1.6f));
 }
 
+void draw_ended(ImDrawList* list, const Theme& theme, ImVec2 at) {
+  list->AddCircleFilled(at, theme.px(7), with_alpha(theme.colour().panel, 0.85f));
+  draw_icon(list, theme, Icon::cross, at, theme.colour().broken, 11);
+}
+
+void start_looks(const Theme& theme, std::span<const ImVec2> starts, std::vector<StartLook>& looks) {
+  looks.assign(starts.size(), {});
+  const auto apart = [&](std::size_t a, std::size_t b) { return std::hypot(starts[a].x - starts[b].x, starts[a].y - starts[b].y); };
+  int glowing = 0;
+  for (std::size_t i = 0; i < starts.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k) {
+      const float away = apart(i, k);
+      if (away < 2) looks[i].drawn = looks[i].shared = false, looks[k].shared = true;
+      else if (away < theme.px(30)) looks[i].alone = looks[k].alone = false;
+      if (away < theme.px(40) && looks[k].glow > 0) looks[i].glow = 0;
+    }
+  for (const StartLook& look : looks) glowing += look.glow > 0;
+  for (StartLook& look : looks) look.glow *= glowing > 4 ? 0.5f : 1.0f;
+}
+
 void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 colour, std::optional<ImVec2> along,
-                       bool active) {
+                       bool active, float glow) {
   const Palette& c = theme.colour();
-  draw_glow(list, at, theme.px(active ? 32 : 26), colour, c.dark ? 0.75f : 0.6f);
+  if (glow > 0 || active) draw_glow(list, at, theme.px(active ? 32 : 18 + 8 * glow), colour, (c.dark ? 0.75f : 0.6f) * (active ? 1 : glow));
   const float radius = theme.px(theme.projector() ? 5.5f : 4.6f);
   list->AddCircleFilled(at, radius + theme.px(1.4f), c.panel);
   list->AddCircleFilled(at, radius, colour);
@@ -157,10 +193,16 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
   }
 }
 
+ArrowStyle faint_arrow(ArrowStyle style, ImU32 ground) {
+  style.colour = mix(ground, style.colour, 0.35f);
+  style.halo = 0;
+  return style;
+}
+
 float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, ImU32 run_colour, std::string_view title,
-                     bool with_gradient) {
+                     bool with_gradient, bool faint) {
   const Palette& c = theme.colour();
-  std::vector<float> dash;
+  static thread_local std::vector<float> dash;
   const int rows = with_gradient ? 4 : 3;
   const float row = theme.px(20), top = bottom_left.y - row * static_cast<float>(rows);
   for (int i = 0; i < rows; ++i) {
@@ -168,6 +210,7 @@ float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, I
     const float y = std::round(top + row * (static_cast<float>(i) + 0.5f)) + 0.5f;
     ArrowStyle style = arrow_style(theme, part, run_colour, 0, dash);
     style.halo = 0;
+    if (faint && part != UpdatePart::gradient) style = faint_arrow(style, c.panel);
     draw_arrow(list, {bottom_left.x, y}, {bottom_left.x + theme.px(36), y}, style);
     draw_text_aligned(list, theme, text::kLabel, {bottom_left.x + theme.px(46), y}, c.text2, arrow_words(part), 0, 0.5f);
   }
@@ -191,7 +234,7 @@ void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, c
   const float below = y0 + tall + theme.px(9);
   draw_text_aligned(list, theme, text::kTick, {x0, below}, c.text3, format_value(field.low, 2), 0, 0.5f);
   draw_text_aligned(list, theme, text::kTick, {x0 + wide, below}, c.text3, format_value(field.high, 2), 1, 0.5f);
-  if (words == "loss") draw_text_aligned(list, theme, text::kLabel, {x0 - theme.px(8), y0 + tall * 0.5f}, c.text2, words, 1, 0.5f);
+  if (words.substr(0, 4) == "loss") draw_text_aligned(list, theme, text::kLabel, {x0 - theme.px(8), y0 + tall * 0.5f}, c.text2, words, 1, 0.5f);
   else draw_text_aligned(list, theme, text::kLabel, {x0 + wide, y0 - theme.px(18)}, c.text2, words, 1, 0.5f);
 }
 

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -30,6 +31,7 @@ struct PlaneTrail {
   std::vector<float> radius;  // full norm
   std::vector<float> ghost_angle, ghost_radius; // the path before the last edit from step 0, drawn faint
   bool draggable = true;      // its start has a handle
+  bool ended = false;         // diverged: the last point is where it was last finite
 };
 
 // The loss as a function of the angle: value k at angle 2πk/n. Empty: not known (yet).
@@ -37,9 +39,12 @@ struct PlaneField {
   std::vector<float> loss;
   float low = 0, high = 1;      // values of the palest and the deepest shade
   std::uint64_t generation = 0; // changes with the numbers
+  std::optional<double> norm;   // of the weights it was computed at, where the loss depends on it
   bool empty() const { return loss.empty(); }
   float level(float angle) const; // 0 to 1, interpolated
 };
+// "loss", or "loss at norm 3" where it depends on the norm.
+std::string field_words(const PlaneField& field);
 // Sets low and high from the numbers; low is 0 when the smallest value is near 0.
 void set_field_range(PlaneField& field);
 struct Well {
@@ -64,7 +69,11 @@ struct PlanePicture {
   bool whole_space = false;                                // the parameter has two elements: nothing is hidden
   float radius_least = 0, radius_most = 1;                 // over every stored point, so that the rings keep still
   std::string empty_text;                                  // what to say when there is nothing to draw
+  std::string note;                                        // one line: why the plane is another than was chosen
+  std::uint64_t generation = 0;                            // changes with the trails; 0: not known, so nothing drawn is kept
 };
+// Arrows of an update that the plane hardly shows are drawn faint: below this share.
+inline constexpr double kFaintShare = 0.1;
 
 // A start point being dragged, in data coordinates.
 struct StartDrag {
@@ -75,22 +84,31 @@ struct StartDrag {
 
 // ---- parts that the drawings share --------------------------------------------------------------------------------
 
-// Strokes a path whose age fades by mixing towards `under(i)`, the colour behind point i; oldest point first.
-// `age(i)` in [0, 1], 1 = now.
+// A path whose age fades by mixing towards the colour behind each point; oldest point first. `step` empty: a ghost, of
+// one faint age. Points may be a part of the path: age runs from step `oldest` to `newest`.
 struct FadingPath {
   std::span<const ImVec2> points;
-  std::span<const float> age;
-  std::span<const ImU32> under;
+  std::span<const long> step;
+  long oldest = 0, newest = 0;
+  const std::function<ImU32(std::size_t)>& under; // colour behind point i
 };
 void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& path, ImU32 colour, bool selected,
                       bool dimmed, float opacity = 1);
-// Age of each point from its step.
-void path_ages(std::span<const long> steps, std::vector<float>& age);
 
 void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunStyle& style, bool selected, bool dimmed);
+// ✕ where a run diverged.
+void draw_ended(ImDrawList* list, const Theme& theme, ImVec2 at);
+// How starts that stand close together are told apart.
+struct StartLook {
+  bool drawn = true;  // one of several at the same point stands for all
+  bool shared = false; // it does: drawn in ink, not in one run's colour
+  bool alone = true;  // no other start so near that its chevrons would be crossed
+  float glow = 1;     // 0 to 1: of neighbours only the first glows, and less the more starts there are
+};
+void start_looks(const Theme& theme, std::span<const ImVec2> starts, std::vector<StartLook>& looks);
 // Ring over a glow; with `along` (unit vector in pixels) also two chevrons that say how it can be dragged.
 void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 colour, std::optional<ImVec2> along,
-                       bool active);
+                       bool active, float glow = 1);
 
 // Name and norm on plates with leaders, pushed apart; `slots` remembers places between frames.
 struct NowLabel {
@@ -100,9 +118,12 @@ struct NowLabel {
 void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLabel> labels, const Box& area,
                      std::span<const Box> obstacles, bool one_line, std::vector<int>& slots);
 
-// "last update of C, ×20" and the four arrows; returns the height used. `bottom_left` in pixels.
+// "last update of C, ×20" and the four arrows; returns the height used. `bottom_left` in pixels. `faint`: as they are
+// drawn where the plane hardly shows the update.
 float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, ImU32 run_colour, std::string_view title,
-                     bool with_gradient);
+                     bool with_gradient, bool faint = false);
+// The style's colour mixed towards `ground`, for arrows that must not be read at full strength.
+ArrowStyle faint_arrow(ArrowStyle style, ImU32 ground);
 // Gradient bar with its ends' values, ending at `bottom_right`.
 void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, const PlaneField& field,
                     std::string_view words);

@@ -7,9 +7,9 @@
 #include "app/widgets.hpp"
 #include "engine/series.hpp"
 
-#include <array>
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,14 +23,21 @@ struct PlotShared {
   bool log_x = false;
   long cursor = 0, head = 0, steps = 1;
   std::optional<long> hover_step; // under the pointer in another panel
+  bool moving = false;            // playing or computing: bands may lag behind by a tenth of a second
 };
 
 struct PlotSource {
   SeriesView series;
   int column = -1;
+  double factor = 1;                 // what is drawn is factor · stored value: degrees of radians
+  std::optional<long> ended_at = {}; // the run diverged at this step
+  bool operator==(const PlotSource&) const = default;
+  bool empty() const { return column < 0 || series.empty(); }
+  Sample nearest(double step) const; // drawn value; {−1, NaN} when there is none
 };
 
-// One source: a curve. Several (rows of a matrix, seeds, a group of runs): a band from least to greatest and a median.
+// One source: a curve. Several (rows of a matrix, seeds, a group of runs): a band from least to greatest and a median,
+// of those that have not diverged where any is left.
 struct PlotCurve {
   RunStyle style{};
   std::string name; // at the curve's end: "A"
@@ -39,6 +46,8 @@ struct PlotCurve {
   std::optional<PlotSource> ghost; // the path before the last edit from step 0
   std::string card_title;          // "Row norm"; empty: the plot's
   std::string card_place;          // before the step: "A, row 3"
+  bool band() const { return sources.size() > 1; }
+  bool ended() const; // every source diverged
 };
 
 // A closed form to compare with: dotted, drawn in the run's colour.
@@ -46,6 +55,7 @@ struct PlotExpected {
   RunStyle style{};
   std::span<const Sample> points;
   std::string words; // "dotted: A expected, 1/√t"
+  double factor = 1; // as of PlotSource
 };
 struct PlotTarget {
   double value;
@@ -55,25 +65,70 @@ struct PlotTarget {
 struct PlotSpec {
   const char* id; // of the ImGui item
   std::string title, unit, formula, sentence; // of the metric, for the hover card
+  std::string stored_unit; // where files have another unit than the plot: "rad"
   bool log_y = false;
   bool presenting = false; // Show: larger marks, nothing to hover
   std::vector<PlotTarget> targets;
   std::vector<PlotExpected> expected;
   std::string empty_text = "nothing to draw yet: press play";
-  std::string x_words;     // "step", where no time axis is near
+  std::string y_words; // below, left: "↑ angular update, °/step"; empty: the panel's title says it
 };
 
-// Kept by the panel: medians and extremes of bands, computed when data or range change.
+// Maps a value range to pixels, linear or logarithmic; `first` and `last` are pixel positions of the ends.
+struct PlotAxis {
+  double least = 0, most = 1;
+  float first = 0, last = 1;
+  bool log = false;
+  float pixel(double value) const;
+  double value(float pixel) const;
+  bool shows(double value) const { return !log || value > 0; }
+  bool operator==(const PlotAxis&) const = default;
+};
+
+struct PlotExtent {
+  double least = INFINITY, most = -INFINITY;
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  bool empty() const { return !(least <= most); }
+};
+
+// Kept by the panel between frames: what follows from the data and the axes, made again when these change.
 struct PlotCache {
   struct Band {
-    std::vector<double> key;
     std::vector<double> step, least, median, greatest;
-    double made_at = -1; // seconds of ImGui's clock
   };
-  std::map<std::size_t, Band> bands; // by position of the curve
-  std::array<double, 3> not_shown_key{};
-  double not_shown_at = -1;
-  long not_shown = 0;
+  struct Curve { // by position
+    std::vector<PlotSource> sources; // that extent and band were made from
+    PlotAxis x;
+    bool log_y = false;
+    PlotExtent extent;
+    Band band;
+    double made_at = -1; // seconds of ImGui's clock
+    long not_shown = -1; // values ≤ 0 that a log axis cannot show; −1: not counted
+    std::uint64_t made = 0; // changes with extent and band
+
+    std::uint64_t drawn_of = 0; // `made` that the drawing shows
+    PlotAxis drawn_x, drawn_y;
+    std::optional<PlotSource> ghost;
+    ImU32 colour = 0;
+    float width = 0;
+    DrawCache drawing;
+  };
+  std::vector<Curve> curves;
+  std::uint64_t made = 0;
+
+  // Where each curve's name stands, as last drawn.
+  struct End {
+    int curve;
+    ImVec2 at;     // of the curve's last point
+    bool ended;    // ✕: the run diverged there
+    bool below;    // its last value is ≤ 0 on a log axis: at the lower edge
+  };
+  std::vector<End> ends;
+  std::vector<ImVec2> cursor_marks; // one for each curve that has a value there, as last drawn
 };
 
 struct PlotResult {
@@ -84,6 +139,7 @@ struct PlotResult {
   std::optional<double> copied;                   // the hovered value was clicked
   bool focused = false;                           // under the pointer or with keyboard focus
   long not_shown = 0;                             // values ≤ 0 that a log axis cannot show
+  std::string not_shown_words;                    // "2 values of A not above 0, not shown"
 };
 
 // Fills the rectangle of pixels.
@@ -92,15 +148,6 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
 
 // ---- parts used by other plots and by tests ------------------------------------------------------------------------
 
-// Maps a value range to pixels, linear or logarithmic; `first` and `last` are pixel positions of the ends.
-struct PlotAxis {
-  double least = 0, most = 1;
-  float first = 0, last = 1;
-  bool log = false;
-  float pixel(double value) const;
-  double value(float pixel) const;
-  bool shows(double value) const { return !log || value > 0; }
-};
 struct PlotTick {
   double value;
   std::string words;

@@ -16,7 +16,10 @@ struct PolarOptions {
 
 // Kept by the panel between frames.
 struct PolarView {
-  MeshCache field, rim;
+  MeshCache field;
+  DrawCache lines, trails; // spokes, rings and rim; paths
+  std::vector<double> lines_key;
+  std::array<double, 9> trails_key{};
   std::vector<int> label_slots;
   float ring_ray = -0.45f;       // radians, where the rings are labelled
   int dragging = -1;             // trail whose start is held

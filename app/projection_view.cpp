@@ -3,14 +3,16 @@
 #include "app/format.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 
 namespace polarscope {
 namespace {
 
-constexpr double kElementBudget = 1.5e6; // read for all paths of a picture
-constexpr int kPointBudget = 12000;      // drawn by all paths of a picture
+constexpr double kElementBudget = 4e5; // read for all paths of a picture, and for the selected run's
+constexpr int kPointBudget = 4000;     // drawn by all paths of a picture
 constexpr std::size_t kMostNames = 8;    // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
 constexpr double kSamePlane = 0.9998;  // cosine between axes of planes whose loss may stand for each other
@@ -29,6 +31,20 @@ std::vector<double> shown_part(const std::vector<double>& weight, const ParamInf
   return only_row(weight, p.cols, static_cast<std::size_t>(row));
 }
 
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// One direction, or none: no plane goes through the two. Rounding of a start stored in single precision counts as none.
+bool parallel(const std::vector<double>& a, const std::vector<double>& b) {
+  const double aa = dot(a, a), bb = dot(b, b), ab = dot(a, b);
+  if (!(aa > 0) || !(bb > 0)) return true;
+  return 1 - ab * ab / aa / bb < 1e-12;
+}
+
 const std::vector<double>* weight_in(const std::shared_ptr<const Weights>& weights, int parameter) {
   if (!weights || parameter >= static_cast<int>(weights->size())) return nullptr;
   const auto& weight = (*weights)[static_cast<std::size_t>(parameter)];
@@ -43,7 +59,31 @@ long plane_step(const Frame& frame) {
   return frame.cursor < stride ? frame.cursor : frame.cursor / stride * stride;
 }
 
-std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step) {
+// The plane of a start without a second direction: with the first step where it is known, else with the reference, else
+// with any axis. Says which.
+std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<double>& start, std::string& note) {
+  const auto shown = shown_part(start, p, choice);
+  std::vector<double> first;
+  if (run.series.weight(choice.parameter, 1, first)) {
+    for (std::size_t i = 0; i < first.size(); ++i) first[i] -= start[i];
+    first = shown_part(first, p, choice);
+    if (!parallel(shown, first)) {
+      note = "nothing has turned yet: plane of the start and its first update";
+      return plane_through(shown, first);
+    }
+  }
+  if (const auto* reference = weight_in(run.reference, choice.parameter))
+    if (const auto other = shown_part(*reference, p, choice); !parallel(shown, other)) {
+      note = "nothing has turned yet: plane of the start and the reference";
+      return plane_through(shown, other);
+    }
+  note = "nothing has turned yet: plane of the start and one axis, of no meaning of its own";
+  return plane_through(shown, shown);
+}
+
+// `note`: one line where the plane is another than the chosen one.
+std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step, std::string& note) {
+  note.clear();
   if (elements_of(p) == 2) return coordinate_plane(2, 0, 1);
   const std::vector<double>* start = weight_in(run.start, choice.parameter);
   std::vector<double> now;
@@ -62,6 +102,7 @@ std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const
   case PlaneChoice::Kind::start_reference:
     if (const auto* reference = weight_in(run.reference, choice.parameter))
       return plane_through(shown_part(*start, p, choice), shown_part(*reference, p, choice));
+    note = "the problem has no reference: plane of start and current direction";
     break;
   case PlaneChoice::Kind::rows: {
     const auto i = static_cast<std::size_t>(std::clamp(choice.row_i, 0, static_cast<int>(p.rows) - 1));
@@ -71,85 +112,145 @@ std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const
   }
   case PlaneChoice::Kind::start_current: break;
   }
-  return plane_through(shown_part(*start, p, choice), shown_part(now, p, choice));
+  const auto from = shown_part(*start, p, choice), to = shown_part(now, p, choice);
+  return parallel(from, to) ? plane_of_start(run, p, choice, *start, note) : plane_through(from, to);
 }
 
-// Projects the stored weights of [0, to]; keeps what is already known of the same plane.
-void extend_path(const SeriesView& series, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane, long to,
-                 int most, ProjectionCache::Path& path) {
-  static thread_local std::vector<long> steps;
-  static thread_local std::vector<double> weight;
-  steps.clear();
-  if (!series.empty()) series.weight_steps(choice.parameter, 0, to, most, steps);
-  if (!steps.empty() && steps.back() < to && series.weight(choice.parameter, to, weight)) steps.push_back(to);
-  ProjectionCache::Path made;
-  std::size_t old = 0;
-  for (long step : steps) {
-    while (old < path.step.size() && path.step[old] < step) ++old;
-    if (old < path.step.size() && path.step[old] == step) {
-      made.angle.push_back(path.angle[old]), made.norm.push_back(path.norm[old]);
-    } else {
-      if (!series.weight(choice.parameter, step, weight)) continue;
-      const PlanePoint point = project(plane, shown_part(weight, p, choice));
-      if (!std::isfinite(point.norm)) break; // frozen by divergence: the path ends here
-      made.angle.push_back(static_cast<float>(point.angle()));
-      // the norm of what is shown: of the row where a row is shown
-      made.norm.push_back(static_cast<float>(point.norm));
-    }
-    made.step.push_back(step);
+// Coordinates in the plane and norm of a weight, in one pass; in eight parts, so that the compiler can keep them in
+// registers. Coordinates of single-precision weights are summed in single precision: no pixel needs more. Norms are not:
+// their squares overflow before the run diverges.
+template <class R> PlanePoint point_of(std::span<const R> w, std::span<const R> e1, std::span<const R> e2) {
+  constexpr std::size_t kParts = 8;
+  std::array<R, kParts> x{}, y{};
+  std::array<double, kParts> square{};
+  const auto add = [&](std::size_t part, std::size_t i) {
+    x[part] += w[i] * e1[i];
+    y[part] += w[i] * e2[i];
+    square[part] += static_cast<double>(w[i]) * static_cast<double>(w[i]);
+  };
+  std::size_t i = 0;
+  for (; i + kParts <= w.size(); i += kParts)
+    for (std::size_t k = 0; k < kParts; ++k) add(k, i + k);
+  for (; i < w.size(); ++i) add(0, i);
+  const auto sum = [](const auto& parts) { return static_cast<double>(((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))); };
+  return {sum(x), sum(y), std::sqrt(sum(square))};
+}
+
+// Adds the points at from, from + stride, … up to `to`; steps that are not stored are left out. Ends where the path is not
+// finite: frozen by divergence.
+void add_points(const SeriesView& series, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane, long from, long to, long stride,
+                ProjectionCache::Path& path) {
+  const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
+  const bool whole = row < 0 || row >= static_cast<int>(p.rows);
+  const std::size_t first = whole ? 0 : static_cast<std::size_t>(row) * p.cols, count = whole ? elements_of(p) : p.cols;
+  static thread_local std::vector<float> single1, single2;
+  if (from <= to) single1.assign(plane.e1.begin(), plane.e1.end()), single2.assign(plane.e2.begin(), plane.e2.end());
+  PlanePoint point;
+  const auto measure = [&](auto numbers) {
+    if constexpr (std::is_same_v<decltype(numbers), std::span<const float>>)
+      point = point_of<float>(numbers.subspan(first, count), std::span(single1).subspan(first, count), std::span(single2).subspan(first, count));
+    else
+      point = point_of<double>(numbers.subspan(first, count), std::span(plane.e1).subspan(first, count), std::span(plane.e2).subspan(first, count));
+  };
+  for (long step = from; step <= to; step += stride) {
+    if (!series.with_weight(choice.parameter, step, measure)) continue;
+    if (!std::isfinite(point.norm)) return;
+    auto angle = static_cast<float>(point.angle());
+    if (!path.angle.empty()) angle = path.angle.back() + std::remainder(angle - path.angle.back(), 2 * std::numbers::pi_v<float>);
+    path.step.push_back(step);
+    path.angle.push_back(angle);
+    path.norm.push_back(static_cast<float>(point.norm)); // of what is shown: of the row where a row is shown
   }
-  unwrap_angles(made.angle);
-  path = std::move(made);
+}
+
+void truncate(ProjectionCache::Path& path, std::size_t size) {
+  path.step.resize(size), path.angle.resize(size), path.norm.resize(size);
+}
+
+// Points at multiples of `stride` up to `to`, added to those that are known; a stride that has grown leaves out points.
+void extend_path(const SeriesView& series, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane, long to, long stride, ProjectionCache::Path& path) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < path.step.size(); ++i)
+    if (path.step[i] % stride == 0) {
+      path.step[kept] = path.step[i], path.angle[kept] = path.angle[i], path.norm[kept] = path.norm[i];
+      ++kept;
+    }
+  truncate(path, kept);
+  add_points(series, p, choice, plane, path.step.empty() ? 0 : path.step.back() + stride, to, stride, path);
+}
+
+// The least power of two that leaves at most `most` points of the record.
+long stride_for(const SeriesView& series, int most) {
+  long stride = 1;
+  while (series.last_step() / stride + 1 > most) stride *= 2;
+  return stride;
 }
 
 // A number that changes when a run's path was computed anew: its weight at the cache's last step.
 double path_mark(const SeriesView& series, int parameter, long step) {
-  std::vector<double> weight;
-  if (step < 0 || !series.weight(parameter, step, weight)) return 0;
   double mark = 0;
-  for (std::size_t i = 0; i < weight.size(); ++i) mark += weight[i] * (1 + 0.001 * static_cast<double>(i % 97));
+  if (step >= 0)
+    series.with_weight(parameter, step, [&](auto numbers) {
+      for (std::size_t i = 0; i < numbers.size(); ++i) mark += static_cast<double>(numbers[i]) * (1 + 0.001 * static_cast<double>(i % 97));
+    });
   return mark;
 }
 
-const ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const Frame& frame, const PlaneChoice& choice,
-                                      const Plane& plane, int most, ProjectionCache& cache) {
+ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const Frame& frame, const PlaneChoice& choice,
+                                const Plane& plane, int most, ProjectionCache& cache) {
   ProjectionCache::Entry& entry = cache.runs[run.id];
   const long known = entry.path.step.empty() ? -1 : entry.path.step.back();
-  const double mark = path_mark(run.series, choice.parameter, known);
-  const bool same = entry.scene == frame.scene_generation && entry.plane == plane && entry.mark == mark && known >= 0 &&
-                    (entry.path.step.size() < 2 || entry.path.step.front() == 0);
-  const long to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
-  if (!same || entry.to != to || entry.most != most || known < std::min(to, run.series.last_step())) {
-    if (!same) entry.path = {};
-    entry.scene = frame.scene_generation;
-    entry.plane = plane;
-    entry.to = to, entry.most = most;
-    extend_path(run.series, p, choice, plane, to, most, entry.path);
+  const long stride = stride_for(run.series, most);
+  const bool same = entry.scene == frame.scene_generation && entry.plane == plane && known >= 0 && stride >= entry.stride &&
+                    known <= run.series.last_step() && entry.mark == path_mark(run.series, choice.parameter, known);
+  if (!same) entry.path = {};
+  entry.scene = frame.scene_generation;
+  if (!same) entry.plane = plane;
+  entry.to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
+  if (!same || stride != entry.stride || known < entry.to) {
+    extend_path(run.series, p, choice, plane, entry.to, stride, entry.path);
     entry.mark = path_mark(run.series, choice.parameter, entry.path.step.empty() ? -1 : entry.path.step.back());
   }
+  entry.stride = stride;
   const long ghost_last = run.ghost.empty() ? -1 : run.ghost.last_step();
   if (!same || entry.ghost_last != ghost_last) {
     entry.ghost = {};
-    if (ghost_last >= 0) extend_path(run.ghost, p, choice, plane, ghost_last, most / 2, entry.ghost);
+    if (ghost_last >= 0) extend_path(run.ghost, p, choice, plane, ghost_last, stride_for(run.ghost, std::max(2, most / 2)), entry.ghost);
     entry.ghost_last = ghost_last;
   }
   return entry;
 }
 
+// The path up to `entry.to`: of the points on the grid those before it, then the exact one.
+void shown_path(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const ProjectionCache::Entry& entry, PlaneTrail& trail) {
+  const auto end = std::upper_bound(entry.path.step.begin(), entry.path.step.end(), entry.to);
+  const auto count = static_cast<std::size_t>(end - entry.path.step.begin());
+  ProjectionCache::Path path{{entry.path.step.begin(), end}, {entry.path.angle.begin(), entry.path.angle.begin() + static_cast<std::ptrdiff_t>(count)},
+                             {entry.path.norm.begin(), entry.path.norm.begin() + static_cast<std::ptrdiff_t>(count)}};
+  if (path.step.empty() || path.step.back() < entry.to) add_points(run.series, p, choice, entry.plane, entry.to, entry.to, 1, path);
+  trail.step = std::move(path.step), trail.angle = std::move(path.angle), trail.radius = std::move(path.norm);
+}
+
 // Least and greatest norm over the whole record, so that the rings keep still; by the metric where there is one.
-void radius_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<float>& radius,
-                  PlanePicture& picture, bool first) {
+struct NormRange {
   float least = INFINITY, most = 0;
-  for (float r : radius) least = std::min(least, r), most = std::max(most, r);
+  void add(const NormRange& other) { least = std::min(least, other.least), most = std::max(most, other.most); }
+};
+NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<float>& radius, ProjectionCache::Entry& entry) {
+  NormRange range;
+  for (float r : radius) range.add({r, r});
   const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
   const std::string column = row < 0 ? p.name + ".frobenius_norm" : p.name + ".row_norm[" + std::to_string(row) + "]";
-  if (const int index = run.program->find_metric(column); index >= 0 && !run.series.empty())
-    if (const auto m = run.series.extent(index, 0, run.series.last_step(), true)) {
-      least = std::min(least, static_cast<float>(m->min));
-      most = std::max(most, static_cast<float>(m->max));
-    }
-  picture.radius_least = first ? least : std::min(picture.radius_least, least);
-  picture.radius_most = first ? most : std::max(picture.radius_most, most);
+  const int index = run.program->find_metric(column);
+  if (index < 0 || run.series.empty()) return range;
+  if (entry.norms_column != index || !(entry.norms_of == run.series)) {
+    entry.norms_of = run.series, entry.norms_column = index;
+    entry.norm_least = INFINITY, entry.norm_most = 0;
+    if (const auto m = run.series.extent(index, 0, run.series.last_step(), true))
+      entry.norm_least = static_cast<float>(m->min), entry.norm_most = static_cast<float>(m->max);
+  }
+  range.add({entry.norm_least, entry.norm_most});
+  return range;
 }
 
 // Share and arrows of the selected run's last update.
@@ -180,18 +281,11 @@ void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, con
   picture.update = drawn;
 }
 
-double cosine(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return 0;
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
-}
-
 // The driver's last answer, where it belongs to this plane or to one that cannot be told apart by eye.
 void set_field(const std::shared_ptr<const Driver::PlaneLoss>& loss, const Driver::PlaneRequest& wanted,
                ProjectionCache& cache, PlanePicture& picture) {
   if (!loss || loss->request.run != wanted.run || loss->request.parameter != wanted.parameter || loss->loss.size() < 8) return;
-  if (cosine(loss->request.e1, wanted.e1) < kSamePlane || cosine(loss->request.e2, wanted.e2) < kSamePlane) return;
+  if (dot(loss->request.e1, wanted.e1) < kSamePlane || dot(loss->request.e2, wanted.e2) < kSamePlane) return;
   for (double value : loss->loss)
     if (!std::isfinite(value)) return;
   if (cache.field != loss) cache.field = loss, ++cache.field_generation;
@@ -242,41 +336,52 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   // While a start is under the hand the plane stays: made from the moving start it would turn away beneath the pointer.
   const bool held = ImGui::IsMouseDown(ImGuiMouseButton_Left);
   if (other || (cache.plane_mark != mark && !held)) {
-    const auto plane = choose_plane(*selected, *p, choice, step);
+    std::string note;
+    const auto plane = choose_plane(*selected, *p, choice, step, note);
     if (!plane) {
       picture.empty_text = "the start has no direction";
       return drawing;
     }
     cache.plane = *plane;
+    cache.note = std::move(note);
     cache.scene = frame.scene_generation, cache.run = selected->id, cache.choice = choice;
     cache.plane_step = step, cache.plane_mark = mark;
   }
   const std::size_t elements = elements_of(*p);
   picture.whole_space = elements == 2;
   drawing.words = picture.whole_space ? "" : plane_words(choice);
+  // the selected run in detail, the others share what is left
   const int runs = std::max(1, static_cast<int>(frame.runs.size()));
-  const double load = static_cast<double>(elements) * runs;
-  const int most = std::clamp(std::min(static_cast<int>(kElementBudget / load), kPointBudget / runs), 60, 2000);
+  const int full = std::clamp(static_cast<int>(kElementBudget / static_cast<double>(elements)), 60, 600);
+  const int most = std::clamp(std::min(static_cast<int>(kElementBudget / static_cast<double>(elements) / runs), kPointBudget / runs), 40, 1000);
+  NormRange living, diverged;
   for (const RunFrame& run : frame.runs) {
     const ParamInfo* own = parameter_of(run, choice.parameter);
     if (!shown(run.id) || !own || elements_of(*own) != elements) continue;
-    const auto& entry = path_of(run, *own, frame, choice, cache.plane, most, cache);
+    auto& entry = path_of(run, *own, frame, choice, cache.plane, &run == selected ? full : most, cache);
     PlaneTrail trail;
     trail.style = theme.run(run.style);
     trail.selected = &run == selected;
     trail.short_name = run.label;
     if (trail.selected || picture.trails.size() < kMostNames) trail.name = run.label;
-    trail.step = entry.path.step;
-    trail.angle = entry.path.angle, trail.radius = entry.path.norm;
+    shown_path(run, *own, choice, entry, trail);
     trail.ghost_angle = entry.ghost.angle, trail.ghost_radius = entry.ghost.norm;
-    radius_range(run, *own, choice, trail.radius, picture, picture.trails.empty());
+    trail.ended = run.diverged && frame.cursor >= run.diverged_at;
+    const NormRange range = norm_range(run, *own, choice, trail.radius, entry);
+    (run.diverged ? diverged : living).add(range);
     if (trail.selected) set_update(frame, run, *own, choice, cache.plane, static_cast<int>(picture.trails.size()), picture);
     picture.trails.push_back(std::move(trail));
     drawing.runs.push_back(run.id);
   }
   if (picture.trails.empty()) picture.empty_text = "every run is hidden";
+  const NormRange& range = living.most > 0 ? living : diverged; // a diverged run would take the rings with it
+  if (!picture.trails.empty()) picture.radius_least = range.least, picture.radius_most = range.most;
+  picture.note = cache.note;
   drawing.request = Driver::PlaneRequest{selected->id, choice.parameter, cache.plane.e1, cache.plane.e2, 720};
   set_field(loss, *drawing.request, cache, picture);
+  if (p->invariance == Invariance::none && !picture.field.empty())
+    if (std::vector<double> weight; selected->series.weight(choice.parameter, loss->step, weight))
+      picture.field.norm = std::sqrt(dot(shown_part(weight, *p, choice), shown_part(weight, *p, choice)));
   return drawing;
 }
 
@@ -318,13 +423,42 @@ std::optional<Driver::PlaneRequest> SphereLoss::update(RunId run, int parameter,
   return request(done_);
 }
 
+namespace {
+
+double length(const Point3& p) {
+  const double x = p[0], y = p[1], z = p[2];
+  return std::max(std::sqrt(x * x + y * y + z * z), 1e-30);
+}
+
+// Where the action is: the mean of where the runs start and where they are, or of start and reference before the first
+// step; the starts where these cancel.
+Point3 aim_of(const Frame& frame, int parameter, const std::array<double, 3>& starts, const std::array<double, 3>& currents) {
+  std::array<double, 3> other = currents;
+  const RunFrame* run = frame.find(frame.selected);
+  if (const auto* reference = run && frame.cursor == 0 ? weight_in(run->reference, parameter) : nullptr; reference && reference->size() == 3)
+    for (std::size_t i = 0; i < 3; ++i) other[i] = (*reference)[i];
+  const auto unit = [](std::array<double, 3> v) {
+    const double size = std::max(std::hypot(v[0], v[1], v[2]), 1e-30);
+    for (double& x : v) x /= size;
+    return v;
+  };
+  const auto a = unit(starts), b = unit(other);
+  const std::array<double, 3> sum{a[0] + b[0], a[1] + b[1], a[2] + b[2]};
+  const auto aim = std::hypot(sum[0], sum[1], sum[2]) > 0.2 ? unit(sum) : a;
+  return {static_cast<float>(aim[0]), static_cast<float>(aim[1]), static_cast<float>(aim[2])};
+}
+
+} // namespace
+
 SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int parameter,
                                   const std::function<bool(RunId)>& shown, const SphereField& field) {
   SpherePicture picture;
+  std::array<double, 3> starts{}, currents{};
   const bool complete = !field.empty() && std::none_of(field.loss.begin(), field.loss.end(), [](float v) { return !std::isfinite(v); });
   if (complete) picture.field = field;
-  std::vector<long> steps;
-  std::vector<double> weight;
+  static thread_local std::vector<long> steps;
+  static thread_local std::vector<double> weight;
+  bool any_norm = false;
   for (const RunFrame& run : frame.runs) {
     const ParamInfo* p = parameter_of(run, parameter);
     if (!shown(run.id) || !p || elements_of(*p) != 3) continue;
@@ -342,9 +476,21 @@ SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int pa
       trail.point.push_back(point);
     }
     if (trail.point.empty()) continue;
+    trail.ended = run.diverged && frame.cursor >= run.diverged_at;
+    any_norm |= p->invariance == Invariance::none;
+    for (std::size_t i = 0; i < 3; ++i) {
+      starts[i] += static_cast<double>(trail.point.front()[i]) / length(trail.point.front());
+      currents[i] += static_cast<double>(trail.point.back()[i]) / length(trail.point.back());
+    }
     if (trail.selected || picture.trails.empty()) picture.unit = std::hypot(trail.point[0][0], trail.point[0][1], trail.point[0][2]);
     picture.trails.push_back(std::move(trail));
   }
+  if (any_norm) { // the sphere would show the loss at one norm, the paths stand at others
+    picture.field = {};
+    picture.note = "the loss depends on the norm: not painted";
+  }
+  picture.scene = frame.scene_generation + 1;
+  picture.aim = aim_of(frame, parameter, starts, currents);
   if (picture.trails.empty()) picture.empty_text = frame.runs.empty() ? "no runs: add one" : "no run has a parameter of three numbers";
   return picture;
 }

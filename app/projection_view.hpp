@@ -40,12 +40,15 @@ struct ProjectionCache {
   };
   struct Entry {
     std::uint64_t scene = 0;
-    long to = -1;           // the path was asked for up to this step
-    int most = 0;           // and for at most so many points
+    long to = -1;           // the path is shown up to this step
+    long stride = 0;        // points are at its multiples
     double mark = 0;        // a number of the path itself, which changes when it is recomputed to the same length
     Plane plane;
     Path path, ghost;
     long ghost_last = -1;
+    SeriesView norms_of;    // least and greatest norm of this record
+    int norms_column = -1;
+    float norm_least = 0, norm_most = 0;
   };
   std::map<RunId, Entry> runs;
   Plane plane;              // in use
@@ -54,6 +57,7 @@ struct ProjectionCache {
   RunId run = 0;
   long plane_step = -1;     // step whose weight made it
   double plane_mark = 0;
+  std::string note;         // why the plane is not the chosen one; "" when it is
   std::uint64_t field_generation = 0;
   std::shared_ptr<const Driver::PlaneLoss> field;
 };

@@ -47,6 +47,7 @@ public:
   const Frame& frame() const { return *frame_; }
   const Layout& layout() const { return layout_; }
   const Theme& theme() const { return *theme_; }
+  const Caches& caches() const { return *caches_; }
 
 private:
   Shell(Window& window, Driver& driver, ShellOptions options, KeyMap keys);

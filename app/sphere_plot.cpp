@@ -4,9 +4,11 @@
 #include "app/widgets.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
+#include <functional>
 #include <numbers>
+#include <string>
 #include <utility>
 
 namespace polarscope {
@@ -14,7 +16,7 @@ namespace {
 
 constexpr float kPi = std::numbers::pi_v<float>;
 constexpr int kMeshRows = 72, kMeshCols = 144; // of the painted sphere
-constexpr float kUnitShare = 0.78f;            // of the free radius for the unit sphere when paths stay near it
+constexpr float kUnitShare = 0.92f;            // of the free radius for the unit sphere when paths stay near it
 
 float dot(const Point3& a, const Point3& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 float length(const Point3& a) { return std::sqrt(dot(a, a)); }
@@ -109,67 +111,6 @@ void draw_graticule(const Scene3& s, bool front) {
   }
 }
 
-// ---- contours ---------------------------------------------------------------------------------------------------
-
-// Marching squares on the loss grid; segments are chained where they share an edge of the grid.
-void make_contours(const SphereField& field, std::vector<std::vector<Point3>>& chains) {
-  chains.clear();
-  const auto value = [&](int r, int c) { return field.loss[static_cast<std::size_t>(r * field.cols + c % field.cols)]; };
-  const auto direction = [&](float r, float c) {
-    const float polar = kPi * r / static_cast<float>(field.rows - 1), longitude = 2 * kPi * c / static_cast<float>(field.cols);
-    return Point3{std::sin(polar) * std::cos(longitude), std::sin(polar) * std::sin(longitude), std::cos(polar)};
-  };
-  for (int step = 1; step < 10; ++step) {
-    const float level = std::lerp(field.low, field.high, static_cast<float>(step) / 10);
-    std::multimap<int, int> ends;                  // edge → segment
-    std::vector<std::pair<int, int>> segments;     // by edge ids
-    std::map<int, Point3> points;                  // crossing of each edge
-    const auto edge_point = [&](int r0, int c0, int r1, int c1) {
-      const int id = 2 * (r0 * field.cols + c0 % field.cols) + (r0 == r1 ? 0 : 1);
-      const float a = value(r0, c0), b = value(r1, c1), t = (level - a) / (b - a);
-      points.emplace(id, direction(static_cast<float>(r0) + t * static_cast<float>(r1 - r0), static_cast<float>(c0) + t * static_cast<float>(c1 - c0)));
-      return id;
-    };
-    for (int r = 0; r + 1 < field.rows; ++r)
-      for (int c = 0; c < field.cols; ++c) {
-        std::array<int, 4> found;
-        int n = 0;
-        const auto above = [&](int dr, int dc) { return value(r + dr, c + dc) > level; };
-        if (above(0, 0) != above(0, 1)) found[static_cast<std::size_t>(n++)] = edge_point(r, c, r, c + 1);
-        if (above(0, 1) != above(1, 1)) found[static_cast<std::size_t>(n++)] = edge_point(r, c + 1, r + 1, c + 1);
-        if (above(1, 0) != above(1, 1)) found[static_cast<std::size_t>(n++)] = edge_point(r + 1, c, r + 1, c + 1);
-        if (above(0, 0) != above(1, 0)) found[static_cast<std::size_t>(n++)] = edge_point(r, c, r + 1, c);
-        for (int k = 0; k + 1 < n; k += 2) {
-          const int index = static_cast<int>(segments.size());
-          segments.push_back({found[static_cast<std::size_t>(k)], found[static_cast<std::size_t>(k + 1)]});
-          ends.emplace(segments.back().first, index), ends.emplace(segments.back().second, index);
-        }
-      }
-    std::vector<bool> used(segments.size());
-    const auto next_of = [&](int edge) {
-      for (auto [it, last] = ends.equal_range(edge); it != last; ++it)
-        if (!used[static_cast<std::size_t>(it->second)]) return it->second;
-      return -1;
-    };
-    for (std::size_t first = 0; first < segments.size(); ++first) {
-      if (used[first]) continue;
-      used[first] = true;
-      std::vector<Point3> chain{points[segments[first].first], points[segments[first].second]};
-      for (bool forwards : {true, false}) {
-        int edge = forwards ? segments[first].second : segments[first].first;
-        for (int s = next_of(edge); s >= 0; s = next_of(edge)) {
-          used[static_cast<std::size_t>(s)] = true;
-          const auto& segment = segments[static_cast<std::size_t>(s)];
-          edge = segment.first == edge ? segment.second : segment.first;
-          chain.push_back(points[edge]);
-        }
-        std::reverse(chain.begin(), chain.end());
-      }
-      chains.push_back(std::move(chain));
-    }
-  }
-}
-
 // ---- paths ------------------------------------------------------------------------------------------------------
 
 struct Now {
@@ -205,23 +146,21 @@ void draw_stems(const Scene3& s, const SphereTrail& trail) {
 }
 
 void draw_path(const Scene3& s, const SphereTrail& trail, bool front) {
-  static thread_local std::vector<float> age, part_age;
+  static thread_local std::vector<long> steps;
   static thread_local std::vector<ImVec2> points;
-  static thread_local std::vector<ImU32> behind;
-  path_ages(trail.step, age);
+  static thread_local std::vector<std::size_t> index;
+  static thread_local std::vector<Point3> seen;
+  const std::function<ImU32(std::size_t)> behind = [&](std::size_t i) { return under(s, seen[i], trail.point[index[i]]); };
   const auto flush = [&] {
     if (points.size() > 1)
-      draw_fading_path(s.list, s.theme, {points, part_age, behind}, trail.style.colour, trail.selected && front, trail.dimmed, front ? 1.0f : 0.55f);
-    points.clear(), part_age.clear(), behind.clear();
+      draw_fading_path(s.list, s.theme, {points, steps, trail.step.front(), trail.step.back(), behind}, trail.style.colour, trail.selected && front,
+                       trail.dimmed, front ? 1.0f : 0.55f);
+    points.clear(), steps.clear(), index.clear(), seen.clear();
   };
   for (std::size_t i = 0; i < trail.point.size(); ++i) {
     const Now now = now_of(s, trail, i);
     const bool here = s.hidden(now.seen) != front;
-    if (here || !points.empty()) {
-      points.push_back(now.at);
-      part_age.push_back(age[i]);
-      behind.push_back(under(s, now.seen, trail.point[i]));
-    }
+    if (here || !points.empty()) points.push_back(now.at), steps.push_back(trail.step[i]), index.push_back(i), seen.push_back(now.seen);
     if (!here) flush(); // the first point of the other side joins the two
   }
   flush();
@@ -270,6 +209,7 @@ void draw_axes_cross(const Scene3& s, const Box& area) {
     const ImVec2 tip{origin.x + seen[0] * k, origin.y - seen[1] * k};
     const ImU32 ink = seen[2] < -0.1f ? s.theme.colour().text3 : s.theme.colour().text2;
     draw_arrow(s.list, origin, tip, {ink, s.theme.stroke(1.3f), ArrowHead::solid});
+    if (std::hypot(seen[0], seen[1]) < 0.3f) continue; // towards the viewer: its name would cover the others'
     draw_text_aligned(s.list, s.theme, text::kLabel, {origin.x + seen[0] * k * 1.4f, origin.y - seen[1] * k * 1.4f}, ink, words[i], 0.5f, 0.5f);
   }
 }
@@ -278,35 +218,146 @@ bool take_drag(const Theme& theme, const Box& area, SphereView& view) {
   ImGui::SetCursorScreenPos(area.min);
   ImGui::InvisibleButton("sphere", {area.max.x - area.min.x, area.max.y - area.min.y}, ImGuiButtonFlags_EnableNav);
   if (ImGui::IsItemHovered()) ImGui::SetMouseCursor(ImGuiMouseCursor_Hand);
-  if (!ImGui::IsItemActive()) return false;
-  const ImVec2 moved = ImGui::GetIO().MouseDelta;
-  if (moved.x == 0 && moved.y == 0) return false;
+  const ImVec2 moved = ImGui::IsItemActive() ? ImGui::GetIO().MouseDelta : ImVec2{};
   const float rate = 0.008f / theme.ui_scale();
-  view.yaw = std::remainder(view.yaw - moved.x * rate, 2 * kPi);
-  view.pitch = std::clamp(view.pitch + moved.y * rate, -0.5f * kPi, 0.5f * kPi);
-  return true;
+  return turn(view, -moved.x * rate, moved.y * rate);
+}
+
+// Marks on the sphere's front where the loss is least, with its value beside them.
+void draw_wells(const Scene3& s, const std::vector<SphereWell>& wells, bool words, std::vector<Box>& obstacles) {
+  const Palette& c = s.theme.colour();
+  for (const SphereWell& well : wells) {
+    const Point3 seen = s.turn(well.direction);
+    if (seen[2] < 0.05f) continue;
+    const ImVec2 at = s.at(seen);
+    s.list->AddCircle(at, s.theme.px(4), with_alpha(c.text2, 0.9f), 0, s.theme.stroke(1.2f));
+    s.list->AddCircleFilled(at, s.theme.px(1.4f), c.text2);
+    if (!words) continue;
+    const std::string number = format_fixed(well.loss, 2);
+    const float word = measure(s.theme, text::kLabel, "well ").x + s.theme.px(2), wide = word + measure(s.theme, text::kTick, number).x;
+    for (const auto& [dx, dy] : {std::pair{0.0f, 18.0f}, {0.0f, -18.0f}, {40.0f, 0.0f}, {-40.0f, 0.0f}, {0.0f, 34.0f}, {0.0f, -34.0f}}) {
+      const ImVec2 left{at.x + s.theme.px(dx) - wide * 0.5f, at.y + s.theme.px(dy)};
+      const Box box{{left.x, left.y - s.theme.px(7)}, {left.x + wide, left.y + s.theme.px(7)}};
+      if (std::any_of(obstacles.begin(), obstacles.end(), [&](const Box& other) { return overlap(box, other); })) continue;
+      draw_plate(s.list, s.theme, {box.min.x - s.theme.px(4), box.min.y - s.theme.px(2)}, {box.max.x + s.theme.px(4), box.max.y + s.theme.px(2)}, 0.6f);
+      draw_text_aligned(s.list, s.theme, text::kLabel, left, c.text2, "well", 0, 0.5f);
+      draw_text_aligned(s.list, s.theme, text::kTick, {left.x + word, left.y}, c.text, number, 0, 0.5f);
+      obstacles.push_back(box);
+      break;
+    }
+  }
 }
 
 } // namespace
 
-float SphereField::level(Point3 d) const {
-  const float r = std::acos(std::clamp(d[2], -1.0f, 1.0f)) / kPi * static_cast<float>(rows - 1);
-  float turns = std::atan2(d[1], d[0]) / (2 * kPi);
-  turns -= std::floor(turns);
-  const float c = turns * static_cast<float>(cols);
-  const int r0 = std::min(static_cast<int>(r), rows - 2), c0 = static_cast<int>(c) % cols;
-  const float fr = r - static_cast<float>(r0), fc = c - std::floor(c);
-  const auto at = [&](int i, int j) { return loss[static_cast<std::size_t>(i * cols + j % cols)]; };
-  const float value = std::lerp(std::lerp(at(r0, c0), at(r0, c0 + 1), fc), std::lerp(at(r0 + 1, c0), at(r0 + 1, c0 + 1), fc), fr);
-  return std::clamp((value - low) / std::max(high - low, 1e-30f), 0.0f, 1.0f);
+void aim(SphereView& view, const Point3& direction) {
+  view.yaw = std::atan2(direction[1], direction[0]);
+  view.pitch = std::atan2(direction[2], std::hypot(direction[0], direction[1]));
 }
 
-void set_field_range(SphereField& field) {
-  PlaneField flat;
-  flat.loss = field.loss;
-  set_field_range(flat);
-  field.low = flat.low, field.high = flat.high;
+bool turn(SphereView& view, float yaw, float pitch) {
+  if (yaw == 0 && pitch == 0) return false;
+  view.yaw = std::remainder(view.yaw + yaw, 2 * kPi);
+  view.pitch = std::clamp(view.pitch + pitch, -0.5f * kPi, 0.5f * kPi);
+  return true;
 }
+
+Point3 seen(const SphereView& view, const Point3& direction) { return Turn(view)(direction); }
+
+namespace {
+
+// How far from the centre anything is seen, in units of the sphere. It only grows until the camera is aimed anew, so
+// that the sphere keeps its size while it is turned.
+float update_reach(const SpherePicture& picture, SphereView& view) {
+  const Turn turned(view);
+  float reach = 1;
+  for (const SphereTrail& trail : picture.trails) {
+    if (trail.ended && picture.trails.size() > 1) continue; // a diverged run would leave a dot of the sphere
+    if (trail.selected) reach = std::max(reach, length(trail.point.back()) / picture.unit); // its shell
+    for (const Point3& p : trail.point) {
+      const Point3 at = turned(p);
+      reach = std::max(reach, std::hypot(at[0], at[1]) / picture.unit);
+    }
+  }
+  view.reach = std::max(view.reach, reach);
+  return view.reach;
+}
+
+// What follows from the field alone.
+void follow_field(const SpherePicture& picture, SphereView& view) {
+  if (picture.field.empty()) {
+    view.levels.clear(), view.contours.clear(), view.wells.clear(), view.levels_of = 0;
+  } else if (view.levels_of != picture.field.generation) {
+    view.levels.clear();
+    for (int row = 0; row <= kMeshRows; ++row)
+      for (int col = 0; col <= kMeshCols; ++col) view.levels.push_back(picture.field.level(grid_direction(row, col)));
+    make_contours(picture.field, view.contours);
+    view.wells = find_wells(picture.field, 4);
+    view.levels_of = picture.field.generation;
+  }
+}
+
+// One side of the sphere: paint, graticule, contours; kept until it is turned.
+void draw_half(const Scene3& s, bool front, SphereView& view) {
+  const Palette& c = s.theme.colour();
+  const std::array<double, 7> key{view.yaw, view.pitch, s.centre.x, s.centre.y, s.pixels, static_cast<double>(s.picture.field.generation),
+                                  static_cast<double>(theme_key(s.theme)) + (s.picture.field.empty() ? 0.5 : 0)};
+  MeshCache& mesh = front ? view.front : view.back;
+  if (mesh.stale(key)) paint_half(s, view.levels, front, mesh);
+  mesh.append(s.list);
+  DrawCache& lines = view.lines[front ? 1 : 0];
+  auto& lines_key = view.lines_key[front ? 1 : 0];
+  if (key == lines_key && lines.replay(s.list)) return;
+  lines_key = key;
+  lines.begin(s.list);
+  draw_graticule(s, front);
+  for (const auto& chain : view.contours) stroke_side(s, chain, front, with_alpha(c.grid, front ? (c.dark ? 0.17f : 0.20f) : 0.05f));
+  if (front) s.list->AddCircle(s.centre, s.pixels, with_alpha(c.grid, c.dark ? 0.42f : 0.5f), 180, std::max(1.3f, s.theme.stroke(1.2f)));
+  lines.end(s.list);
+}
+
+// Starts, markers of where runs are now, wells and names.
+void draw_runs(const Scene3& s, const Box& area, bool keys, std::vector<Box>& obstacles, SphereView& view) {
+  static thread_local std::vector<ImVec2> starts;
+  static thread_local std::vector<StartLook> looks;
+  static thread_local std::vector<NowLabel> labels;
+  starts.clear(), labels.clear();
+  for (const SphereTrail& trail : s.picture.trails) {
+    const Now start = now_of(s, trail, 0);
+    starts.push_back(s.hidden(start.seen) ? ImVec2{-1e6f, -1e6f} : start.at);
+  }
+  start_looks(s.theme, starts, looks);
+  for (std::size_t i = 0; i < s.picture.trails.size(); ++i) {
+    const SphereTrail& trail = s.picture.trails[i];
+    const Now now = now_of(s, trail, trail.point.size() - 1);
+    const ImVec2 at{std::clamp(now.at.x, area.min.x, area.max.x), std::clamp(now.at.y, area.min.y, area.max.y)};
+    if (looks[i].drawn)
+      draw_start_handle(s.list, s.theme, starts[i], looks[i].shared ? s.theme.colour().text : trail.style.colour, std::nullopt, false, looks[i].glow);
+    if (trail.ended) draw_ended(s.list, s.theme, at);
+    else draw_now_marker(s.list, s.theme, at, trail.style, trail.selected, trail.dimmed || s.hidden(now.seen));
+    const float r = s.theme.px(9);
+    obstacles.push_back({{at.x - r, at.y - r}, {at.x + r, at.y + r}});
+    if (!trail.name.empty()) labels.push_back({at, keys ? trail.name : trail.short_name, keys ? format_norm(length(trail.point.back())) : std::string{}});
+  }
+  draw_wells(s, view.wells, keys, obstacles);
+  draw_now_labels(s.list, s.theme, labels, area, obstacles, false, view.label_slots);
+}
+
+void draw_keys(const Scene3& s, const Box& area) {
+  const Palette& c = s.theme.colour();
+  const float pad = s.theme.px(12);
+  draw_axes_cross(s, area);
+  PlaneField range;
+  range.low = s.picture.field.low, range.high = s.picture.field.high;
+  if (!s.picture.field.empty()) draw_field_key(s.list, s.theme, {area.max.x - pad, area.max.y - pad - s.theme.px(18)}, range, "loss");
+  const float top = area.min.y + s.theme.px(14);
+  draw_text_aligned(s.list, s.theme, text::kLabel, {area.min.x + pad, top}, c.text2,
+                    s.picture.note.empty() ? "sphere: norm " + format_value(s.picture.unit, 3) : s.picture.note, 0, 0.5f);
+  draw_text_aligned(s.list, s.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text3, "thin stems: how far a path has left the sphere", 0, 1);
+  draw_text_aligned(s.list, s.theme, text::kLabel, {area.max.x - pad, area.max.y - pad}, c.text3, "drag or Alt + arrows to turn", 1, 1);
+}
+
+} // namespace
 
 bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& picture, bool keys, SphereView& view) {
   ImDrawList* list = ImGui::GetWindowDrawList();
@@ -314,38 +365,22 @@ bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& pictu
     draw_empty_text(list, theme, area, picture.empty_text);
     return false;
   }
-  const bool turned = take_drag(theme, area, view);
-  float reach = 1;
-  for (const SphereTrail& trail : picture.trails)
-    for (const Point3& p : trail.point) reach = std::max(reach, length(p) / picture.unit);
-  const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) - theme.px(16);
-  const Scene3 s{list, theme, picture, Turn(view), {std::round((area.min.x + area.max.x) * 0.5f), std::round((area.min.y + area.max.y) * 0.5f)},
-                 std::max(theme.px(12), std::min(kUnitShare * room, 0.94f * room / reach))};
-  if (!picture.field.empty() && view.levels_of != picture.field.generation) {
-    view.levels.clear();
-    for (int row = 0; row <= kMeshRows; ++row)
-      for (int col = 0; col <= kMeshCols; ++col) view.levels.push_back(picture.field.level(grid_direction(row, col)));
-    make_contours(picture.field, view.contours);
-    view.levels_of = picture.field.generation;
-  } else if (picture.field.empty()) {
-    view.levels.clear(), view.contours.clear(), view.levels_of = 0;
+  if (view.aimed_at != picture.scene && length(picture.aim) > 0) {
+    aim(view, picture.aim);
+    view.reach = 1;
+    view.aimed_at = picture.scene;
   }
+  const bool turned = take_drag(theme, area, view);
+  const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) - theme.px(8);
+  const float radius = std::max(theme.px(12), std::min(kUnitShare * room, 0.96f * room / update_reach(picture, view)));
+  const Scene3 s{list, theme, picture, Turn(view), {std::round((area.min.x + area.max.x) * 0.5f), std::round((area.min.y + area.max.y) * 0.5f)}, radius};
+  follow_field(picture, view);
   list->PushClipRect(area.min, area.max, true);
-  const Palette& c = theme.colour();
   std::vector<Box> obstacles;
-  const SphereTrail* shell = nullptr;
   for (const SphereTrail& trail : picture.trails)
-    if (trail.selected) shell = &trail;
-  if (shell) draw_shell(s, *shell, obstacles);
+    if (trail.selected && !trail.ended) draw_shell(s, trail, obstacles);
   for (bool front : {false, true}) {
-    MeshCache& mesh = front ? view.front : view.back;
-    const std::array<double, 7> key{view.yaw, view.pitch, s.centre.x, s.centre.y, s.pixels, static_cast<double>(picture.field.generation),
-                                    static_cast<double>(theme_key(theme))};
-    if (mesh.stale(key)) paint_half(s, view.levels, front, mesh);
-    mesh.append(list);
-    draw_graticule(s, front);
-    for (const auto& chain : view.contours) stroke_side(s, chain, front, with_alpha(c.grid, front ? (c.dark ? 0.17f : 0.20f) : 0.05f));
-    if (front) list->AddCircle(s.centre, s.pixels, with_alpha(c.grid, c.dark ? 0.42f : 0.5f), 180, std::max(1.3f, theme.stroke(1.2f)));
+    draw_half(s, front, view);
     for (bool selected : {false, true})
       for (const SphereTrail& trail : picture.trails)
         if (trail.selected == selected) {
@@ -353,27 +388,8 @@ bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& pictu
           draw_path(s, trail, front);
         }
   }
-  std::vector<NowLabel> labels;
-  for (const SphereTrail& trail : picture.trails) {
-    const Now start = now_of(s, trail, 0), now = now_of(s, trail, trail.point.size() - 1);
-    const bool behind = s.hidden(now.seen);
-    if (!s.hidden(start.seen)) draw_start_handle(list, theme, start.at, trail.style.colour, std::nullopt, false);
-    draw_now_marker(list, theme, now.at, trail.style, trail.selected, trail.dimmed || behind);
-    const float r = theme.px(9);
-    obstacles.push_back({{now.at.x - r, now.at.y - r}, {now.at.x + r, now.at.y + r}});
-    labels.push_back({now.at, keys ? trail.name : trail.short_name, keys ? format_norm(length(trail.point.back())) : std::string{}});
-  }
-  draw_now_labels(list, theme, labels, area, obstacles, false, view.label_slots);
-  if (keys && area.max.y - area.min.y > theme.px(300)) {
-    const float pad = theme.px(12);
-    draw_axes_cross(s, area);
-    PlaneField range;
-    range.low = picture.field.low, range.high = picture.field.high;
-    if (!picture.field.empty()) draw_field_key(list, theme, {area.max.x - pad, area.max.y - pad - theme.px(18)}, range, "loss");
-    draw_text_aligned(list, theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2,
-                      "sphere: norm " + format_value(picture.unit, 3) + "; thin stems: how far a path has left it", 0, 1);
-    draw_text_aligned(list, theme, text::kLabel, {area.max.x - pad, area.max.y - pad}, c.text3, "drag to turn", 1, 1);
-  }
+  draw_runs(s, area, keys, obstacles, view);
+  if (keys && area.max.y - area.min.y > theme.px(300)) draw_keys(s, area);
   list->PopClipRect();
   return turned;
 }

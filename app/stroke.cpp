@@ -355,6 +355,32 @@ std::string_view arrow_words(UpdatePart part) {
   return "−∇L, direction only";
 }
 
+void DrawCache::begin(const ImDrawList* list) {
+  first_vertex_ = list->VtxBuffer.Size, first_index_ = list->IdxBuffer.Size;
+  uv_ = ImGui::GetFontTexUvWhitePixel();
+}
+
+void DrawCache::end(const ImDrawList* list) {
+  vertices_.assign(list->VtxBuffer.Data + first_vertex_, list->VtxBuffer.Data + list->VtxBuffer.Size);
+  indices_.assign(list->IdxBuffer.Data + first_index_, list->IdxBuffer.Data + list->IdxBuffer.Size);
+  const unsigned base = list->_VtxCurrentIdx - static_cast<unsigned>(vertices_.size());
+  for (ImDrawIdx& index : indices_) index -= base;
+  kept_ = true;
+}
+
+bool DrawCache::replay(ImDrawList* list) const {
+  const ImVec2 uv = ImGui::GetFontTexUvWhitePixel();
+  if (!kept_ || uv.x != uv_.x || uv.y != uv_.y) return false;
+  list->PrimReserve(static_cast<int>(indices_.size()), static_cast<int>(vertices_.size()));
+  const unsigned base = list->_VtxCurrentIdx;
+  std::copy(vertices_.begin(), vertices_.end(), list->_VtxWritePtr);
+  std::transform(indices_.begin(), indices_.end(), list->_IdxWritePtr, [base](ImDrawIdx index) { return index + base; });
+  list->_VtxWritePtr += vertices_.size();
+  list->_IdxWritePtr += indices_.size();
+  list->_VtxCurrentIdx += static_cast<unsigned>(vertices_.size());
+  return true;
+}
+
 void draw_glow(ImDrawList* list, ImVec2 centre, float radius, ImU32 colour, float strength) {
   constexpr int kSectors = 32;
   constexpr std::array<float, 4> kRadius{0, 0.3f, 0.6f, 1}, kLight{1, 0.55f, 0.18f, 0};

@@ -57,6 +57,24 @@ ArrowStyle arrow_style(const Theme& theme, UpdatePart part, ImU32 run_colour, Im
                        std::vector<float>& scratch);
 std::string_view arrow_words(UpdatePart part);
 
+// Strokes and fills put into a draw list between begin() and end(), kept to be put into later frames as they are. Text
+// and clip rectangles cannot be kept.
+class DrawCache {
+public:
+  void begin(const ImDrawList* list);
+  void end(const ImDrawList* list);
+  // False when nothing is kept, or the font texture changed meanwhile, where solid colour comes from: draw anew.
+  bool replay(ImDrawList* list) const;
+  void clear() { vertices_.clear(), indices_.clear(), kept_ = false; }
+
+private:
+  bool kept_ = false;
+  int first_vertex_ = 0, first_index_ = 0;
+  ImVec2 uv_{};
+  std::vector<ImDrawVert> vertices_;
+  std::vector<ImDrawIdx> indices_; // from the first of its vertices
+};
+
 // A soft light: three rings, brightest in the middle.
 void draw_glow(ImDrawList* list, ImVec2 centre, float radius, ImU32 colour, float strength);
 

@@ -5,7 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
+#include <span>
+#include <string>
+#include <utility>
 
 namespace polarscope {
 namespace {
@@ -20,7 +24,14 @@ struct Sheet {
   float degrees(float angle) const { return sign * (angle - zero) * 180 / kPi; }
   float angle(float pixel) const { return zero + sign * static_cast<float>(x.value(pixel)) * kPi / 180; }
   ImVec2 at(float angle, float radius) const { return {x.pixel(degrees(angle)), y.pixel(radius)}; }
+  // Of a run that has left the sheet: on its edge.
+  ImVec2 inside(float angle, float radius) const {
+    const ImVec2 p = at(angle, radius);
+    return {std::clamp(p.x, x.first, x.last), std::clamp(p.y, y.last, y.first)};
+  }
+  float turn_pixels() const { return (x.last - x.first) * 360 / static_cast<float>(x.most - x.least); }
 };
+constexpr float kLeastTurn = 48; // design px of a whole turn: below, the field and its wells would be a blur
 
 Sheet make_sheet(const Theme& theme, const Box& area, const PlanePicture& picture, bool keys) {
   Sheet sheet;
@@ -29,12 +40,14 @@ Sheet make_sheet(const Theme& theme, const Box& area, const PlanePicture& pictur
     if (trail.selected) first = &trail;
   sheet.zero = first->angle.empty() ? 0 : first->angle.front();
   float least = 0, most = 0, travelled = 0;
+  // a diverged run would take the sheet with it: where any run lives, the sheet is theirs
+  const bool all_ended = std::all_of(picture.trails.begin(), picture.trails.end(), [](const PlaneTrail& t) { return t.ended || t.angle.empty(); });
   for (const PlaneTrail& trail : picture.trails)
-    if (!trail.angle.empty())
+    if (!trail.angle.empty() && (all_ended || !trail.ended))
       if (const float way = trail.angle.back() - sheet.zero; std::abs(way) > std::abs(travelled)) travelled = way;
   sheet.sign = travelled < -0.1f ? -1.0f : 1.0f;
   for (const PlaneTrail& trail : picture.trails)
-    for (float angle : trail.angle) least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
+    for (float angle : all_ended || !trail.ended ? std::span<const float>(trail.angle) : std::span<const float>()) least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
   // growing in steps of 30° on the side where the paths go, so that the sheet does not creep
   const float low = std::floor((least - 12) / 30) * 30, high = std::max(std::ceil((most + 12) / 30) * 30, low + 120);
   const float strip = area.max.y - area.min.y > theme.px(200) ? theme.snap(40) : theme.snap(22);
@@ -67,7 +80,7 @@ void build_field(const Theme& theme, const Sheet& sheet, const PlaneField& field
 
 void draw_ground(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlaneField& field, UnrolledView& view) {
   const Palette& c = theme.colour();
-  if (!field.empty()) {
+  if (!field.empty() && sheet.turn_pixels() >= theme.px(kLeastTurn)) {
     const std::array<double, 11> key{sheet.sign, sheet.x.least, sheet.x.most, sheet.x.first, sheet.x.last, sheet.y.first, sheet.strip_top,
                                      sheet.zero, sheet.strip_bottom, static_cast<double>(field.generation), static_cast<double>(theme_key(theme))};
     if (view.field.stale(key)) build_field(theme, sheet, field, view.field);
@@ -85,59 +98,113 @@ void draw_ground(ImDrawList* list, const Theme& theme, const Sheet& sheet, const
     crisp_horizontal(list, sheet.x.first, sheet.x.last, sheet.y.pixel(tick.value), with_alpha(c.grid, c.dark ? 0.12f : 0.16f), theme.hairline());
     draw_text_aligned(list, theme, text::kTick, {sheet.x.first - theme.px(10), sheet.y.pixel(tick.value)}, c.text3, tick.words, 1, 0.5f);
   }
-  const double span = sheet.x.most - sheet.x.least;
-  const int every = span > 1500 ? 360 : span > 600 ? 180 : span > 400 ? 90 : span > 240 ? 60 : 30;
-  for (int degrees = static_cast<int>(std::ceil(sheet.x.least / every)) * every; degrees <= sheet.x.most; degrees += every) {
+  const double every = angle_tick_distance(sheet.x, theme.px(58));
+  for (double degrees = std::ceil(sheet.x.least / every) * every; degrees <= sheet.x.most; degrees += every) {
     const float px = sheet.x.pixel(degrees);
     crisp_vertical(list, px, sheet.y.last, sheet.y.first, with_alpha(c.grid, c.dark ? 0.10f : 0.13f), theme.hairline());
-    draw_text_aligned(list, theme, text::kTick, {px, sheet.y.first + theme.px(13)}, c.text3, format_count(degrees) + "°", 0.5f, 0.5f);
+    draw_text_aligned(list, theme, text::kTick, {px, sheet.y.first + theme.px(13)}, c.text3, format_count(std::lround(degrees)) + "°", 0.5f, 0.5f);
   }
   list->AddRect({sheet.x.first, sheet.y.last}, {sheet.x.last, sheet.y.first}, with_alpha(c.grid, c.dark ? 0.30f : 0.36f), 0, theme.hairline());
 }
 
-// Vertical dotted lines: the start direction, and the wells on the sheet with their loss.
-void draw_marks(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlaneField& field, std::vector<Box>& obstacles) {
-  const Palette& c = theme.colour();
+// Where wells lie on the sheet: f(pixel, well).
+template <class F> void each_well(const Theme& theme, const Sheet& sheet, const PlaneField& field, F f) {
+  if (sheet.turn_pixels() < theme.px(kLeastTurn)) return;
+  for (const Well& well : find_wells(field, 4))
+    for (float turn = -10; turn <= 10; ++turn)
+      if (const float degrees = sheet.degrees(well.angle + turn * 2 * kPi); degrees >= sheet.x.least && degrees <= sheet.x.most)
+        f(sheet.x.pixel(degrees), well);
+}
+
+// Vertical dotted lines: the start direction, and the wells on the sheet.
+void draw_marks(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlaneField& field) {
   const std::array<float, 2> dots{theme.stroke(3), theme.stroke(3)};
   const auto line = [&](float px, float alpha) {
     const std::array<ImVec2, 2> points{ImVec2{std::round(px) + 0.5f, sheet.y.last}, {std::round(px) + 0.5f, sheet.y.first}};
-    stroke_dashed(list, points, with_alpha(c.text2, alpha), theme.stroke(1.1f), dots);
+    stroke_dashed(list, points, with_alpha(theme.colour().text2, alpha), theme.stroke(1.1f), dots);
   };
   line(sheet.x.pixel(0), 0.8f);
-  for (const Well& well : find_wells(field, 4))
-    for (float turn = -10; turn <= 10; ++turn) {
-      const float degrees = sheet.degrees(well.angle + turn * 2 * kPi);
-      if (degrees < sheet.x.least || degrees > sheet.x.most) continue;
-      const float px = sheet.x.pixel(degrees), y = sheet.y.last + theme.px(14);
-      line(px, 0.5f);
-      const std::string number = format_fixed(well.loss, 2);
-      const float word = measure(theme, text::kLabel, "well").x + theme.px(5), wide = word + measure(theme, text::kTick, number).x;
-      if (px + wide + theme.px(12) > sheet.x.last) continue;
-      draw_text_aligned(list, theme, text::kLabel, {px + theme.px(8), y}, c.text2, "well", 0, 0.5f);
-      draw_text_aligned(list, theme, text::kTick, {px + theme.px(8) + word, y}, c.text2, number, 0, 0.5f);
-      obstacles.push_back({{px, y - theme.px(8)}, {px + wide + theme.px(10), y + theme.px(8)}});
+  each_well(theme, sheet, field, [&](float px, const Well&) { line(px, 0.5f); });
+}
+
+// "well 0.40" beside its line, where it touches nothing.
+void draw_well_words(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlaneField& field, std::vector<Box>& obstacles) {
+  const Palette& c = theme.colour();
+  each_well(theme, sheet, field, [&](float px, const Well& well) {
+    const std::string number = format_fixed(well.loss, 2);
+    const float word = measure(theme, text::kLabel, "well").x + theme.px(5), wide = word + measure(theme, text::kTick, number).x;
+    for (const auto& [right, down] : {std::pair{true, 14.0f}, {false, 14.0f}, {true, 32.0f}, {false, 32.0f}, {true, 50.0f}}) {
+      const ImVec2 at{right ? px + theme.px(8) : px - theme.px(8) - wide, sheet.y.last + theme.px(down)};
+      const Box box{{at.x - theme.px(2), at.y - theme.px(8)}, {at.x + wide + theme.px(2), at.y + theme.px(8)}};
+      const bool inside = box.min.x > sheet.x.first && box.max.x < sheet.x.last && box.max.y < sheet.y.first;
+      if (!inside || std::any_of(obstacles.begin(), obstacles.end(), [&](const Box& other) { return overlap(box, other); })) continue;
+      draw_text_aligned(list, theme, text::kLabel, at, c.text2, "well", 0, 0.5f);
+      draw_text_aligned(list, theme, text::kTick, {at.x + word, at.y}, c.text2, number, 0, 0.5f);
+      obstacles.push_back(box);
+      break;
     }
+  });
 }
 
 void draw_trail(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlanePicture& picture, const PlaneTrail& trail) {
   static thread_local std::vector<ImVec2> points;
-  static thread_local std::vector<float> age;
-  static thread_local std::vector<ImU32> under;
-  const auto draw = [&](const std::vector<float>& angle, const std::vector<float>& radius) {
-    points.clear(), under.clear();
-    for (std::size_t i = 0; i < angle.size(); ++i) {
-      points.push_back(sheet.at(angle[i], radius[i]));
-      under.push_back(picture.field.empty() ? theme.colour().panel : theme.colour().field(picture.field.level(angle[i])));
-    }
+  const bool field = !picture.field.empty() && sheet.turn_pixels() >= theme.px(kLeastTurn);
+  const auto draw = [&](const std::vector<float>& angle, const std::vector<float>& radius, std::span<const long> step) {
+    points.clear();
+    for (std::size_t i = 0; i < angle.size(); ++i) points.push_back(sheet.at(angle[i], radius[i]));
+    const std::function<ImU32(std::size_t)> under = [&](std::size_t i) {
+      return field ? theme.colour().field(picture.field.level(angle[i])) : theme.colour().panel;
+    };
+    const bool ghost = step.empty();
+    draw_fading_path(list, theme, {points, step, ghost ? 0 : step.front(), ghost ? 0 : step.back(), under}, trail.style.colour,
+                     !ghost && trail.selected, !ghost && trail.dimmed);
   };
-  if (!trail.ghost_angle.empty()) {
-    draw(trail.ghost_angle, trail.ghost_radius);
-    age.assign(points.size(), 0.35f);
-    draw_fading_path(list, theme, {points, age, under}, trail.style.colour, false, false);
+  if (!trail.ghost_angle.empty()) draw(trail.ghost_angle, trail.ghost_radius, {});
+  draw(trail.angle, trail.radius, trail.step);
+}
+
+void draw_trails(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlanePicture& picture, UnrolledView& view) {
+  const std::array<double, 13> key{sheet.sign, sheet.zero, sheet.x.least, sheet.x.most, sheet.x.first, sheet.x.last, sheet.y.least,
+                                   sheet.y.most, sheet.y.first, sheet.y.last, static_cast<double>(picture.generation),
+                                   static_cast<double>(picture.field.generation), static_cast<double>(theme_key(theme))};
+  const bool same = picture.generation != 0 && key == view.trails_key;
+  if (same && view.trails.replay(list)) return;
+  view.trails_key = key;
+  view.trails.clear();
+  view.trails.begin(list);
+  for (bool selected : {false, true})
+    for (const PlaneTrail& trail : picture.trails)
+      if (trail.selected == selected && !trail.angle.empty()) draw_trail(list, theme, sheet, picture, trail);
+  if (same) view.trails.end(list); // kept from the second frame on: while the cursor moves there is none
+}
+
+// Starts, markers of where runs are now, and their names.
+void draw_runs(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlanePicture& picture, bool keys, const Box& inside,
+               std::vector<Box>& obstacles, UnrolledView& view) {
+  static thread_local std::vector<ImVec2> starts;
+  static thread_local std::vector<StartLook> looks;
+  static thread_local std::vector<NowLabel> labels;
+  starts.clear(), labels.clear();
+  for (const PlaneTrail& trail : picture.trails)
+    starts.push_back(trail.angle.empty() ? ImVec2{-1e6f, -1e6f} : sheet.inside(trail.angle.front(), trail.radius.front()));
+  start_looks(theme, starts, looks);
+  for (std::size_t i = 0; i < picture.trails.size(); ++i) {
+    const PlaneTrail& trail = picture.trails[i];
+    if (trail.angle.empty()) continue;
+    if (looks[i].drawn)
+      draw_start_handle(list, theme, starts[i], looks[i].shared ? theme.colour().text : trail.style.colour, std::nullopt, false, looks[i].glow);
+    const ImVec2 now = sheet.inside(trail.angle.back(), trail.radius.back());
+    if (trail.ended) draw_ended(list, theme, now);
+    else draw_now_marker(list, theme, now, trail.style, trail.selected, trail.dimmed);
+    const float r = theme.px(9);
+    obstacles.push_back({{now.x - r, now.y - r}, {now.x + r, now.y + r}});
+    if (!trail.name.empty()) labels.push_back({now, trail.name, keys ? format_norm(trail.radius.back()) : std::string{}});
   }
-  draw(trail.angle, trail.radius);
-  path_ages(trail.step, age);
-  draw_fading_path(list, theme, {points, age, under}, trail.style.colour, trail.selected, trail.dimmed);
+  for (const PlaneTrail& trail : picture.trails)
+    if (!trail.ghost_angle.empty() && !trail.name.empty())
+      labels.push_back({sheet.inside(trail.ghost_angle.back(), trail.ghost_radius.back()), trail.short_name + " before", {}});
+  draw_well_words(list, theme, sheet, picture.field, obstacles);
+  draw_now_labels(list, theme, labels, inside, obstacles, true, view.label_slots);
 }
 
 } // namespace
@@ -155,26 +222,26 @@ void draw_unrolled(const Theme& theme, const Box& area, const PlanePicture& pict
   draw_ground(list, theme, sheet, picture.field, view);
   const Box inside{{sheet.x.first, sheet.y.last}, {sheet.x.last, sheet.y.first}};
   list->PushClipRect({inside.min.x - theme.px(8), inside.min.y - theme.px(8)}, {inside.max.x + theme.px(8), inside.max.y + theme.px(8)}, true);
-  draw_marks(list, theme, sheet, picture.field, obstacles);
-  for (bool selected : {false, true})
-    for (const PlaneTrail& trail : picture.trails)
-      if (trail.selected == selected && !trail.angle.empty()) draw_trail(list, theme, sheet, picture, trail);
-  std::vector<NowLabel> labels;
-  for (const PlaneTrail& trail : picture.trails) {
-    if (trail.angle.empty()) continue;
-    draw_start_handle(list, theme, sheet.at(trail.angle.front(), trail.radius.front()), trail.style.colour, std::nullopt, false);
-    const ImVec2 now = sheet.at(trail.angle.back(), trail.radius.back());
-    draw_now_marker(list, theme, now, trail.style, trail.selected, trail.dimmed);
-    const float r = theme.px(9);
-    obstacles.push_back({{now.x - r, now.y - r}, {now.x + r, now.y + r}});
-    if (!trail.name.empty()) labels.push_back({now, trail.name, keys ? format_norm(trail.radius.back()) : std::string{}});
-  }
-  draw_now_labels(list, theme, labels, inside, obstacles, true, view.label_slots);
+  draw_marks(list, theme, sheet, picture.field);
+  draw_trails(list, theme, sheet, picture, view);
+  draw_runs(list, theme, sheet, picture, keys, inside, obstacles, view);
   list->PopClipRect();
   if (!keys) return;
   const Palette& c = theme.colour();
   draw_text_aligned(list, theme, text::kLabel, {sheet.x.first, area.max.y - theme.px(6)}, c.text2, "↑ norm, log scale", 0, 1);
   draw_text_aligned(list, theme, text::kLabel, {sheet.x.last, area.max.y - theme.px(6)}, c.text2, "angle travelled from the start direction", 1, 1);
+  if (picture.field.norm && sheet.turn_pixels() >= theme.px(kLeastTurn))
+    draw_text_aligned(list, theme, text::kLabel, {sheet.x.last, sheet.strip_top + theme.px(6)}, c.text2, field_words(picture.field), 1, 0.5f);
+}
+
+double angle_tick_distance(const PlotAxis& axis, float least_pixels) {
+  const double wanted = (axis.most - axis.least) * static_cast<double>(least_pixels / std::max(1.0f, std::abs(axis.last - axis.first)));
+  for (double degrees : {30.0, 60.0, 90.0, 180.0, 360.0})
+    if (degrees >= wanted) return degrees;
+  // whole turns: 1, 2 or 5 times a power of ten
+  for (double decade = 1;; decade *= 10)
+    for (double digit : {1.0, 2.0, 5.0})
+      if (360 * digit * decade >= wanted) return 360 * digit * decade;
 }
 
 } // namespace polarscope

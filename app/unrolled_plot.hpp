@@ -3,17 +3,24 @@
 #pragma once
 
 #include "app/plane_picture.hpp"
+#include "app/plot.hpp"
 
+#include <array>
 #include <vector>
 
 namespace polarscope {
 
 struct UnrolledView {
   MeshCache field;
+  DrawCache trails;
+  std::array<double, 13> trails_key{};
   std::vector<int> label_slots;
 };
 
 // Angles are measured from the selected trail's start (or the first trail's). Draws into `area`.
 void draw_unrolled(const Theme& theme, const Box& area, const PlanePicture& picture, bool keys, UnrolledView& view);
+
+// Degrees between ticks at least so many pixels apart: 30 to 360, then whole turns.
+double angle_tick_distance(const PlotAxis& axis, float least_pixels);
 
 } // namespace polarscope

@@ -21,6 +21,7 @@ struct PolarChoice {
   PolarDrawing drawing = PolarDrawing::polar;
   PlaneChoice plane; // what is shown, and in which plane
   bool log_radius = false;
+  float turn_yaw = 0, turn_pitch = 0; // radians that keys ask for; the sphere takes them
 };
 
 struct AxisScales {

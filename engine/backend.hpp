@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -63,6 +64,9 @@ public:
   virtual std::string name() const = 0;        // "cpu", "cuda"
   virtual std::string description() const = 0; // "CPU, AVX-512, 2 threads"
   virtual Result<std::unique_ptr<MemberGroup>> open(std::shared_ptr<const StepProgram> program) = 0;
+  // What first went wrong on the device since the backend was opened. From then on every member stands still: bursts make
+  // no records, reads give NaN, writes do nothing.
+  virtual std::optional<Error> failure() const { return std::nullopt; }
   // MemberGroup::advance for several groups of this backend; a device that can steps them at the same time.
   virtual void advance(std::span<const GroupJob> jobs, std::uint64_t steps) {
     for (const GroupJob& j : jobs) j.group->advance(j.members, steps, *j.records);

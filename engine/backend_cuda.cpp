@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
+#include <limits>
+#include <optional>
+
 #include <dlfcn.h>
 
 namespace polarscope {
@@ -20,34 +20,39 @@ using kernels::CudaMember;
 using kernels::CudaModule;
 
 constexpr int kProbeMembers = 256; // weights that evaluate_loss looks at in one launch
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN(); // what a failed device reads
 
-[[noreturn]] void device_failed(const CudaModule& module) {
-  std::fflush(stdout);
-  fmt::print(stderr, "polarscope: cuda: {}\n", module.error());
-  std::_Exit(static_cast<int>(ErrorKind::machine_lacks));
-}
+// The first error of a device; a CUDA context that has failed once fails from then on. Shared by all groups of a backend.
+struct DeviceFault {
+  std::optional<Error> first;
+};
 
 // One group of the module, closed at the end.
 class ModuleGroup {
 public:
-  static Result<std::unique_ptr<ModuleGroup>> open(const CudaModule& module, const StepProgram& program) {
+  static Result<std::unique_ptr<ModuleGroup>> open(const CudaModule& module, std::shared_ptr<DeviceFault> fault, const StepProgram& program) {
+    if (fault->first) return *fault->first;
     kernels::CudaGroup* group = nullptr;
     if (module.open(program.view(), program.scalar_bytes(), program.block_bytes(), &group))
       return machine_lacks(fmt::format("cuda: {}", module.error()));
-    return std::make_unique<ModuleGroup>(module, group);
+    return std::make_unique<ModuleGroup>(module, std::move(fault), group);
   }
-  ModuleGroup(const CudaModule& module, kernels::CudaGroup* group) : module_(module), group_(group) {}
+  ModuleGroup(const CudaModule& module, std::shared_ptr<DeviceFault> fault, kernels::CudaGroup* group)
+      : module_(module), fault_(std::move(fault)), group_(group) {}
   ModuleGroup(const ModuleGroup&) = delete;
   ModuleGroup& operator=(const ModuleGroup&) = delete;
   ~ModuleGroup() { module_.close(group_); }
 
-  // Calls one of the module's functions on the group.
-  template <class F, class... Args> void call(F CudaModule::*f, Args... args) const {
-    if ((module_.*f)(group_, args...)) device_failed(module_);
+  // Calls one of the module's functions on the group; false once the device has failed, then without calling.
+  template <class F, class... Args> bool call(F CudaModule::*f, Args... args) const {
+    if (!fault_->first && (module_.*f)(group_, args...)) fault_->first = machine_lacks(fmt::format("cuda: {}", module_.error()));
+    return !fault_->first;
   }
+  const std::shared_ptr<DeviceFault>& fault() const { return fault_; }
 
 private:
   const CudaModule& module_;
+  std::shared_ptr<DeviceFault> fault_;
   kernels::CudaGroup* group_;
 };
 
@@ -71,16 +76,14 @@ public:
   int count() const override { return static_cast<int>(members_.size()); }
 
   int add(std::uint64_t seed) override {
-    group_->call(&CudaModule::add, seed);
-    CudaMember m;
-    m.seed = seed;
-    members_.push_back(m);
+    const int number = removed_.empty() ? append(seed) : reuse(seed);
     std::vector<double> row;
     for (const HparamInfo& h : program_->hparams()) row.push_back(std::get<double>(h.setting.value));
-    hparams_.push_back(row);
-    set_hparams(count() - 1, row);
-    return count() - 1;
+    set_hparams(number, row);
+    return number;
   }
+
+  void remove(int member) override { removed_.push_back(member); }
 
   MemberState state(int member) const override {
     const CudaMember& m = at(member);
@@ -114,8 +117,9 @@ public:
   void read_slot(int member, SlotId slot, std::span<double> values) const override {
     const kernels::Slot& s = layout(slot, values.size());
     std::vector<std::byte> bytes(slot_bytes(s));
-    group_->call(&CudaModule::read, member, offset_bytes(s), bytes.data(), bytes.size());
-    if (single())
+    if (!group_->call(&CudaModule::read, member, offset_bytes(s), bytes.data(), bytes.size()))
+      std::fill(values.begin(), values.end(), kNothing);
+    else if (single())
       unpack<float>(s, bytes.data(), values);
     else
       unpack<double>(s, bytes.data(), values);
@@ -134,8 +138,9 @@ public:
   void start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) override {
     Collected collected{records, record_bytes()};
     prepare(members, records);
-    group_->call(&CudaModule::start, members.data(), static_cast<int>(members.size()), &collect,
-                 static_cast<void*>(&collected));
+    if (!group_->call(&CudaModule::start, members.data(), static_cast<int>(members.size()), &collect,
+                      static_cast<void*>(&collected)))
+      prepare(members, records);
   }
 
   void advance(std::span<const int> members, std::uint64_t steps,
@@ -143,8 +148,9 @@ public:
     Collected collected{records, record_bytes()};
     prepare(members, records);
     if (members.empty()) return;
-    group_->call(&CudaModule::advance, members.data(), static_cast<int>(members.size()), steps, &collect,
-                 static_cast<void*>(&collected));
+    if (!group_->call(&CudaModule::advance, members.data(), static_cast<int>(members.size()), steps, &collect,
+                      static_cast<void*>(&collected)))
+      return prepare(members, records); // a broken burst leaves no records
     const auto [low, high] = std::minmax_element(members.begin(), members.end());
     group_->call(&CudaModule::get_members, *low, *high - *low + 1, members_.data() + *low);
   }
@@ -153,10 +159,10 @@ public:
     const ParamInfo& p = program_->parameters()[static_cast<std::size_t>(parameter)];
     const std::size_t elements = std::size_t{p.rows} * p.cols;
     assert(elements > 0 && weights.size() % elements == 0);
-    std::vector<double> losses(weights.size() / elements);
-    CudaMembers& probe = probe_members();
+    std::vector<double> losses(weights.size() / elements, kNothing);
     std::vector<std::byte> block(program_->block_bytes());
-    group_->call(&CudaModule::read, member, std::size_t{0}, block.data(), block.size());
+    if (!group_->call(&CudaModule::read, member, std::size_t{0}, block.data(), block.size()) || !make_probe()) return losses;
+    CudaMembers& probe = *probe_;
     for (std::size_t first = 0; first < losses.size(); first += kProbeMembers) {
       const std::size_t n = std::min<std::size_t>(kProbeMembers, losses.size() - first);
       for (std::size_t i = 0; i < n; ++i)
@@ -184,14 +190,37 @@ private:
     for (auto& r : records) r.clear();
   }
 
-  // Members of their own for evaluate_loss, made at first use.
-  CudaMembers& probe_members() {
-    if (!probe_) {
-      auto group = ModuleGroup::open(module_, *program_);
-      if (!group) device_failed(module_);
-      probe_ = std::make_unique<CudaMembers>(module_, program_, std::move(*group));
+  int append(std::uint64_t seed) {
+    group_->call(&CudaModule::add, seed);
+    members_.emplace_back();
+    members_.back().seed = seed;
+    hparams_.emplace_back();
+    return count() - 1;
+  }
+
+  // A removed member's number and memory, as a new member has them.
+  int reuse(std::uint64_t seed) {
+    const int number = removed_.back();
+    removed_.pop_back();
+    CudaMember fresh;
+    fresh.seed = seed;
+    members_[static_cast<std::size_t>(number)] = fresh;
+    group_->call(&CudaModule::set_member, number, &fresh);
+    const std::vector<std::byte> zeros(program_->block_bytes());
+    group_->call(&CudaModule::write, number, std::size_t{0}, zeros.data(), zeros.size());
+    return number;
+  }
+
+  // Members of their own for evaluate_loss, made at first use; false when the device has no room for them.
+  bool make_probe() {
+    if (probe_) return true;
+    auto group = ModuleGroup::open(module_, group_->fault(), *program_);
+    if (!group) {
+      group_->fault()->first = group.error();
+      return false;
     }
-    return *probe_;
+    probe_ = std::make_unique<CudaMembers>(module_, program_, std::move(*group));
+    return true;
   }
 
   // Makes probe `i` a copy of a member with another weight.
@@ -238,6 +267,7 @@ private:
   std::unique_ptr<ModuleGroup> group_;
   std::vector<CudaMember> members_; // as they stood after the last burst
   std::vector<std::vector<double>> hparams_;
+  std::vector<int> removed_; // numbers to be given again
   std::unique_ptr<CudaMembers> probe_;
 };
 
@@ -248,15 +278,17 @@ public:
   std::string name() const override { return "cuda"; }
   std::string description() const override { return description_; }
   Result<std::unique_ptr<MemberGroup>> open(std::shared_ptr<const StepProgram> program) override {
-    auto group = ModuleGroup::open(module_, *program);
+    auto group = ModuleGroup::open(module_, fault_, *program);
     if (!group) return group.error();
     return std::unique_ptr<MemberGroup>(
         std::make_unique<CudaMembers>(module_, std::move(program), std::move(*group)));
   }
+  std::optional<Error> failure() const override { return fault_->first; }
 
 private:
   const CudaModule& module_;
   std::string description_;
+  std::shared_ptr<DeviceFault> fault_ = std::make_shared<DeviceFault>();
 };
 
 CudaDevice find_device() {

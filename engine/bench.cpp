@@ -286,6 +286,28 @@ std::string cpu_name() {
   return "unknown";
 }
 
+std::string first_line(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+double clock_mhz() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("cpu MHz", 0) == 0 && line.find(": ") != std::string::npos) return std::strtod(line.c_str() + line.find(": ") + 2, nullptr);
+  return 0;
+}
+
+std::string compiler_name() {
+#ifdef __clang__
+  return fmt::format("clang {}", __clang_version__);
+#else
+  return fmt::format("gcc {}", __VERSION__);
+#endif
+}
+
 using Bench = Result<void> (*)(const Harness&, std::vector<BenchRow>&);
 template <void (*f)(const Harness&, std::vector<BenchRow>&)>
 Result<void> infallible(const Harness& h, std::vector<BenchRow>& rows) {
@@ -306,27 +328,41 @@ const std::vector<BenchInfo>& benchmarks() {
 
 Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOptions& options) {
   const auto& list = benchmarks();
+  std::vector<BenchInfo> all = list;
+  for (const MoreBench& more : options.more)
+    if (std::none_of(all.begin(), all.end(), [&](const BenchInfo& b) { return b.id == more.info.id; })) all.push_back(more.info);
   for (const std::string& id : ids)
-    if (std::none_of(list.begin(), list.end(), [&](const BenchInfo& b) { return b.id == id; })) {
+    if (std::none_of(all.begin(), all.end(), [&](const BenchInfo& b) { return b.id == id; })) {
       std::string known;
-      for (const BenchInfo& b : list) known += (known.empty() ? "" : ", ") + b.id;
+      for (const BenchInfo& b : all) known += (known.empty() ? "" : ", ") + b.id;
       return bad_input(fmt::format("unknown benchmark '{}'; {} are known", id, known));
     }
   BenchReport report;
   report.cpu = cpu_name();
   report.version = POLARSCOPE_VERSION;
+  report.commit = POLARSCOPE_COMMIT;
+  report.compiler = compiler_name();
+  report.governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+  report.clock_mhz = clock_mhz();
   report.cores = static_cast<int>(std::thread::hardware_concurrency());
   for (const char* isa : kIsas)
     if (kernels::cpu_executors(isa)) report.isa = isa;
   double load[1] = {0};
   if (getloadavg(load, 1) == 1) report.load = load[0];
 
+  const auto wanted = [&](const std::string& id) { return ids.empty() || std::find(ids.begin(), ids.end(), id) != ids.end(); };
   const Harness harness(options);
   const Busy before = busy_now();
   const auto start = Clock::now();
   for (std::size_t k = 0; k < list.size(); ++k)
-    if (ids.empty() || std::find(ids.begin(), ids.end(), list[k].id) != ids.end())
+    if (wanted(list[k].id))
       if (auto r = kFunctions[k](harness, report.rows); !r) return r.error();
+  for (const MoreBench& more : options.more) {
+    if (!wanted(more.info.id)) continue;
+    auto rows = more.run();
+    if (!rows) return rows.error();
+    report.rows.insert(report.rows.end(), std::make_move_iterator(rows->begin()), std::make_move_iterator(rows->end()));
+  }
   const Busy after = busy_now();
   report.others_busy = std::max(0.0, ((after.all - before.all) - (after.own - before.own)) / seconds_since(start));
   return report;
@@ -334,12 +370,15 @@ Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOp
 
 std::string BenchReport::to_text() const {
   std::string out = fmt::format("{}, {} cores, {}, version {}, load {:.2f}\n", cpu, cores, isa, version, load);
+  out += fmt::format("{}, commit {}, governor {}, clock {:.0f} MHz\n", compiler, commit.empty() ? "unknown" : commit,
+                     governor.empty() ? "unknown" : governor, clock_mhz);
   if (!idle())
     out += fmt::format("NOT IDLE: other processes used {:.2f} cores; do not compare or report these figures\n", others_busy);
   out += fmt::format("{:<4} {:<62} {:>10} {:>10} {:>10}  {}\n", "", "", "median", "p10", "p90", "unit");
   for (const BenchRow& r : rows) {
     out += fmt::format("{:<4} {:<62} {:>10.4g} {:>10.4g} {:>10.4g}  {}", r.id, r.name, r.median, r.p10, r.p90, r.unit);
     if (r.percent >= 0) out += fmt::format("  {:.0f} % of {}", r.percent, r.against);
+    if (r.limit >= 0) out += fmt::format("  limit {:g}{}", r.limit, r.median > r.limit ? ": EXCEEDED" : "");
     out += "\n";
   }
   return out;
@@ -349,9 +388,13 @@ std::string BenchReport::to_json() const {
   nlohmann::ordered_json j;
   j["version"] = 1;
   j["program"] = version;
+  j["commit"] = commit;
+  j["compiler"] = compiler;
   j["cpu"] = cpu;
   j["cores"] = cores;
   j["isa"] = isa;
+  j["governor"] = governor;
+  j["clock_mhz"] = clock_mhz;
   j["load"] = load;
   j["others_busy"] = others_busy;
   j["idle"] = idle();
@@ -363,6 +406,7 @@ std::string BenchReport::to_json() const {
       row["percent"] = r.percent;
       row["against"] = r.against;
     }
+    if (r.limit >= 0) row["limit"] = r.limit;
     j["rows"].push_back(std::move(row));
   }
   return j.dump(2) + "\n";

@@ -4,6 +4,7 @@
 #include "engine/optimizer/recipe.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/start_file.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 
@@ -30,8 +31,7 @@ Result<const Problem*> problem_of(const Scene& scene) {
   if (const Problem* problem = find_problem(scene.problem)) return problem;
   std::vector<std::string> kinds;
   for (const Problem& p : problems()) kinds.push_back(p.kind);
-  const std::string near = nearest_word(scene.problem, kinds);
-  return bad_input(fmt::format("unknown problem '{}'{}", scene.problem, near.empty() ? "" : "; did you mean '" + near + "'?"));
+  return bad_input(fmt::format("unknown problem '{}'{}", scene.problem, did_you_mean(scene.problem, kinds)));
 }
 
 // The recipe of a run with the run's own numbers in place of the preset's.
@@ -85,6 +85,8 @@ Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, cons
   if (auto ok = check_optimizer(spec); !ok) return ok.error();
   const ProblemValues values = with_defaults(**problem, scene.problem_values);
   if (auto ok = check_sizes(**problem, values); !ok) return ok.error();
+  if (values.trace && scene.steps > values.trace->steps())
+    return bad_input(fmt::format("the trace has {} steps, the scene asks for {}", values.trace->steps(), scene.steps));
 
   ProgramBuilder build(scene.precision);
   const HparamId lr = write_schedules(build, spec, scene.schedule_length());
@@ -126,12 +128,15 @@ std::string options_that_use(const std::string& hparam, const Scene& scene, cons
 
 // A number that a run gives and its recipe does not use would change nothing, silently.
 Result<void> check_hparams_used(const Scene& scene, const RunSpec& run, const OptimizerSpec& spec, const StepProgram& program) {
+  std::map<std::string, Place> given = run.optimizer.inline_hparams;
   for (const auto& [name, value] : run.hparams) {
+    const auto place = run.hparam_places.find(name);
+    given[name] = place == run.hparam_places.end() ? run.place : place->second;
+  }
+  for (const auto& [name, place] : given) {
     if (program.find_hparam(name) >= 0) continue;
     const std::string remedy = options_that_use(name, scene, spec);
-    const auto place = run.hparam_places.find(name);
-    return bad_input(fmt::format("run '{}' does not use '{}'{}{}", run.label, name, remedy.empty() ? "" : "; it is used with ", remedy),
-                     place == run.hparam_places.end() ? run.place : place->second);
+    return bad_input(fmt::format("run '{}' does not use '{}'{}{}", run.label, name, remedy.empty() ? "" : "; it is used with ", remedy), place);
   }
   return {};
 }
@@ -144,6 +149,11 @@ Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const Run
   if (!program) return program;
   if (auto ok = check_hparams_used(scene, run, spec, **program); !ok) return ok.error();
   return program;
+}
+
+bool uses_hparam(const Scene& scene, const RunSpec& run, std::string_view name) {
+  const auto program = make_program(scene, resolved(run), {});
+  return program && (*program)->find_hparam(name) >= 0;
 }
 
 std::vector<double> hparam_row(const StepProgram& program, const RunSpec& run) {

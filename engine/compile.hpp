@@ -6,6 +6,7 @@
 #include "engine/scene.hpp"
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace polarscope {
@@ -18,6 +19,9 @@ struct CompileOptions {
 Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run,
                                                    const CompileOptions& options = {});
 
+// Does the program that the run's options make read this hyperparameter? False also when it makes none.
+bool uses_hparam(const Scene& scene, const RunSpec& run, std::string_view name);
+
 // Base hyperparameter row of a run for its program, in column order.
 std::vector<double> hparam_row(const StepProgram& program, const RunSpec& run);
 
@@ -27,8 +31,8 @@ struct InitialContents {
 };
 Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run, const StepProgram& program);
 
-// Bytes that runs of these programs need on `threads` threads (0 = one per core) before anything of their past is kept, for refusing before
-// allocating.
+// Bytes that runs of these programs need on `threads` threads (0 = one per core) before anything of their past is kept,
+// for refusing before allocating.
 double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, int threads);
 
 } // namespace polarscope

@@ -4,6 +4,7 @@
 #include "engine/metric/metric.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/problem/problem.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 
@@ -47,9 +48,10 @@ ConformCase plain_descent_case(const Problem& problem, bool other) {
     SettingValue& value = values.values[key.name];
     value = key.name == "noise" ? SettingValue(0.05) : key.value;
     if (!other) continue;
-    if (key.kind == SettingKind::word) value = key.words.back().word;
+    if (key.kind == SettingKind::word && !key.words.empty()) value = key.words.back().word;
     if (const auto it = other_shape.find(key.name); it != other_shape.end()) value = it->second;
   }
+  if (problem.from_trace) values.trace = example_trace();
   ConformCase c;
   c.name = problem.kind + (other ? ", other words and shape, plain descent" : ", plain descent");
   c.f32 = plain_descent(problem, values, Precision::f32);
@@ -60,6 +62,8 @@ ConformCase plain_descent_case(const Problem& problem, bool other) {
   };
   if (problem.data) add(problem.data(values, c.seed));
   add(problem.start(values, c.seed));
+  for (const FeedInfo& f : c.f64->feeds())
+    c.contents.emplace_back(f.slot, *values.trace->gradients(static_cast<std::size_t>(f.parameter), 0, f.steps));
   return c;
 }
 

@@ -45,8 +45,8 @@ void append_value(std::string& out, const Column& column, const SeriesView& seri
   else if (has_value_at(*column.info, step)) out += "nan"; // recorded as not a number; else not recorded
 }
 
-// "# run 'x': every 4th step from 0 to 3999" for each stretch whose rows were thinned.
-std::string thinning_lines(const RunFrame& run) {
+// "every 4th step from 0 to 3999, every 2nd step from …": the stretches whose rows were thinned.
+std::string thinned_stretches(const RunFrame& run) {
   std::string out;
   const long last = run.series.last_step();
   for (long from = run.series.first_step(); from < last;) {
@@ -54,11 +54,26 @@ std::string thinning_lines(const RunFrame& run) {
     long to = from;
     while (to < last && run.series.stride_at(to) == stride) to += std::max(1L, stride);
     to = std::min(to, last);
-    if (stride > 1)
-      out += fmt::format("# run {}: only every {}th step was kept from step {} to step {}\n", quoted(run.label), stride, from, to);
+    if (stride > 1) out += fmt::format("{}every {}{} step from {} to {}", out.empty() ? "" : ", ", stride, stride == 2 ? "nd" : "th", from, to);
     from = std::max(to, from + 1);
   }
   return out;
+}
+
+// The line before the table, or nothing where every step was kept. Runs that lost the same rows are named together.
+std::string thinning_line(const Frame& frame) {
+  std::vector<std::pair<std::string, std::string>> groups; // stretches, labels
+  for (const RunFrame& run : frame.runs) {
+    const std::string stretches = run.series.empty() ? "" : thinned_stretches(run);
+    if (stretches.empty()) continue;
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == stretches; });
+    if (same == groups.end()) groups.emplace_back(stretches, quoted(run.label));
+    else same->second += ", " + quoted(run.label);
+  }
+  std::string out;
+  for (const auto& [stretches, labels] : groups) out += fmt::format("{} {}: {}", out.empty() ? "# kept only, of run" : "; of run", labels, stretches);
+  std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' '); // labels may hold any text
+  return out.empty() ? out : out + "\n";
 }
 
 Result<void> write_run(const RunFrame& run, int member, const std::vector<std::string>& names, OutputFile& out) {
@@ -86,10 +101,7 @@ Result<void> write_run(const RunFrame& run, int member, const std::vector<std::s
 
 Result<void> write_csv(const Frame& frame, OutputFile& out) {
   const std::vector<std::string> names = column_names(frame);
-  std::string head;
-  for (const RunFrame& run : frame.runs)
-    if (!run.series.empty()) head += thinning_lines(run);
-  head += "run,member,seed,step";
+  std::string head = thinning_line(frame) + "run,member,seed,step";
   for (const std::string& name : names) head += "," + quoted(name);
   if (auto done = out.write(head + "\n"); !done) return done;
   int member = 0;

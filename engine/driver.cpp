@@ -187,7 +187,10 @@ void Driver::Impl::play(double seconds, double limit) {
   }
   const long made = owed > 0 ? advance_for(owed, limit) : 0;
   if (!unbounded) carry = std::min(carry - static_cast<double>(made), std::max(1.0, kDebt * speed));
-  if (session->at_end()) {
+  if (const auto failed = session->failure()) {
+    playing = false;
+    say(*failed);
+  } else if (session->at_end()) {
     playing = false;
     say(fmt::format("the scene ends at step {}", session->head()));
   }
@@ -197,7 +200,7 @@ void Driver::Impl::compute_to_target(double limit) {
   if (session->cursor() != session->head()) (void)session->apply(command::MoveCursor{session->head()});
   const long left = *target - session->head();
   if (left > 0) advance_for(left, limit);
-  if (session->head() >= *target) target.reset();
+  if (session->head() >= *target || session->failure()) target.reset();
   dirty = true;
 }
 
@@ -222,7 +225,7 @@ void Driver::Impl::update_plane() {
   made->request = *wanted;
   made->loss = session->plane_loss(wanted->run, wanted->parameter, wanted->e1, wanted->e2, wanted->samples);
   plane_request = std::move(wanted);
-  plane_cursor = session->cursor();
+  plane_cursor = made->step = session->cursor();
   dirty = true;
   std::lock_guard lock(mutex);
   plane = std::move(made);

@@ -37,6 +37,7 @@ public:
   struct PlaneLoss {
     PlaneRequest request;
     std::vector<double> loss;
+    long step = 0; // cursor at which it was computed: whose norm it has where the loss is not scale-invariant
   };
   std::shared_ptr<const PlaneLoss> plane() const;
 

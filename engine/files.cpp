@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -23,6 +25,23 @@ constexpr std::size_t kBuffer = 1 << 16;
 ErrorKind kind_of(int error) {
   return error == ENOSPC || error == EDQUOT || error == EIO || error == EFBIG ? ErrorKind::machine_lacks
                                                                               : ErrorKind::bad_input;
+}
+
+// The temporary files of this process, for remove_unfinished_files(); a handler can neither lock nor allocate.
+constexpr std::size_t kMostUnfinished = 16;
+std::atomic<char*> unfinished[kMostUnfinished];
+static_assert(std::atomic<char*>::is_always_lock_free, "read from a signal handler");
+
+void remember_unfinished(const std::string& name) {
+  char* copy = ::strdup(name.c_str());
+  for (std::atomic<char*>& place : unfinished)
+    if (char* none = nullptr; place.compare_exchange_strong(none, copy)) return;
+  std::free(copy);
+}
+
+void forget_unfinished(const std::string& name) {
+  for (std::atomic<char*>& place : unfinished)
+    if (char* held = place.load(); held && name == held && place.compare_exchange_strong(held, nullptr)) return std::free(held);
 }
 
 class Descriptor {
@@ -86,7 +105,19 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
 
 OutputFile::~OutputFile() {
   if (descriptor_ >= 0 && descriptor_ != STDOUT_FILENO) ::close(descriptor_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  ::unlink(temporary_.c_str());
+  forget_temporary();
+}
+
+void OutputFile::forget_temporary() {
+  forget_unfinished(temporary_);
+  temporary_.clear();
+}
+
+void remove_unfinished_files() {
+  for (std::atomic<char*>& place : unfinished)
+    if (const char* name = place.exchange(nullptr)) ::unlink(name);
 }
 
 Result<OutputFile> OutputFile::open(const std::string& path) {
@@ -115,6 +146,7 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   out.descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (out.descriptor_ < 0) return out.failure("cannot write");
   out.temporary_ = name;
+  remember_unfinished(name);
   if (exists) ::fchmod(out.descriptor_, status.st_mode & 07777);
   return out;
 }
@@ -146,7 +178,7 @@ Result<void> OutputFile::commit() {
   descriptor_ = -1;
   if (::close(fd) != 0) return failure("cannot write");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failure("cannot rename");
-  temporary_.clear();
+  forget_temporary();
   return {};
 }
 

@@ -33,6 +33,7 @@ private:
   Error failure(const char* what) const;
 
   std::string path_, temporary_; // temporary_ "" = written directly
+  void forget_temporary();
   int descriptor_ = -1;
   std::vector<std::byte> buffer_;
   Result<void> flush();
@@ -40,6 +41,9 @@ private:
 
 // The whole text at once.
 Result<void> write_file(const std::string& path, std::string_view text);
+
+// Removes the temporary files that are being written. Async-signal-safe, for a handler that ends the program.
+void remove_unfinished_files();
 
 // Folders that may hold scenes/, besides the working folder: beside the program and above it (source tree).
 std::vector<std::string> installed_folders();

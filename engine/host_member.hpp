@@ -28,6 +28,7 @@ public:
   // Logical elements, row-major, without padding.
   std::vector<double> read(SlotId slot) const;
   void write(SlotId slot, std::span<const double> values);
+  void set_hparam(std::size_t column, double value) { hparams_[column] = value; }
   // Every slot and the step from a member of the same program, in either precision.
   void copy(const HostMember& other);
   // The first slot with a padding element that is not zero; kNone when all are.

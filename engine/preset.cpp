@@ -210,6 +210,8 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
     }
   if (const TomlValue* v = table.table("hparam")) {
     if (errors.empty()) read_hparams(*v, spec, spec.hparams, errors);
+    if (inside)
+      for (const TomlEntry& entry : v->entries) spec.inline_hparams[entry.key] = entry.place;
     changed = true;
   }
   if (const TomlValue* v = table.table("schedule")) {
@@ -299,21 +301,8 @@ const std::vector<Setting>& optimizer_keys() {
   return keys;
 }
 
-std::vector<std::string> stage_kinds(Part part) {
-  std::vector<std::string> out;
-  for (const Stage& stage : stages())
-    if (stage.part == part) out.push_back(stage.kind);
-  return out;
-}
-
 std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec) {
-  std::vector<Setting> out;
-  for (const StageLink& link : stage_links(spec)) {
-    for (const Setting& setting : link.stage->hparams) {
-      const bool known = std::any_of(out.begin(), out.end(), [&](const Setting& s) { return s.name == setting.name; });
-      if (!known) out.push_back(setting);
-    }
-  }
+  std::vector<Setting> out = hparam_settings(spec);
   std::stable_partition(out.begin(), out.end(), [](const Setting& s) { return s.name == "lr"; });
   for (Setting& setting : out)
     if (const auto it = spec.hparams.find(setting.name); it != spec.hparams.end()) setting.value = it->second;

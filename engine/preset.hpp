@@ -18,9 +18,6 @@ std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec);
 // The keys of an optimizer's table.
 const std::vector<Setting>& optimizer_keys();
 
-// Names of a part's registered stages.
-std::vector<std::string> stage_kinds(Part part);
-
 // An optimizer as the value of a scene's `optimizer` key: a preset's name, a file, or a table. `folder` is that of
 // the file that holds the value, for relative paths. Errors go to `errors`; the result is then unusable.
 OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& folder, FirstError& errors);

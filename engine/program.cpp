@@ -47,6 +47,28 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
     const auto [small, large] = shape(op.slot[0]);
     return 2 * (small * padded(large) + (small + 1) * padded(small));
   }
+  case OpCode::dual_polar:
+  case OpCode::stiefel_dual:
+  case OpCode::tangent_stiefel: { // four copies, three squares of the smaller side, two rows of it
+    const auto [small, large] = shape(op.slot[0]);
+    return 4 * small * padded(large) + (3 * small + 2) * padded(small);
+  }
+  case OpCode::top_singular: { // a copy, a square of the smaller side, two rows of it
+    const auto [small, large] = shape(op.slot[0]);
+    return small * padded(large) + (small + 2) * padded(small);
+  }
+  case OpCode::factor_power:
+  case OpCode::basis_violation: // two squares, two rows
+    return (2 * std::size_t{layout[op.slot[0]].rows} + 2) * padded(layout[op.slot[0]].rows);
+  case OpCode::refresh_basis: { // two squares, three rows, a copy of the moment
+    const std::size_t side = layout[op.slot[0]].rows;
+    const kernels::Slot& moment = layout[op.slot[2]];
+    return (2 * side + 3) * padded(side) + moment.rows * padded(moment.cols);
+  }
+  case OpCode::project_radial: // two numbers per row
+    return 2 * padded(layout[op.slot[0]].rows);
+  case OpCode::two_sided:
+    return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
   case OpCode::spectrum: {
     const auto [small, large] = shape(op.slot[0]);
     const auto steps = std::min<std::size_t>(small, kernels::kMostLanczosSteps);
@@ -88,6 +110,11 @@ ProgramBuilder::ProgramBuilder(Precision precision) : precision_(precision) {
   metric_slot_ = slot("metrics", Role::metric, 1, 1, "what is recorded after each step");
 }
 
+SlotId ProgramBuilder::find_slot(std::string_view name) const {
+  const auto it = find_named(slots_, name);
+  return it == slots_.end() ? kNone : static_cast<SlotId>(it - slots_.begin());
+}
+
 bool ProgramBuilder::has_slot(std::string_view name) const { return find_named(slots_, name) != slots_.end(); }
 
 SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning,
@@ -96,6 +123,17 @@ SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std
   assert(slots_.size() < kNone);
   slots_.push_back({std::move(name), role, rows, cols, std::move(meaning), parameter});
   return static_cast<SlotId>(slots_.size() - 1);
+}
+
+SlotId ProgramBuilder::rows_of(SlotId whole, std::uint32_t first, std::uint32_t rows) {
+  const SlotInfo viewed = slots_[whole];
+  assert(viewed.view_of == kNone && first + rows <= viewed.rows);
+  const std::string name = viewed.name + ".rows_" + std::to_string(first) + "_" + std::to_string(first + rows);
+  if (const SlotId made = find_slot(name); made != kNone) return made;
+  const SlotId view = slot(name, Role::scratch, rows, viewed.cols, "rows of " + viewed.name, viewed.parameter);
+  slots_[view].view_of = whole;
+  slots_[view].first_row = first;
+  return view;
 }
 
 int ProgramBuilder::parameter(std::string name, std::uint32_t rows, std::uint32_t cols, Invariance invariance,
@@ -156,14 +194,8 @@ int ProgramBuilder::metric(std::string metric, int parameter, int indexed, int e
   return first;
 }
 
-std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) {
-  auto program = std::make_shared<StepProgram>();
-  StepProgram& p = *program;
-  p.precision_ = precision_;
-  slots_[0].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, hparams_.size()));
-  slots_[metric_slot_].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, metrics_.size()));
-
-  // Layout: by role in the order of the enumeration, declaration order inside a role; every row starts a cache line.
+// Layout: by role in the order of the enumeration, declaration order inside a role; every row starts a cache line.
+void ProgramBuilder::lay_out(StepProgram& p) const {
   const std::size_t line = kLineBytes / p.scalar_bytes();
   const auto padded = [&](std::uint32_t cols) { return (cols + line - 1) / line * line; };
   p.layout_.resize(slots_.size());
@@ -171,7 +203,7 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   for (int role = 0; role <= static_cast<int>(Role::metric); ++role) {
     for (std::size_t s = 0; s < slots_.size(); ++s) {
       const SlotInfo& info = slots_[s];
-      if (static_cast<int>(info.role) != role) continue;
+      if (static_cast<int>(info.role) != role || info.view_of != kNone) continue;
       const std::size_t ld = padded(info.cols);
       p.layout_[s] = {static_cast<std::uint32_t>(end), info.rows, info.cols, static_cast<std::uint32_t>(ld)};
       end += ld * info.rows;
@@ -179,9 +211,17 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
     if (role == static_cast<int>(Role::state)) p.persistent_bytes_ = end * p.scalar_bytes();
   }
   p.block_bytes_ = end * p.scalar_bytes();
+  for (std::size_t s = 0; s < slots_.size(); ++s) {
+    const SlotInfo& info = slots_[s];
+    if (info.view_of == kNone) continue;
+    const kernels::Slot& whole = p.layout_[info.view_of];
+    p.layout_[s] = {whole.offset + info.first_row * whole.ld, info.rows, info.cols, whole.ld};
+  }
+}
 
-  const std::size_t metric_count = slots_[metric_slot_].cols;
-  std::size_t record_size = metric_count;
+// A record: the metrics, then the weights and gradients that are kept. Returns its scalars.
+std::size_t ProgramBuilder::choose_record(StepProgram& p, const RecordOptions& record) const {
+  std::size_t record_size = slots_[metric_slot_].cols;
   const auto record_slots = [&](SlotId ParamInfo::*which, bool wanted, std::vector<long>& offsets) {
     for (const ParamInfo& q : parameters_) {
       const std::size_t elements = std::size_t{q.rows} * q.cols;
@@ -194,6 +234,17 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   };
   record_slots(&ParamInfo::weight, true, p.weight_offset_);
   record_slots(&ParamInfo::gradient, record.gradients, p.gradient_offset_);
+  return record_size;
+}
+
+std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) {
+  auto program = std::make_shared<StepProgram>();
+  StepProgram& p = *program;
+  p.precision_ = precision_;
+  slots_[0].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, hparams_.size()));
+  slots_[metric_slot_].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, metrics_.size()));
+  lay_out(p);
+  const std::size_t record_size = choose_record(p, record);
 
   p.start_ = std::move(start_);
   p.step_ = std::move(step_);
@@ -206,9 +257,17 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   p.metrics_ = std::move(metrics_);
   p.invariants_ = std::move(invariants_);
   p.theory_ = std::move(theory_);
+  p.feeds_ = std::move(feeds_);
   p.loss_begin_ = loss_begin_;
   p.loss_end_ = loss_end_;
+  fill_view(p, record_size);
+  p.fingerprint_ = fingerprint_of(p);
+  return program;
+}
 
+// What the kernels see of the program: pointers into its arrays, which move no more.
+void ProgramBuilder::fill_view(StepProgram& p, std::size_t record_size) const {
+  const std::size_t line = kLineBytes / p.scalar_bytes();
   kernels::Program& v = p.view_;
   v.start = p.start_.data();
   v.start_count = static_cast<std::uint32_t>(p.start_.size());
@@ -227,7 +286,10 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   for (const std::vector<Op>* list : {&p.start_, &p.step_})
     for (const Op& op : *list) scratch = std::max(scratch, scratch_of(op, p.layout_, line));
   v.scratch_size = static_cast<std::uint32_t>(scratch);
+}
 
+// Of everything that the steps and the records depend on; numbers of the runs are not among it.
+std::uint64_t ProgramBuilder::fingerprint_of(const StepProgram& p) {
   Fingerprint f;
   f.add(&p.precision_, sizeof p.precision_);
   f.add_items(p.start_);
@@ -238,8 +300,7 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   for (const SlotInfo& s : p.slots_) f.add(s.name);
   for (const MetricColumn& m : p.metrics_) f.add(m.name);
   for (const HparamInfo& h : p.hparams_) f.add(h.setting.name);
-  p.fingerprint_ = f.value();
-  return program;
+  return f.value();
 }
 
 Op make_op(OpCode code, std::initializer_list<SlotId> slots, std::initializer_list<HparamId> hparams,

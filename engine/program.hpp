@@ -43,6 +43,8 @@ struct SlotInfo {
   std::uint32_t rows, cols;
   std::string meaning; // shown by the inspector
   int parameter = -1;  // index into parameters, or −1
+  SlotId view_of = kNone;     // the slot whose rows these are: it has no memory of its own
+  std::uint32_t first_row = 0; // of the slot viewed
 };
 
 struct ParamInfo {
@@ -54,6 +56,14 @@ struct ParamInfo {
   SlotId previous = kNone;  // W before the step
   SlotId gradient = kNone;  // loss gradient at the previous weight, noise included
   SlotId reference = kNone; // data: direction that angles are measured to, same shape; none: the start
+};
+
+// A data slot that the host fills again and again: rows [k·rows(P), (k+1)·rows(P)) belong to the step whose number of
+// completed steps is k modulo `steps`.
+struct FeedInfo {
+  SlotId slot;
+  std::uint32_t steps; // of one window
+  int parameter;       // whose gradient it is
 };
 
 struct HparamInfo {
@@ -110,7 +120,9 @@ public:
   const std::vector<MetricColumn>& metrics() const { return metrics_; }
   const std::vector<InvariantColumn>& invariants() const { return invariants_; }
   const std::vector<TheoryLine>& theory() const { return theory_; }
+  const std::vector<FeedInfo>& feeds() const { return feeds_; }
   // Range [first, second) of step ops that compute the noise-free loss from the weight: gradient phase, loss ops only.
+  // Empty when gradients come from elsewhere.
   std::pair<std::size_t, std::size_t> loss_ops() const { return {loss_begin_, loss_end_}; }
 
   SlotId find_slot(std::string_view name) const;   // kNone when absent
@@ -139,6 +151,7 @@ private:
   std::vector<MetricColumn> metrics_;
   std::vector<InvariantColumn> invariants_;
   std::vector<TheoryLine> theory_;
+  std::vector<FeedInfo> feeds_;
   std::vector<std::uint16_t> recorded_;
   std::vector<long> weight_offset_, gradient_offset_;
   std::size_t loss_begin_ = 0, loss_end_ = 0;
@@ -163,11 +176,14 @@ public:
   // A new slot; `name` must be new. Shapes are logical; padding is added by finish().
   SlotId slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning = {},
               int parameter = -1);
+  // Rows [first, first + rows) of a slot as a slot of their own, for operations on a block of a matrix.
+  SlotId rows_of(SlotId whole, std::uint32_t first, std::uint32_t rows);
   // Declares a trained parameter with its weight, previous-weight and gradient slots.
   int parameter(std::string name, std::uint32_t rows, std::uint32_t cols, Invariance invariance, bool vector = false);
   ParamInfo& parameter(int index) { return parameters_[static_cast<std::size_t>(index)]; }
   const std::vector<ParamInfo>& parameters() const { return parameters_; }
   const SlotInfo& info(SlotId id) const { return slots_[id]; }
+  SlotId find_slot(std::string_view name) const; // kNone when there is none yet
   bool has_slot(std::string_view name) const;
 
   // The column of a hyperparameter, declared on first use; later uses of the same name share it.
@@ -192,11 +208,17 @@ public:
   SlotId metric_slot() const { return metric_slot_; }
   void invariant(InvariantColumn invariant) { invariants_.push_back(std::move(invariant)); }
   void theory(TheoryLine line) { theory_.push_back(std::move(line)); }
+  void feed(FeedInfo feed) { feeds_.push_back(feed); }
 
   // Lays the block out and closes the program. Scratch is what the op that takes most of it needs.
   std::shared_ptr<const StepProgram> finish(RecordOptions record = {});
 
 private:
+  void lay_out(StepProgram& p) const;
+  std::size_t choose_record(StepProgram& p, const RecordOptions& record) const;
+  void fill_view(StepProgram& p, std::size_t record_size) const;
+  static std::uint64_t fingerprint_of(const StepProgram& p);
+
   Precision precision_;
   bool starting_ = false;
   Phase phase_ = Phase::gradient;
@@ -211,6 +233,7 @@ private:
   std::vector<MetricColumn> metrics_;
   std::vector<InvariantColumn> invariants_;
   std::vector<TheoryLine> theory_;
+  std::vector<FeedInfo> feeds_;
   std::size_t loss_begin_ = 0, loss_end_ = 0;
 };
 

@@ -35,21 +35,20 @@ int open_spool(const std::string& path) {
   return -1;
 }
 
-std::string percent_encoded(const std::string& label) {
-  std::string out;
-  for (const char c : label) {
-    const auto u = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                       c == '.' || c == '~';
-    if (plain) out += c;
-    else out += fmt::format("%{:02X}", static_cast<unsigned>(u));
-  }
-  return out;
-}
-
 std::vector<std::uint64_t> with_rows(long rows, const ParamInfo& parameter) {
   if (parameter.vector) return {static_cast<std::uint64_t>(rows), parameter.cols};
   return {static_cast<std::uint64_t>(rows), parameter.rows, parameter.cols};
+}
+
+std::vector<std::uint64_t> without_rows(const ParamInfo& parameter) {
+  if (parameter.vector) return {parameter.cols};
+  return {parameter.rows, parameter.cols};
+}
+
+std::vector<double> rounded(std::vector<double> values, Precision precision) {
+  if (precision == Precision::f32)
+    for (double& v : values) v = static_cast<float>(v);
+  return values;
 }
 
 std::vector<std::byte> scalars(const std::vector<double>& values, Precision precision) {
@@ -74,12 +73,13 @@ std::string problem_text(const Scene& scene) {
 
 } // namespace
 
-Result<std::unique_ptr<Recording>> Recording::open(const std::string& path, long every) {
+Result<std::unique_ptr<Recording>> Recording::open(const std::string& path, long every, Contents contents) {
   auto file = OutputFile::open(path);
   if (!file) return file.error();
   std::unique_ptr<Recording> out(new Recording);
   out->out_ = std::make_unique<OutputFile>(std::move(*file));
   out->every_ = every;
+  out->contents_ = contents;
   out->spool_ = open_spool(path);
   if (out->spool_ < 0) return Error{ErrorKind::machine_lacks, {path}, fmt::format("no room for a temporary file: {}", std::strerror(errno))};
   return out;
@@ -89,7 +89,7 @@ Recording::~Recording() {
   if (spool_ >= 0) ::close(spool_);
 }
 
-RecordOptions Recording::options() { return {std::numeric_limits<std::uint32_t>::max(), true}; }
+RecordOptions Recording::options() const { return {std::numeric_limits<std::uint32_t>::max(), contents_.gradients}; }
 
 void Recording::append(Track& track, const std::vector<std::byte>& bytes, long rows) {
   if (bytes.empty() || error_) return;
@@ -135,7 +135,7 @@ void Recording::take(RunId run, const StepProgram& program, long first_step, std
       append(track, gathered, rows);
     };
     gather(program.record_offset_of_weight(static_cast<int>(p)), true, tracks.weights[p]);
-    gather(program.record_offset_of_gradient(static_cast<int>(p)), false, tracks.gradients[p]);
+    if (contents_.gradients) gather(program.record_offset_of_gradient(static_cast<int>(p)), false, tracks.gradients[p]);
   }
 }
 
@@ -155,7 +155,7 @@ Result<void> Recording::copy(const Track& track, OutputFile& out) const {
   return {};
 }
 
-Result<void> Recording::finish(const Frame& frame, const Scene& scene) {
+Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& session) {
   if (error_) return *error_;
   std::vector<TensorInfo> tensors;
   std::vector<std::pair<const Track*, std::vector<std::byte>>> pieces; // in the tensors' order
@@ -171,14 +171,27 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene) {
     for (std::size_t p = 0; p < tracks.weights.size(); ++p) {
       const ParamInfo& info = program.parameters()[p];
       for (const auto& [kind, track] : {std::pair{"weight/", &tracks.weights[p]}, std::pair{"gradient/", &tracks.gradients[p]}}) {
+        if (track->rows == 0) continue;
         tensors.push_back({kind + prefix + info.name, dtype, with_rows(track->rows, info), 0, 0});
         pieces.emplace_back(track, std::vector<std::byte>{});
       }
     }
+    for (std::size_t s = 0; s < program.slots().size() && contents_.states; ++s) {
+      const SlotInfo& info = program.slots()[s];
+      if (info.role != Role::state || info.parameter < 0) continue;
+      const std::string& owner = program.parameters()[static_cast<std::size_t>(info.parameter)].name;
+      tensors.push_back({"state/" + prefix + owner + "/" + info.name.substr(owner.size() + 1), dtype, {info.rows, info.cols}, 0, 0});
+      pieces.emplace_back(nullptr, scalars(session.slot_values(run.id, static_cast<SlotId>(s)), program.precision()));
+    }
+    if (!contents_.gradients) continue;
     const auto contents = initial_contents(scene, scene.runs[i], program);
     if (!contents) return contents.error();
     for (const auto& [slot, values] : contents->slots) {
       const SlotInfo& info = program.slots()[slot];
+      if (info.role == Role::param && frame.runs[i].start->at(static_cast<std::size_t>(info.parameter)) != rounded(values, program.precision())) {
+        tensors.push_back({"start/" + prefix + info.name, dtype, without_rows(program.parameters()[static_cast<std::size_t>(info.parameter)]), 0, 0});
+        pieces.emplace_back(nullptr, scalars(values, program.precision()));
+      }
       if (info.role != Role::data) continue;
       std::vector<std::uint64_t> shape = {info.rows, info.cols};
       if (info.parameter < 0) shape.insert(shape.begin(), 1); // one batch
@@ -194,7 +207,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene) {
   }
   const std::map<std::string, std::string> metadata = {{"format", "polarscope record 1"}, {"program", POLARSCOPE_VERSION},
                                                        {"problem", problem_text(scene)}, {"scene", to_toml(scene)},
-                                                       {"every", std::to_string(every_)}};
+                                                       {"every", std::to_string(every_)}, {"runs", std::to_string(frame.runs.size())}};
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;

@@ -20,21 +20,26 @@ class OutputFile;
 
 class Recording {
 public:
+  struct Contents {
+    bool gradients = true; // and what else makes a trace of it: data, and the start before the optimizer's own projection
+    bool states = false;   // the optimizer's state after the last step, as state/<P>/<slot>
+  };
+
   // Every `every`th step is kept. Fails early when the target cannot be written.
-  static Result<std::unique_ptr<Recording>> open(const std::string& path, long every);
+  static Result<std::unique_ptr<Recording>> open(const std::string& path, long every, Contents contents);
   ~Recording();
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
   // What SessionOptions must ask for, and where its records go.
-  static RecordOptions options();
+  RecordOptions options() const;
   void take(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records);
 
   // True when the last records could not be kept, for want of room on the disk: finish() will say so.
   bool failed() const { return error_.has_value(); }
 
-  // Writes the file from what was taken. `frame` and `scene` have the same runs in the same order.
-  Result<void> finish(const Frame& frame, const Scene& scene);
+  // Writes the file from what was taken. `frame`, `scene` and `session` have the same runs in the same order.
+  Result<void> finish(const Frame& frame, const Scene& scene, Session& session);
 
 private:
   struct Block {
@@ -56,6 +61,7 @@ private:
   int spool_ = -1; // unnamed file beside the target
   std::size_t spooled_ = 0;
   long every_ = 1;
+  Contents contents_;
   std::map<RunId, RunTracks> runs_;
   std::optional<Error> error_; // the first that happened in take()
 };

@@ -27,6 +27,10 @@ std::size_t dtype_bytes(std::string_view dtype);
 // Header of a file whose tensors follow in the given order; fills begin and end from dtype and shape.
 std::string safetensors_header(std::vector<TensorInfo>& tensors, const std::map<std::string, std::string>& metadata);
 
+// Text inside a tensor's name, where / separates: everything but letters, digits and -_.~ as %XX; and back.
+std::string percent_encoded(std::string_view text);
+std::string percent_decoded(std::string_view text);
+
 class SafetensorsFile {
 public:
   static Result<SafetensorsFile> open(const std::string& path);

@@ -1,5 +1,6 @@
 #include "engine/scene.hpp"
 
+#include "engine/compile.hpp"
 #include "engine/embedded.hpp"
 #include "engine/files.hpp"
 #include "engine/optimizer/stage.hpp"
@@ -157,6 +158,24 @@ Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgumen
                    value.place);
 }
 
+// A number that was set for all runs is left out where the run's options make nothing of it, as long as another run
+// uses it; compiling refuses it where none does.
+void drop_unused(Scene& scene, const Place& written) {
+  std::vector<std::pair<RunSpec*, std::string>> unused;
+  bool used = false;
+  for (RunSpec& run : scene.runs)
+    for (const auto& [name, place] : run.hparam_places) {
+      if (place.file != written.file) continue;
+      if (uses_hparam(scene, run, name)) used = true;
+      else unused.emplace_back(&run, name);
+    }
+  if (!used) return;
+  for (const auto& [run, name] : unused) {
+    run->hparams.erase(name);
+    run->hparam_places.erase(name);
+  }
+}
+
 // Writes the default labels down: a run keeps its name when a --set changes its optimizer.
 void pin_labels(TomlValue& tree, const Scene& scene) {
   TomlEntry* runs = tree.find("run");
@@ -204,8 +223,7 @@ Result<Found> find_scene(const std::string& name) {
   if (folder_met) return bad_input("is a folder, not a scene", {name});
   std::vector<std::string> names;
   for (const SceneEntry& entry : installed_scenes()) names.push_back(entry.name);
-  const std::string near = nearest_word(name, names);
-  return bad_input(fmt::format("no scene '{}'{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+  return bad_input(fmt::format("no scene '{}'{}", name, did_you_mean(name, names)));
 }
 
 std::string text_of(const TomlValue& tree, const char* key) {
@@ -256,7 +274,11 @@ Result<Scene> parse_scene(const std::string& text, const std::string& file, cons
     pin_labels(*tree, *scene);
     if (auto done = apply_run_set(*tree, *scene, set, value_of(set)); !done) return done.error();
   }
-  return read_scene(*tree, file);
+  auto scene = read_scene(*tree, file);
+  if (!scene) return scene;
+  for (const SetArgument& set : sets)
+    if (set.label.empty()) drop_unused(*scene, value_of(set).place);
+  return scene;
 }
 
 Result<Scene> load_scene(const std::string& name, const std::vector<SetArgument>& sets) {

@@ -52,6 +52,8 @@ struct ExpectSpec {
   Place place;
 };
 
+inline constexpr long kMostSteps = 1'000'000'000;
+
 struct Scene {
   std::string path; // as opened, "" when made in memory
   std::string title, description;

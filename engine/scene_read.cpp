@@ -1,8 +1,10 @@
 #include "engine/scene_read.hpp"
 
+#include "engine/files.hpp"
 #include "engine/metric/metric.hpp"
 #include "engine/preset.hpp"
 #include "engine/problem/problem.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 
@@ -14,7 +16,6 @@ namespace polarscope {
 namespace {
 
 constexpr double kAnyNumber = std::numeric_limits<double>::max();
-constexpr long kMostSteps = 1'000'000'000;
 constexpr long kMostSeed = std::numeric_limits<long>::max();
 
 Setting text_key(const char* name, const char* meaning) { return word(name, "", {}, meaning); }
@@ -26,13 +27,12 @@ std::string metric_key(const std::string& column) {
 }
 
 std::vector<std::string> metric_names() {
-  std::vector<std::string> names = {"loss"};
-  for (const Metric& metric : metrics())
-    if (metric.name != "loss") names.push_back(metric.name);
+  std::vector<std::string> names;
+  for (const Metric& metric : metrics()) names.push_back(metric.name);
   return names;
 }
 
-bool is_metric(const std::string& name) { return name == "loss" || find_metric(name) != nullptr; }
+bool is_metric(const std::string& name) { return find_metric(name) != nullptr; }
 
 class SceneReader {
 public:
@@ -75,7 +75,7 @@ private:
     if (const auto v = table.text("title")) scene_.title = *v;
     if (const auto v = table.text("description")) scene_.description = *v;
     if (const auto v = table.integer("seed", 0, kMostSeed)) scene_.seed = static_cast<std::uint64_t>(*v);
-    if (const auto v = table.integer("steps", 1, kMostSteps)) scene_.steps = *v;
+    if (const auto v = table.integer("steps", 1, kMostSteps)) scene_.steps = *v, steps_given_ = true;
     if (const auto v = table.number("speed", 0, 1e9)) scene_.speed = *v;
     if (const auto v = table.word("precision", {"f32", "f64"}))
       scene_.precision = *v == "f64" ? Precision::f64 : Precision::f32;
@@ -104,6 +104,23 @@ private:
     }
     table.finish();
     problem_place_ = value.place;
+    if (problem_->from_trace) open_trace(value);
+  }
+
+  void open_trace(const TomlValue& table) {
+    const std::string file = scene_.problem_values.word("file");
+    if (file.empty()) {
+      missing("[problem] has no 'file' with recorded gradients", table.place);
+      return;
+    }
+    const bool beside = file.front() != '/' && file_exists(folder_ + file);
+    auto trace = Trace::open(beside ? folder_ + file : file, scene_.problem_values.word("run"));
+    if (!trace) {
+      errors_.add_at(trace.error(), table.find("file")->place);
+      return;
+    }
+    scene_.problem_values.trace = *trace;
+    if (!steps_given_) scene_.steps = (*trace)->steps();
   }
 
   void check_sizes() {
@@ -329,6 +346,7 @@ private:
   Scene scene_;
   const Problem* problem_ = nullptr;
   Place problem_place_;
+  bool steps_given_ = false;
 };
 
 } // namespace

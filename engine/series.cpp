@@ -13,8 +13,6 @@ constexpr int kMostRows = 1024; // of a chunk; a power of 4, as all capacities
 // A budget holds at least this many chunks: thinning needs up to three of each level.
 constexpr std::size_t kChunksAtLeast = 48;
 
-template <class R> bool finite(R x) { return x - x == R(0); }
-
 // Layer 1 over unthinned rows; finite values only, (∞, −∞) where there is none.
 template <class R> void node_of_values(const R* v, R& low, R& high) {
   low = std::numeric_limits<R>::infinity();

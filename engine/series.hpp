@@ -37,6 +37,7 @@ public:
   SeriesView() = default;
   explicit SeriesView(std::shared_ptr<const SeriesData> data, long rows);
   bool empty() const { return rows_ == 0; }
+  bool operator==(const SeriesView&) const = default; // the same rows of the same storage
   long rows() const { return rows_; }        // stored rows
   long first_step() const;
   long last_step() const;                    // last recorded step
@@ -57,11 +58,22 @@ public:
   long count_not_positive(int column, long from, long to) const;
   // Weight of a recorded parameter at a step: rows·cols numbers; false when that step's weight is not stored.
   bool weight(int parameter, long step, std::vector<double>& out) const;
+  // The same without a copy: calls f with the row-major numbers, std::span<const float> or of double.
+  template <class F> bool with_weight(int parameter, long step, F f) const {
+    std::size_t count = 0;
+    const void* numbers = weight_row(parameter, step, count);
+    if (!numbers) return false;
+    if (is_single()) f(std::span<const float>(static_cast<const float*>(numbers), count));
+    else f(std::span<const double>(static_cast<const double*>(numbers), count));
+    return true;
+  }
   // Steps in [from, to] whose weight is stored, thinned to at most `most` by a fixed stride.
   void weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const;
   std::size_t bytes() const; // of the storage behind the view
 
 private:
+  const void* weight_row(int parameter, long step, std::size_t& count) const;
+  bool is_single() const;
   std::shared_ptr<const SeriesData> data_;
   long rows_ = 0;
 };

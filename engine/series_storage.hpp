@@ -21,6 +21,8 @@ namespace polarscope {
 
 inline constexpr long kFan = 4; // of the pyramid and of thinning
 
+template <class R> bool finite(R x) { return x - x == R(0); }
+
 struct MetricChunk {
   MetricChunk(long first_step, int level_, int columns_, int capacity_, std::size_t scalar);
 

@@ -8,8 +8,6 @@ namespace polarscope {
 
 namespace {
 
-template <class R> bool finite(R x) { return x - x == R(0); }
-
 long floor_div(long a, long b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 // One column of one chunk, up to the rows that a view may see.
@@ -357,24 +355,26 @@ long SeriesView::count_not_positive(int column, long from, long to) const {
   return count;
 }
 
-bool SeriesView::weight(int parameter, long step, std::vector<double>& out) const {
-  out.clear();
-  if (empty() || step < 0 || step > last_step()) return false;
+bool SeriesView::is_single() const { return data_->program->precision() == Precision::f32; }
+
+const void* SeriesView::weight_row(int parameter, long step, std::size_t& count) const {
+  if (empty() || step < 0 || step > last_step()) return nullptr;
   const StepProgram& program = *data_->program;
   const long offset = program.record_offset_of_weight(parameter);
-  if (offset < 0) return false;
+  if (offset < 0) return nullptr;
   const auto it = std::upper_bound(data_->weights.begin(), data_->weights.end(), step,
                                    [](long s, const auto& c) { return s < c->first; });
   const WeightChunk& chunk = **(it - 1);
-  if ((step - chunk.first) % chunk.stride) return false;
+  if ((step - chunk.first) % chunk.stride) return nullptr;
   const std::byte* row = chunk.row((step - chunk.first) / chunk.stride);
   const ParamInfo& p = program.parameters()[static_cast<std::size_t>(parameter)];
-  out.resize(std::size_t{p.rows} * p.cols);
-  with_scalar(*data_, [&](auto r) {
-    const auto* from = reinterpret_cast<const decltype(r)*>(row) + (offset - columns());
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<double>(from[i]);
-  });
-  return true;
+  count = std::size_t{p.rows} * p.cols;
+  return with_scalar(*data_, [&](auto r) -> const void* { return reinterpret_cast<const decltype(r)*>(row) + (offset - columns()); });
+}
+
+bool SeriesView::weight(int parameter, long step, std::vector<double>& out) const {
+  out.clear();
+  return with_weight(parameter, step, [&](auto numbers) { out.assign(numbers.begin(), numbers.end()); });
 }
 
 void SeriesView::weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const {

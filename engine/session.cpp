@@ -4,12 +4,14 @@
 #include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 
 namespace polarscope {
@@ -56,9 +58,21 @@ std::string Session::Impl::free_label(const std::string& base) const {
   return label;
 }
 
-// What a run keeps depends on its own steps only, not on which runs came or went: the shares are those of the opening.
-std::size_t Session::Impl::series_budget() const { return options.memory_budget / 10 * 6 / shares; }
-std::size_t Session::Impl::keyframe_budget() const { return options.memory_budget / 4 / shares; }
+// The part of the memory budget that the run in this place may keep its past in. It depends on the place alone, so that
+// runs that come and go change nothing for the others: the places of the opening share three quarters, each later
+// doubling of their number half of what is left. A run takes the first free place.
+double Session::Impl::share_of(int place) const {
+  const auto opening = static_cast<double>(shares);
+  if (place < static_cast<int>(shares)) return 0.75 / opening;
+  const double doubling = std::floor(std::log2(place / opening)) + 1; // 1 for places S … 2S − 1, 2 up to 4S − 1, …
+  return 0.5 / (opening * std::exp2(2 * doubling));
+}
+std::size_t Session::Impl::series_budget(int place) const {
+  return static_cast<std::size_t>(0.7 * share_of(place) * static_cast<double>(options.memory_budget));
+}
+std::size_t Session::Impl::keyframe_budget(int place) const {
+  return static_cast<std::size_t>(0.3 * share_of(place) * static_cast<double>(options.memory_budget));
+}
 
 std::size_t Session::Impl::memory_bytes() const {
   std::size_t total = 0;
@@ -98,17 +112,22 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   const RunId id = next_id++;
   RunWatch watch(program, id, spec.optimizer, scene->schedule_length(), scene->view.target,
                  expected_values(*scene, *program, spec.label));
-  auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget()),
-                                   Timeline(program->persistent_bytes(), keyframe_budget()), std::move(watch));
+  const int place = free_style();
+  auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget(place)),
+                                   Timeline(program->persistent_bytes(), keyframe_budget(place)), std::move(watch));
   run->optimizer = std::make_shared<const OptimizerSpec>(run->spec.optimizer);
   run->initial = std::move(*contents);
   run->start_hparams = hparam_row(*program, run->spec);
   run->seed = run->spec.seed.value_or(scene->seed);
-  run->style = free_style();
+  run->style = place;
   run->member = run->members().add(run->seed);
   read_constant_weights(*run);
   runs.push_back(std::move(run));
   begin(*runs.back());
+  if (device_failed()) {
+    runs.pop_back();
+    return *backend->failure();
+  }
   runs.back()->opened_hparams = runs.back()->start_hparams;
   runs.back()->opened_start = runs.back()->start;
   return runs.back().get();
@@ -135,7 +154,7 @@ void Session::Impl::begin(Run& run) {
   members.set_state(run.member, {});
   members.set_hparams(run.member, run.start_hparams);
   run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
-  run.series = RunSeries(run.group->program, series_budget());
+  run.series = RunSeries(run.group->program, series_budget(run.style));
   run.timeline.clear();
   run.watch.reset();
   run.predicted_known = false;
@@ -144,6 +163,7 @@ void Session::Impl::begin(Run& run) {
 
   const int one[] = {run.member};
   members.start(one, records);
+  if (device_failed()) return;
   keep(run, 0, records[0]);
   Weights start;
   for (const ParamInfo& p : run.program().parameters()) {
@@ -155,9 +175,13 @@ void Session::Impl::begin(Run& run) {
 }
 
 Result<void> Session::Impl::open() {
-  auto device = open_backend(options.device, options.threads, options.isa);
-  if (!device) return device.error();
-  backend = std::move(*device);
+  if (options.make_backend) {
+    backend = options.make_backend();
+  } else {
+    auto device = open_backend(options.device, options.threads, options.isa);
+    if (!device) return device.error();
+    backend = std::move(*device);
+  }
   if (options.device != "cpu") // who asks for the CPU by name need not wait for a driver to start
     for (const DeviceInfo& d : devices())
       if (!d.available) device_note = d.why_not;
@@ -179,6 +203,12 @@ void Session::Impl::update_scene() {
   scene = std::move(fresh);
 }
 
+bool Session::Impl::device_failed() {
+  const auto error = backend->failure();
+  if (error) fault = error->text();
+  return error.has_value();
+}
+
 // ---- stepping ------------------------------------------------------------------------------------------------------
 
 void Session::Impl::save_keyframe(Run& run) {
@@ -188,6 +218,25 @@ void Session::Impl::save_keyframe(Run& run) {
   k.block.resize(run.program().persistent_bytes());
   run.members().save(run.member, k.block);
   run.timeline.add(std::move(k));
+}
+
+long Session::Impl::feed(Run& run, long step) {
+  long left = std::numeric_limits<long>::max();
+  for (const FeedInfo& f : run.program().feeds()) {
+    const Trace& trace = *scene->problem_values.trace;
+    const long window = f.steps, first = step / window * window;
+    left = std::min(left, first + window - step);
+    if (run.fed == first / window) continue;
+    const SlotInfo& slot = run.program().slots()[f.slot];
+    std::vector<double> values(std::size_t{slot.rows} * slot.cols);
+    auto read = trace.gradients(static_cast<std::size_t>(f.parameter), first, std::min(window, trace.steps() - first));
+    if (read) std::copy(read->begin(), read->end(), values.begin());
+    else std::fill(values.begin(), values.end(), std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
+    if (!read && fault.empty()) fault = read.error().text();
+    run.members().write_slot(run.member, f.slot, values);
+  }
+  run.fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
+  return left;
 }
 
 void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> made) {
@@ -215,11 +264,13 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
+    steps = std::min(steps, feed(*r, step));
   }
   std::vector<GroupJob> jobs;
   for (const auto& g : groups)
     if (!g->going.empty()) jobs.push_back({g->members.get(), g->going, &g->records});
   backend->advance(jobs, static_cast<std::uint64_t>(steps));
+  if (device_failed()) return 0;
   for (Run* r : some) {
     keep(*r, step + 1, r->group->records[r->place]);
     if (!r->diverged && r->timeline.wants(r->step)) save_keyframe(*r);
@@ -235,7 +286,7 @@ bool Session::Impl::catch_up(Clock::time_point deadline) {
     return nullptr;
   };
   for (Run* r; (r = next());) {
-    burst({&r, 1}, head);
+    if (burst({&r, 1}, head) == 0) return false;
     if (Clock::now() >= deadline) return next() != nullptr;
   }
   return false;
@@ -249,7 +300,9 @@ long Session::Impl::advance(long steps) {
     std::vector<Run*> going;
     for (const auto& r : runs)
       if (!r->diverged) going.push_back(r.get());
-    head += going.empty() ? target - head : burst(going, target);
+    const long made = going.empty() ? target - head : burst(going, target);
+    if (made == 0) break;
+    head += made;
   }
   if (follow) cursor = head;
   return head - first;
@@ -271,6 +324,7 @@ Result<std::unique_ptr<Session>> Session::open(Scene scene, SessionOptions optio
 const Scene& Session::scene() const { return *impl_->scene; }
 long Session::head() const { return impl_->head; }
 long Session::cursor() const { return impl_->cursor; }
+std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps) { return impl_->advance(steps); }
 

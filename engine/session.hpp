@@ -10,23 +10,27 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace polarscope {
 
+class Backend;
+
 struct SessionOptions {
   std::string device = "auto"; // cpu | cuda | auto
   int threads = 0;             // 0 = one per core
   std::string isa = {};        // "" = by rule
-  std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes, bytes; a share for each run of the scene, at least 8
+  std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes of all runs, those added later too, bytes
   RecordOptions record = {};
   // Receives every record as it is made (run --record): `records` holds whole records of program.record_size()
   // scalars, the first of them of step `first_step`. Called between bursts, runs in scene order. A recomputed
   // path begins again at step 0.
   std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)>
       sink = {};
+  std::function<std::unique_ptr<Backend>()> make_backend = {}; // instead of opening `device`
 };
 
 class Session {
@@ -38,6 +42,8 @@ public:
   long head() const;
   long cursor() const;
   bool at_end() const; // head = scene.steps
+  // Why the device makes no more steps, once it has failed; what was computed before stays.
+  std::optional<Error> failure() const;
 
   // Computes up to `steps` more steps of every run that has not diverged, in bursts; the cursor follows when it was at
   // the head. Returns the steps made.
@@ -55,9 +61,12 @@ public:
   std::uint64_t state_hash() const;
   std::uint64_t state_hash(RunId run) const;
 
+  // Logical elements of one slot as it stands at the head, row-major.
+  std::vector<double> slot_values(RunId run, SlotId slot);
+
   // Loss as a function of the angle in a plane through the origin of one parameter's space, other parameters as at the
   // cursor: value k at angle 2πk/samples from e1 towards e2 (unit, orthogonal, rows·cols numbers each).
-  // Rows that are zero in both keep their weight.
+  // Rows that are zero in both keep their weight. Empty where the gradients do not come from a loss.
   std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1,
                                  const std::vector<double>& e2, int samples);
 

@@ -22,8 +22,8 @@ template <class... F> Overloaded(F...) -> Overloaded<F...>;
 
 Result<void> check_value(const HparamInfo& h, double value) {
   if (!std::isfinite(value)) return bad_input(fmt::format("{} must be a finite number", h.setting.name));
-  if (h.setting.max > h.setting.min && (value < h.setting.min || value > h.setting.max))
-    return bad_input(fmt::format("{} = {} is outside {} … {}", h.setting.name, value, h.setting.min, h.setting.max));
+  if (const std::string wrong = range_error(value, h.setting.min, h.setting.max); h.setting.max > h.setting.min && !wrong.empty())
+    return bad_input(fmt::format("{} = {}", h.setting.name, wrong));
   return {};
 }
 
@@ -55,9 +55,7 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
   if (column < 0) {
     std::vector<std::string> names;
     for (const HparamInfo& h : r.program().hparams()) names.push_back(h.setting.name);
-    const std::string near = nearest_word(c.name, names);
-    return bad_input(fmt::format("{} has no hyperparameter '{}'{}", r.spec.label, c.name,
-                                 near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
+    return bad_input(fmt::format("{} has no hyperparameter '{}'{}", r.spec.label, c.name, did_you_mean(c.name, names)));
   }
   if (auto ok = check_value(r.program().hparams()[static_cast<std::size_t>(column)], c.value); !ok) return ok.error();
   if (!r.value_before_drag) r.value_before_drag = r.hparams[static_cast<std::size_t>(column)];
@@ -203,7 +201,8 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   selected = r.id;
   update_scene();
   const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline;) burst({&one, 1}, head);
+  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {
+  }
   return fmt::format("added {}{}", label, like);
 }
 

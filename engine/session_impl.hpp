@@ -57,6 +57,7 @@ struct Run {
   long step = 0; // completed; behind the head while catching up or when diverged
   bool diverged = false;
   long diverged_at = 0;
+  long fed = -1;         // window of fed slots that the block holds
   bool fresh = false;    // the whole block, not only its persistent head, is that of `step`
   bool dragging = false; // previews since the last committed edit
   std::optional<double> value_before_drag; // the edited hyperparameter's
@@ -80,10 +81,11 @@ struct Session::Impl {
   std::string device_note;
   std::vector<std::unique_ptr<Group>> groups;
   std::vector<std::unique_ptr<Run>> runs; // in scene order
-  std::size_t shares = 1; // that the memory budget is divided into
+  std::size_t shares = 1; // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
-  std::string fault; // a replay that did not give the same state: a bug, shown until the scene is closed
+  // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
+  std::string fault;
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
 
   // session.cpp: making and stepping runs
@@ -92,20 +94,24 @@ struct Session::Impl {
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run); // to step 0
-  std::size_t series_budget() const;
-  std::size_t keyframe_budget() const;
+  double share_of(int place) const; // place: Run::style
+  std::size_t series_budget(int place) const;
+  std::size_t keyframe_budget(int place) const;
   std::size_t memory_bytes() const;
   Run* find(RunId id) const;
   int free_style() const;
   std::string free_label(const std::string& base) const;
   // One burst of runs that stand at the same step, not beyond `target`; edits take effect at their steps. Returns the
-  // steps made.
+  // steps made: 0 when the device has failed.
   long burst(std::span<Run* const> some, long target);
   void keep(Run& run, long first_step, std::span<const std::byte> made);
   void save_keyframe(Run& run);
+  // Fills the slots that are fed from outside for steps from `step` on; returns how many steps they last.
+  long feed(Run& run, long step);
   bool behind(const Run& run) const { return run.step < head && !run.diverged; }
   bool catch_up(Clock::time_point deadline); // false when nothing is left
   long advance(long steps);
+  bool device_failed(); // and says so
   void update_scene(); // the scene's runs follow the session's
 
   // session_edit.cpp: commands

@@ -49,6 +49,7 @@ void Session::Impl::replay(Run& run, long from, long to) {
     for (const Edit& e : run.edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     run.members().set_hparams(run.member, edited_row(run.start_hparams, run.edits, step));
+    steps = std::min(steps, feed(run, step));
     run.members().advance(one, static_cast<std::uint64_t>(steps), records);
     step += steps;
   }
@@ -58,6 +59,7 @@ void Session::Impl::replay(Run& run, long from, long to) {
 void Session::Impl::check_replay(Run& run, long step, std::span<const std::byte> truth) {
   std::vector<std::byte> made(truth.size());
   run.members().save(run.member, made);
+  if (device_failed()) return;
   const bool same = std::equal(truth.begin(), truth.end(), made.begin());
   if (!same)
     fault = fmt::format("replaying {} to step {} gave another state than before: please report this bug",
@@ -145,6 +147,15 @@ std::uint64_t Session::state_hash() const {
   return hash_of_hashes(hashes);
 }
 
+std::vector<double> Session::slot_values(RunId run, SlotId slot) {
+  Run* r = impl_->find(run);
+  assert(r);
+  const SlotInfo& info = r->program().slots()[slot];
+  std::vector<double> values(std::size_t{info.rows} * info.cols);
+  r->members().read_slot(r->member, slot, values);
+  return values;
+}
+
 std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vector<double>& e1,
                                         const std::vector<double>& e2, int samples) {
   Run* r = impl_->find(run);
@@ -153,6 +164,7 @@ std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vec
   const ParamInfo& p = parameters[static_cast<std::size_t>(parameter)];
   const std::size_t elements = std::size_t{p.rows} * p.cols;
   if (e1.size() != elements || e2.size() != elements) return {};
+  if (const auto [first, last] = r->program().loss_ops(); first == last) return {};
 
   // A plane of one row leaves the other rows where they stand: a row of zeros would have no direction and no loss.
   std::vector<bool> turned(elements);

@@ -49,11 +49,18 @@ Setting word(std::string name, std::string value, std::vector<SettingWord> words
   return s;
 }
 
+Setting free_text(std::string name, std::string meaning) { return word(std::move(name), "", {}, std::move(meaning)); }
+
 std::string to_text(const SettingValue& value) {
   if (const auto* d = std::get_if<double>(&value)) return fmt::format("{}", *d);
   if (const auto* i = std::get_if<long>(&value)) return fmt::format("{}", *i);
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
   return std::get<std::string>(value);
+}
+
+std::string shown_text(const Setting& setting, const SettingValue& value) {
+  const bool zero = value == SettingValue(0l) || value == SettingValue(0.0);
+  return zero && !setting.zero.empty() ? fmt::format("{} ({})", to_text(value), setting.zero) : to_text(value);
 }
 
 namespace {
@@ -89,6 +96,19 @@ std::string nearest_word(std::string_view typed, const std::vector<std::string>&
     }
   }
   return best;
+}
+
+std::string did_you_mean(std::string_view typed, const std::vector<std::string>& candidates) {
+  const std::string near = nearest_word(typed, candidates);
+  return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
+}
+
+std::string range_error(double value, double min, double max) {
+  return value >= min && value <= max ? "" : fmt::format("{} is out of range; allowed: {} to {}", value, min, max);
+}
+
+std::string range_error(long value, long min, long max) {
+  return value >= min && value <= max ? "" : fmt::format("{} is out of range; allowed: {} to {}", value, min, max);
 }
 
 } // namespace polarscope

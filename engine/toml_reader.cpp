@@ -132,8 +132,6 @@ std::string typed(const TomlValue& value) {
   }
 }
 
-std::string range_text(double min, double max) { return fmt::format("{} to {}", min, max); }
-
 } // namespace
 
 const TomlEntry* TomlValue::find(std::string_view key) const {
@@ -229,9 +227,8 @@ std::string key_toml(std::string_view key) {
 }
 
 std::string suggestion(std::string_view typed_word, const std::vector<std::string>& candidates) {
-  const std::string near = nearest_word(typed_word, candidates);
-  if (!near.empty()) return fmt::format("; did you mean '{}'?", near);
-  if (candidates.empty()) return "";
+  const std::string near = did_you_mean(typed_word, candidates);
+  if (!near.empty() || candidates.empty()) return near;
   return "; known: " + list_of(candidates);
 }
 
@@ -254,9 +251,8 @@ std::optional<double> read_number(const TomlValue& value, const std::string& nam
     errors.add(bad_input(fmt::format("'{}' must be a finite number, not {}", name, v), value.place));
     return std::nullopt;
   }
-  if (v < min || v > max) {
-    errors.add(bad_input(fmt::format("'{}' = {} is out of range; allowed: {}", name, v, range_text(min, max)),
-                         value.place));
+  if (const std::string wrong = range_error(v, min, max); !wrong.empty()) {
+    errors.add(bad_input(fmt::format("'{}' = {}", name, wrong), value.place));
     return std::nullopt;
   }
   return v;
@@ -272,8 +268,8 @@ std::optional<long> read_integer(const TomlValue& value, const std::string& name
     return std::nullopt;
   }
   const long v = whole_float ? static_cast<long>(value.number) : value.integer;
-  if (v < min || v > max) {
-    errors.add(bad_input(fmt::format("'{}' = {} is out of range; allowed: {} to {}", name, v, min, max), value.place));
+  if (const std::string wrong = range_error(v, min, max); !wrong.empty()) {
+    errors.add(bad_input(fmt::format("'{}' = {}", name, wrong), value.place));
     return std::nullopt;
   }
   return v;
@@ -297,6 +293,11 @@ std::optional<SettingValue> read_setting(const TomlValue& value, const Setting& 
   }
   std::vector<std::string> words;
   for (const SettingWord& w : setting.words) words.push_back(w.word);
+  if (words.empty()) {
+    if (value.is_text()) return SettingValue(value.text);
+    errors.add(bad_input(fmt::format("'{}' must be text, not {}", name, typed(value)), value.place));
+    return std::nullopt;
+  }
   if (!value.is_text()) {
     errors.add(bad_input(fmt::format("'{}' must be one of {}, not {}", name, list_of(words), typed(value)), value.place));
     return std::nullopt;

@@ -58,7 +58,7 @@ std::string number_toml(double value);            // shortest text that reads ba
 std::string value_toml(const SettingValue& value);
 std::string key_toml(std::string_view key);       // bare where that is allowed
 
-// "; did you mean 'x'?", or "; known: a, b, c" when nothing is near.
+// did_you_mean, or "; known: a, b, c" when nothing is near.
 std::string suggestion(std::string_view typed, const std::vector<std::string>& candidates);
 
 // Keeps the error that stands first in the file, whatever the order of checking.

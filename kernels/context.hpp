@@ -5,12 +5,13 @@
 //   template <class T> POLARSCOPE_FN void scale_update(Context<T>& c, const Op& op)
 //
 // and may use only the context, the team and the helpers of kernels/. The team (kernels/cpu/team.hpp is the
-// reference; the emulated block and CUDA implement the same) offers, with R = T::Real and Acc the type sums are
-// accumulated in (double on the CPU):
+// reference; the emulated block and CUDA implement the same) offers, with R = T::Real and Acc = double, the type sums
+// are accumulated in:
 //
 //   t.for_each(n, f)        f(i) for i in [0, n), independent of each other; no barrier at the end
 //   t.rows(m, f)            f(sub, i) for each row i; sub is a team for one row: for_each, sum, max, single, sync
-//   t.sum(n, f) → Acc       Σ f(i) over a fixed tree, the same value in every lane; barriers inside
+//   t.sum(n, f) → Acc       Σ f(i) over a fixed tree, the same value in every lane; barriers inside. Terms of type Acc are
+//                           added in Acc, terms of type R in R over a few dozen at most and from there on in Acc
 //   t.max(n, f) → R         max f(i), likewise; 0 for n = 0
 //   t.single(f)             one lane runs f: writes of scalars
 //   t.sync()                between a write and a read of the same memory by different lanes

@@ -24,6 +24,7 @@ PlotShared shared_of(const PanelContext& c, const std::string& panel) {
   shared.head = c.frame.head;
   shared.steps = c.frame.steps;
   shared.hover_step = c.view.hover.step;
+  shared.moving = c.frame.playing || c.frame.computing;
   return shared;
 }
 
@@ -32,16 +33,26 @@ const MetricColumn& column_info(const CurveSource& source) {
   return run->program->metrics()[static_cast<std::size_t>(column)];
 }
 
-PlotCurve curve_of(const PanelContext& c, const CurveSource& source) {
+PlotSource source_of(const RunFrame& run, const SeriesView& series, int column, double factor) {
+  PlotSource source{series, column, factor, {}};
+  if (run.diverged) source.ended_at = run.diverged_at;
+  return source;
+}
+
+PlotCurve curve_of(const PanelContext& c, const CurveSource& source, double factor) {
   PlotCurve curve;
   curve.style = c.theme.run(source.run->style);
   curve.name = source.name;
   curve.selected = source.run->id == c.frame.selected || c.view.hover.run == source.run->id;
-  for (const auto& [run, column] : source.columns) curve.sources.push_back({run->series, column});
-  if (!source.run->ghost.empty() && source.columns.size() == 1) curve.ghost = PlotSource{source.run->ghost, source.columns.front().second};
-  curve.card_place = source.name;
-  const int index = column_info(source).index;
-  if (source.columns.size() == 1 && index >= 0) {
+  curve.sources.reserve(source.columns.size());
+  for (const auto& [run, column] : source.columns) curve.sources.push_back(source_of(*run, run->series, column, factor));
+  if (source.columns.size() > 1) {
+    curve.card_place = source.name;
+    return curve;
+  }
+  if (!source.run->ghost.empty()) curve.ghost = PlotSource{source.run->ghost, source.columns.front().second, factor, {}};
+  curve.card_place = source.run->label;
+  if (const int index = column_info(source).index; index >= 0) {
     curve.card_place += ", row " + format_count(index);
     curve.dimmed = c.view.hover.row && *c.view.hover.row != index;
   }
@@ -81,22 +92,27 @@ std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view 
 
 void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
   PlotSpec spec;
+  double factor = 1;
   spec.id = "plot";
+  spec.y_words = plot.y_words;
   spec.log_y = c.view.scales[plot.panel].log_y;
   spec.presenting = c.view.layout == LayoutKind::show;
   spec.empty_text = plot.empty_words;
   if (!plot.curves.empty())
     if (const Metric* metric = find_metric(column_info(plot.curves.front()).metric)) {
       spec.title = metric->title;
-      spec.unit = metric->unit;
+      const DisplayUnit unit = display_unit(*metric);
+      spec.unit = unit.words;
+      if (unit.factor != 1) spec.stored_unit = metric->unit;
+      factor = unit.factor;
       spec.formula = metric->formula;
       spec.sentence = metric->meaning;
     }
   if (plot.target) spec.targets.push_back({*plot.target, "target " + format_value(*plot.target)});
   for (const auto& [run, line] : plot.expected)
-    spec.expected.push_back({c.theme.run(run->style), line->points, "dotted: " + run->label + " expected, " + line->condition});
+    spec.expected.push_back({c.theme.run(run->style), line->points, "dotted: " + run->label + " expected, " + line->condition, factor});
   std::vector<PlotCurve> curves;
-  for (const CurveSource& source : plot.curves) curves.push_back(curve_of(c, source));
+  for (const CurveSource& source : plot.curves) curves.push_back(curve_of(c, source, factor));
 
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(), ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};

@@ -26,11 +26,20 @@ struct CurveSource {
 inline constexpr std::size_t kMostCurves = 8;
 std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric);
 
+// Norms of the rows of the shown parameter: curves while there are few, one band per run (or optimizer) beyond that.
+struct RowCurves {
+  std::vector<CurveSource> curves;
+  std::size_t rows = 0; // of the parameter that has most
+  bool bands = false;
+};
+RowCurves curves_of_rows(const PanelContext& c);
+
 struct StepPlot {
   std::string panel;                 // whose axis scales these are; L and Shift L act on it
   std::vector<CurveSource> curves;   // drawn in order
   std::vector<std::pair<const RunFrame*, const ExpectedLine*>> expected;
   std::optional<double> target;      // dotted, with words
+  std::string y_words;               // axis name and unit, where the panel's title does not say them
   std::string empty_words = "nothing to draw yet: press play";
 };
 

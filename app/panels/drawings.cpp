@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 namespace polarscope {
 namespace {
@@ -31,11 +32,21 @@ void take_result(const PanelContext& c, const PlaneDrawing& drawing, const std::
 } // namespace
 
 const PlaneDrawing& plane_drawing(const PanelContext& c) {
+  Caches::DrawingKey key;
+  key.number = c.frame.number;
+  key.choice = c.view.polar.plane;
+  key.hidden = c.view.hidden;
+  key.solo = c.view.solo;
+  key.loss = c.plane.latest;
+  key.theme = theme_key(c.theme);
+  key.held = ImGui::IsMouseDown(ImGuiMouseButton_Left);
   PlaneDrawing& drawing = c.caches.drawing;
-  if (c.caches.drawing_frame != ImGui::GetFrameCount()) {
-    c.caches.drawing_frame = ImGui::GetFrameCount();
+  if (c.caches.drawing_key != key) {
     const auto shown = [&c](RunId run) { return c.view.visible(run); };
+    const std::uint64_t generation = drawing.picture.generation + 1;
     drawing = make_plane_drawing(c.theme, c.frame, c.view.polar.plane, shown, c.plane.latest, c.caches.projection);
+    drawing.picture.generation = generation;
+    c.caches.drawing_key = std::move(key);
   }
   if (drawing.request && !c.caches.sphere_asks) c.plane.request(*drawing.request);
   return drawing;
@@ -70,6 +81,7 @@ void draw_sphere_in(const PanelContext& c, const Box& area) {
   c.caches.sphere_asks = request.has_value();
   const auto shown = [&c](RunId id) { return c.view.visible(id); };
   const SpherePicture picture = make_sphere_picture(c.theme, c.frame, parameter, shown, c.caches.sphere_loss.field());
+  turn(c.caches.sphere, std::exchange(c.view.polar.turn_yaw, 0.0f), std::exchange(c.view.polar.turn_pitch, 0.0f));
   draw_sphere(c.theme, area, picture, c.view.layout == LayoutKind::study, c.caches.sphere);
 }
 

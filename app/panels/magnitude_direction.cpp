@@ -1,7 +1,9 @@
 // Magnitude & direction: one metric of the weight's motion against the norm, or over steps.
+#include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/panels/curves.hpp"
 #include "app/panels/tools.hpp"
+#include "app/plane_picture.hpp"
 #include "app/plot.hpp"
 #include "app/stroke.hpp"
 #include "engine/metric/metric.hpp"
@@ -20,12 +22,17 @@ constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_up
 constexpr long kSmoothing = 50;   // steps averaged, of noisy metrics against the norm
 constexpr long kMostPoints = 720; // of all trails together
 
-double factor_of(const std::string& metric) { return metric == "angular_update" ? kDegrees : 1.0; }
-
-std::string unit_words(const std::string& metric) {
-  if (metric == "angular_update") return "°/step";
+DisplayUnit unit_of(const std::string& metric) {
   const Metric* found = find_metric(metric);
-  return found ? found->title : metric;
+  return found ? display_unit(*found) : DisplayUnit{1, ""};
+}
+
+// "↑ angular update, °/step"
+std::string axis_words(const std::string& metric) {
+  const Metric* found = find_metric(metric);
+  std::string words = "↑ " + (found ? found->title : metric);
+  if (const DisplayUnit unit = unit_of(metric); !unit.words.empty()) words += ", " + unit.words;
+  return words;
 }
 
 struct Trail {
@@ -34,42 +41,62 @@ struct Trail {
   std::vector<long> step;
 };
 
-// Means of the finite samples in the kSmoothing steps that end at each of `steps` (ascending, evenly spaced).
-std::vector<double> smoothed(const RunFrame& run, int column, const std::vector<long>& steps) {
-  std::vector<double> means;
+// Mean of the finite samples in the kSmoothing steps that end at `step`; NaN when there is none.
+double smoothed(const RunFrame& run, int column, long step) {
   static thread_local std::vector<Sample> samples;
-  for (long step : steps) {
-    samples.clear();
-    run.series.samples(column, std::max(1L, step - kSmoothing + 1), step, samples);
-    double sum = 0;
-    int count = 0;
-    for (const Sample& sample : samples)
-      if (std::isfinite(sample.value)) sum += sample.value, ++count;
-    means.push_back(count > 0 ? sum / count : std::nan(""));
+  run.series.samples(column, std::max(1L, step - kSmoothing + 1), step, samples);
+  double sum = 0;
+  int count = 0;
+  for (const Sample& sample : samples)
+    if (std::isfinite(sample.value)) sum += sample.value, ++count;
+  return count > 0 ? sum / count : std::nan("");
+}
+
+// Tells a path that was computed anew from one that grew.
+double mark_of(const RunFrame& run, int norm, int column, long step) {
+  double mark = 0;
+  for (int c : {norm, column})
+    if (const double value = value_at(run, c, step); std::isfinite(value)) mark += value;
+  return mark;
+}
+
+// Points of a run at multiples of a power of two, kept while its record only grows.
+const MotionCache::Run& grid_of(const PanelContext& c, const RunFrame& run, int norm, int column, long every, long end) {
+  MotionCache::Run& kept = c.caches.motion.runs[run.id];
+  const double mark = kept.step.empty() ? 0 : mark_of(run, norm, column, kept.step.back());
+  const bool same = kept.scene == c.frame.scene_generation && kept.norm == norm && kept.column == column && kept.every == every && kept.mark == mark;
+  if (!same) kept = {c.frame.scene_generation, norm, column, every, 0, {}, {}, {}};
+  const std::size_t before = kept.step.size();
+  for (long step = before == 0 ? every : kept.step.back() + every; step <= end; step += every) {
+    kept.step.push_back(step);
+    kept.x.push_back(value_at(run, norm, step));
+    kept.y.push_back(smoothed(run, column, step));
   }
-  return means;
+  if (kept.step.size() != before) kept.mark = mark_of(run, norm, column, kept.step.back());
+  return kept;
 }
 
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
   const std::vector<const RunFrame*> runs = visible_runs(c);
   const long points = std::max(12L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
+  const double factor = unit_of(metric).factor;
   for (const RunFrame* run : runs) {
     const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
     Trail trail{run, {}, {}, {}};
     const long end = std::min(c.frame.cursor, run->series.last_step());
-    const long every = std::max(1L, end / points);
-    std::vector<long> steps;
-    for (long step = end % every; step <= end; step += every) steps.push_back(step);
-    const std::vector<double> means = smoothed(*run, column, steps);
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      const double x = value_at(*run, norm, steps[i]), y = means[i] * factor_of(metric);
-      if (!std::isfinite(x) || !std::isfinite(y)) continue;
+    long every = 1;
+    while (run->series.last_step() / every > points) every *= 2;
+    const auto add = [&](long step, double x, double y) {
+      if (!std::isfinite(x) || !std::isfinite(y)) return;
       trail.x.push_back(x);
-      trail.y.push_back(y);
-      trail.step.push_back(steps[i]);
-    }
+      trail.y.push_back(factor * y);
+      trail.step.push_back(step);
+    };
+    const MotionCache::Run& grid = grid_of(c, *run, norm, column, every, end);
+    for (std::size_t i = 0; i < grid.step.size() && grid.step[i] <= end; ++i) add(grid.step[i], grid.x[i], grid.y[i]);
+    if (end % every != 0 || end == 0) add(end, value_at(*run, norm, end), smoothed(*run, column, end));
     trails.push_back(std::move(trail));
   }
   return trails;
@@ -99,10 +126,14 @@ void pad_range(double& low, double& high, bool log) {
   high = middle + 0.56 * span;
 }
 
+bool ended(const PanelContext& c, const Trail& trail) { return trail.run->diverged && c.frame.cursor >= trail.run->diverged_at; }
+
+// Around the living runs; around all where none lives.
 bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
   double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
+  const bool all = std::all_of(trails.begin(), trails.end(), [&](const Trail& trail) { return ended(s.c, trail); });
   for (const Trail& trail : trails)
-    for (std::size_t i = 0; i < trail.x.size(); ++i) {
+    for (std::size_t i = 0; (all || !ended(s.c, trail)) && i < trail.x.size(); ++i) {
       if (!s.shows(trail.x[i], trail.y[i])) continue;
       x0 = std::min(x0, trail.x[i]);
       x1 = std::max(x1, trail.x[i]);
@@ -180,8 +211,10 @@ void draw_trails(const Scatter& s, const std::vector<Trail>& trails, std::vector
     const bool loud = trail.run->id == s.c.frame.selected || s.c.view.hover.run == trail.run->id;
     const float width = t.curve_width(loud);
     stroke(s.list, points, colours, std::span<const float>(&width, 1));
-    draw_marker(s.list, style.marker, points.back(), t.px(loud ? 5.2f : 4.4f), style.colour, t.colour().panel, t.px(1.4f));
-    labels.push_back({points.back(), trail.run});
+    const ImVec2 now{std::clamp(points.back().x, s.min.x, s.max.x), std::clamp(points.back().y, s.min.y, s.max.y)};
+    if (ended(s.c, trail)) draw_ended(s.list, t, now);
+    else draw_marker(s.list, style.marker, now, t.px(loud ? 5.2f : 4.4f), style.colour, t.colour().panel, t.px(1.4f));
+    if (loud || trails.size() <= kMostCurves) labels.push_back({now, trail.run});
   }
 }
 
@@ -237,7 +270,7 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
   s.list->PopClipRect();
   draw_end_labels(c, std::move(labels), s.min.x, s.min.y, s.max.y);
   draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
-                    fmt::format("↑ {}, mean of {} steps", unit_words(metric), kSmoothing), 0, 0.5f);
+                    fmt::format("{}, mean of {} steps", axis_words(metric), kSmoothing), 0, 0.5f);
   draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1, 0.5f);
   take_input(s, trails, metric);
 }
@@ -246,6 +279,7 @@ void draw_over_steps(const PanelContext& c, const std::string& metric) {
   StepPlot plot;
   plot.panel = "magnitude_direction";
   plot.empty_words = "not recorded for this parameter";
+  plot.y_words = axis_words(metric);
   plot.curves = curves_of_runs(c, metric);
   for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
@@ -296,8 +330,10 @@ std::string text_of_magnitude_direction(const PanelContext& c) {
     text += fmt::format("Run {}, step {}:", run->label, c.frame.cursor);
     for (const char* name : kMetrics) {
       const Metric* metric = find_metric(name);
-      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name, value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
-                          metric && !metric->unit.empty() ? " " + metric->unit : "");
+      const DisplayUnit unit = unit_of(name);
+      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name,
+                          unit.factor * value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
+                          unit.words.empty() ? "" : " " + unit.words);
       text += std::string(name) == kMetrics.back() ? ".\n" : ",";
     }
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace polarscope {
 namespace {
@@ -20,33 +21,46 @@ std::vector<int> row_columns(const RunFrame& run, int parameter) {
   return columns;
 }
 
-// The rows of one run: curves, a band, or part of its optimizer's band.
-void add_rows(StepPlot& plot, const RunFrame& run, const std::vector<int>& columns, bool band, bool grouped) {
+// The rows of one run: curves, a band, or part of its optimizer's band. A lone run's curves need not say whose they are.
+void add_rows(std::vector<CurveSource>& curves, const RunFrame& run, const std::vector<int>& columns, bool band, bool grouped, bool alone) {
   if (columns.empty()) return;
   if (!band) {
-    for (int column : columns) plot.curves.push_back({&run, {{&run, column}}, run.label});
+    for (int column : columns) {
+      const std::string row = fmt::format("row {}", run.program->metrics()[static_cast<std::size_t>(column)].index);
+      curves.push_back({&run, {{&run, column}}, alone ? row : run.label + " " + row});
+    }
     return;
   }
-  auto found = plot.curves.end();
+  auto found = curves.end();
   if (grouped)
-    found = std::find_if(plot.curves.begin(), plot.curves.end(), [&](const CurveSource& s) { return s.name == run.optimizer_name; });
-  if (found == plot.curves.end()) found = plot.curves.insert(found, {&run, {}, grouped ? run.optimizer_name : run.label});
+    found = std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return s.name == run.optimizer_name; });
+  if (found == curves.end()) found = curves.insert(found, {&run, {}, grouped ? run.optimizer_name : run.label});
   for (int column : columns) found->columns.emplace_back(&run, column);
 }
 
 } // namespace
 
-void draw_row_norms(const PanelContext& c) {
+RowCurves curves_of_rows(const PanelContext& c) {
   const int parameter = c.view.polar.plane.parameter;
   const std::vector<const RunFrame*> runs = visible_runs(c);
-  std::size_t curves = 0, rows = 0;
+  RowCurves made;
+  std::size_t curves = 0;
   for (const RunFrame* run : runs) {
     const std::size_t count = row_columns(*run, parameter).size();
-    rows = std::max(rows, count);
+    made.rows = std::max(made.rows, count);
     curves += count;
   }
-  const bool band = curves > kMostCurves && rows > 1;
-  const std::string note = rows <= 1 ? "" : fmt::format("{} rows{}", rows, band ? ": band, median" : "");
+  made.bands = curves > kMostCurves && made.rows > 1;
+  if (made.rows <= 1) made.curves = curves_of_runs(c, "frobenius_norm");
+  else
+    for (const RunFrame* run : runs)
+      add_rows(made.curves, *run, row_columns(*run, parameter), made.bands, runs.size() > kMostCurves && run->id != c.frame.selected, runs.size() == 1);
+  return made;
+}
+
+void draw_row_norms(const PanelContext& c) {
+  RowCurves rows = curves_of_rows(c);
+  const std::string note = rows.rows <= 1 ? "" : fmt::format("{} rows{}", rows.rows, rows.bands ? ": band, median" : "");
   AxisScales& scales = c.view.scales["row_norms"];
   show_header(c, "row_norms", {{}, note},
               {HeaderControl::make_toggle("log y", &scales.log_y, "Logarithmic norm (L)"),
@@ -54,12 +68,10 @@ void draw_row_norms(const PanelContext& c) {
   StepPlot plot;
   plot.panel = "row_norms";
   plot.empty_words = "no norms are recorded";
-  if (rows <= 1) plot.curves = curves_of_runs(c, "frobenius_norm");
-  for (const RunFrame* run : runs) {
+  plot.curves = std::move(rows.curves);
+  for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
       if (line->metric.find("row_norm") != std::string::npos) plot.expected.emplace_back(run, line.get());
-    if (rows > 1) add_rows(plot, *run, row_columns(*run, parameter), band, runs.size() > kMostCurves && run->id != c.frame.selected);
-  }
   draw_step_plot(c, plot);
 }
 

@@ -99,6 +99,10 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
   // The row selects; the mark at its left shows and hides; "more" is at its right.
   ImGui::SetNextItemAllowOverlap();
   if (ImGui::InvisibleButton(("row " + run.label).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav)) c.send(command::SelectRun{run.id});
+  if (!ImGui::IsItemVisible() && !renaming) { // scrolled out of sight: focus reaches it by its row
+    ImGui::PopID();
+    return;
+  }
   const bool hovered = ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenOverlappedByItem);
   if (hovered) c.view.next_hover.run = run.id;
   if (hovered && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) c.view.renaming = run.id;

@@ -2,7 +2,6 @@
 
 #include "app/format.hpp"
 #include "app/stroke.hpp"
-#include "engine/metric/metric.hpp"
 
 #include <fmt/format.h>
 
@@ -112,6 +111,11 @@ double value_at(const RunFrame& run, int column, long step) {
   return value ? *value : std::numeric_limits<double>::quiet_NaN();
 }
 
+DisplayUnit display_unit(const Metric& metric) {
+  if (metric.unit != "rad") return {1, metric.unit};
+  return {kDegrees, metric.name == "angular_update" ? "°/step" : "°"};
+}
+
 HoverCard card_for(const PanelContext& c, const RunFrame& run, int column, long step) {
   HoverCard card;
   const MetricColumn& info = run.program->metrics()[static_cast<std::size_t>(column)];
@@ -121,17 +125,19 @@ HoverCard card_for(const PanelContext& c, const RunFrame& run, int column, long 
   card.place = run.label;
   if (info.index >= 0) card.place += fmt::format(", {} {}", metric && metric->shape == MetricShape::per_column ? "column" : "row", info.index);
   card.place += ", step " + format_count(step);
-  const double value = value_at(run, column, step);
+  const DisplayUnit unit = metric ? display_unit(*metric) : DisplayUnit{1, ""};
+  const double value = unit.factor * value_at(run, column, step);
   card.value = format_digits(value);
   card.exact = format_exact(value);
   if (step > 0) {
-    const double before = value_at(run, column, step - 1);
+    const double before = unit.factor * value_at(run, column, step - 1);
     if (std::isfinite(before) && std::isfinite(value)) card.change = format_digits(value - before, 3, true);
   }
   if (metric) {
-    card.unit = metric->unit;
+    card.unit = unit.words;
     card.formula = metric->formula;
     card.sentence = metric->meaning;
+    if (unit.factor != 1) card.sentence += " In files: " + format_digits(value / unit.factor) + " " + metric->unit + ".";
   }
   return card;
 }

@@ -4,6 +4,8 @@
 #include "app/panel.hpp"
 #include "app/widgets.hpp"
 
+#include "engine/metric/metric.hpp"
+
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -34,5 +36,13 @@ double value_at(const RunFrame& run, int column, long step);
 HoverCard card_for(const PanelContext& c, const RunFrame& run, int column, long step);
 
 inline constexpr double kDegrees = 57.29577951308232; // per radian
+
+// Unit in which the window shows a metric: angles are stored in radians and shown in degrees, turning in degrees per
+// step; everything else as it is stored.
+struct DisplayUnit {
+  double factor;     // shown value = factor · stored value
+  std::string words; // "°/step"; empty: a pure number
+};
+DisplayUnit display_unit(const Metric& metric);
 
 } // namespace polarscope

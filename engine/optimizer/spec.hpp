@@ -46,6 +46,7 @@ struct OptimizerSpec {
   std::string not_promised; // one sentence
   std::array<StageChain, 4> parts = {StageChain(1), StageChain(1), StageChain(1), StageChain(1)}; // direction, geometry, magnitude, decay
   std::map<std::string, double> hparams; // values that differ from the stages' defaults
+  std::map<std::string, Place> inline_hparams; // those written in a scene's own table, where
   std::map<std::string, ScheduleSpec> schedules; // by hyperparameter
   Place place;
 

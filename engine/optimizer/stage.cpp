@@ -37,6 +37,13 @@ const Stage* find_stage(Part part, std::string_view kind) {
   return nullptr;
 }
 
+std::vector<std::string> stage_kinds(Part part) {
+  std::vector<std::string> kinds;
+  for (const Stage& s : stages())
+    if (s.part == part) kinds.push_back(s.kind);
+  return kinds;
+}
+
 const Stage& default_stage(Part part) {
   const auto& all = stages();
   const auto it = std::find_if(all.begin(), all.end(), [&](const Stage& s) { return s.part == part; });
@@ -56,23 +63,11 @@ template <class List> auto find_setting(const List& list, std::string_view name)
   return std::find_if(list.begin(), list.end(), [&](const Setting& s) { return s.name == name; });
 }
 
-std::string did_you_mean(std::string_view typed, const std::vector<std::string>& candidates) {
-  const std::string near = nearest_word(typed, candidates);
-  return near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near);
-}
-
 const SettingValue& option_value(const StageContext& c, std::string_view option) {
   const auto declared = find_setting(c.stage->options, option);
   assert(declared != c.stage->options.end() && "a stage asks only for options that it declares");
   const auto given = c.part.options.find(std::string(option));
   return given == c.part.options.end() ? declared->value : given->second;
-}
-
-std::vector<std::string> kinds_of(Part part) {
-  std::vector<std::string> kinds;
-  for (const Stage& s : stages())
-    if (s.part == part) kinds.push_back(s.kind);
-  return kinds;
 }
 
 bool fits(const Setting& setting, const SettingValue& value) {
@@ -113,9 +108,8 @@ Result<void> check_value(const Setting& setting, const SettingValue& value, cons
       return bad_input(fmt::format("{} has no choice '{}'{}", where, typed, did_you_mean(typed, words)), place);
   }
   if (setting.kind == SettingKind::number || setting.kind == SettingKind::integer) {
-    const double x = as_number(value);
-    if (!(x >= setting.min && x <= setting.max))
-      return bad_input(fmt::format("{} = {} is outside {} … {}", where, to_text(value), setting.min, setting.max), place);
+    if (const std::string wrong = range_error(as_number(value), setting.min, setting.max); !wrong.empty())
+      return bad_input(fmt::format("{} = {}", where, wrong), place);
   }
   return {};
 }
@@ -162,7 +156,7 @@ Result<void> check_part(const PartSpec& given, Part part, const Place& fallback)
     return it == given.places.end() ? fallback : it->second;
   };
   if (!given.kind.empty() && !find_stage(part, given.kind))
-    return bad_input(fmt::format("unknown {} '{}'{}", part_name(part), given.kind, did_you_mean(given.kind, kinds_of(part))),
+    return bad_input(fmt::format("unknown {} '{}'{}", part_name(part), given.kind, did_you_mean(given.kind, stage_kinds(part))),
                      place_of("kind"));
   const Stage& stage = given.kind.empty() ? default_stage(part) : *find_stage(part, given.kind);
   std::vector<std::string> names;
@@ -224,7 +218,7 @@ Result<void> check_optimizer(const OptimizerSpec& spec) {
       return bad_input(fmt::format("schedule.{}: this optimizer has no hyperparameter '{}'{}", name, name, did_you_mean(name, names)),
                        spec.place);
     if (!find_stage(Part::schedule, schedule.kind))
-      return bad_input(fmt::format("unknown schedule '{}'{}", schedule.kind, did_you_mean(schedule.kind, kinds_of(Part::schedule))),
+      return bad_input(fmt::format("unknown schedule '{}'{}", schedule.kind, did_you_mean(schedule.kind, stage_kinds(Part::schedule))),
                        spec.place);
   }
   return {};
@@ -239,6 +233,18 @@ HparamId StageContext::hparam(std::string_view name) {
   const auto declared = find_setting(stage->hparams, name);
   assert(declared != stage->hparams.end() && "a stage asks only for hyperparameters that it declares");
   return build.hparam(*declared, part_name(stage->part));
+}
+
+HparamId StageContext::hparam_of_recipe(std::string_view name) {
+  for (const StageLink& link : stage_links(spec)) {
+    const auto declared = find_setting(link.stage->hparams, name);
+    if (declared != link.stage->hparams.end()) return build.hparam(*declared, part_name(link.part));
+  }
+  return kNone;
+}
+
+SlotId StageContext::slot_of_recipe(std::string_view name) const {
+  return build.find_slot(fmt::format("{}.{}", build.parameter(parameter).name, name));
 }
 
 SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {

@@ -40,6 +40,10 @@ struct StageContext {
   long integer(std::string_view option) const;
   double number(std::string_view option) const;
   HparamId hparam(std::string_view name);
+  // A hyperparameter of whichever stage of the recipe declares it; kNone when none does.
+  HparamId hparam_of_recipe(std::string_view name);
+  // A slot "<parameter>.<name>" that another stage of the recipe has made, or kNone.
+  SlotId slot_of_recipe(std::string_view name) const;
 
   // New slots of this parameter, named "<parameter>.<name>"; "<parameter>.<kind>_<name>" where another stage has the name.
   SlotId state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning);
@@ -81,6 +85,7 @@ struct Stage {
 // Every stage, in the order of stages.def.
 const std::vector<Stage>& stages();
 const Stage* find_stage(Part part, std::string_view kind);
+std::vector<std::string> stage_kinds(Part part); // of the part's stages
 // What a recipe has when it does not name this part: the first of the part's stages.
 const Stage& default_stage(Part part);
 

@@ -8,15 +8,19 @@
 #include "engine/setting.hpp"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace polarscope {
 
+class Trace;
+
 // Values of a problem's keys, resolved against its schema.
 struct ProblemValues {
   std::map<std::string, SettingValue> values;
+  std::shared_ptr<const Trace> trace = {}; // of a problem `from_trace`: the file that its keys name, opened and checked
   double number(std::string_view key) const;
   long integer(std::string_view key) const;
   std::string word(std::string_view key) const;
@@ -38,6 +42,7 @@ struct Problem {
   std::vector<Setting> keys;
   // Elements that the largest parameter or data slot would have, for refusing absurd sizes before allocating.
   double (*elements)(const ProblemValues&) = nullptr;
+  bool from_trace = false; // gradients come from a file: no loss, and as many steps as the file has
   // Declares the metric "loss" before anything else, so that it is column 0, then parameters and data, and emits the
   // gradient ops (loss ops between begin_loss and end_loss, then noise, then what the invariants measure).
   void (*emit)(const ProblemValues&, ProgramBuilder&) = nullptr;

@@ -38,7 +38,8 @@ public:
     for (int i = 0; i < m; ++i) f(*this, i);
   }
 
-  // A few terms: in double. More: lanes in R over a block, at most 64 terms deep on 16 lanes, blocks in double.
+  // A few terms: in double. More: lanes over a block, at most 64 terms deep on 16 lanes, in the type that f gives; blocks
+  // in double.
   template <class F> POLARSCOPE_FN Acc sum(int n, F f) {
     Acc total = 0;
     if (n < kFew) {
@@ -47,7 +48,7 @@ public:
     }
     for (int first = 0; first < n; first += kSumBlock) {
       const int last = n - first < kSumBlock ? n : first + kSumBlock;
-      Real part = 0;
+      decltype(f(0)) part = 0;
 #pragma omp simd reduction(+ : part)
       for (int i = first; i < last; ++i) part += f(i);
       total += static_cast<Acc>(part);

@@ -81,7 +81,7 @@ constexpr std::size_t lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; 
 
 // Shared memory that the resident kernel needs, in the order it is taken.
 std::size_t resident_bytes(const Program& p, std::size_t scalar, std::size_t block_bytes) {
-  return lines(2 * kThreads / kWarp * scalar) + lines(block_bytes) + lines(p.scratch_size * scalar) +
+  return lines(2 * kThreads / kWarp * sizeof(double)) + lines(block_bytes) + lines(p.scratch_size * scalar) +
          lines(p.start_count * sizeof(Op)) + lines(p.step_count * sizeof(Op)) + lines(p.slot_count * sizeof(Slot)) +
          lines(p.constant_count * sizeof(double));
 }
@@ -89,7 +89,7 @@ std::size_t resident_bytes(const Program& p, std::size_t scalar, std::size_t blo
 template <class R> __global__ void __launch_bounds__(kThreads) resident_kernel(Launch w) {
   extern __shared__ __align__(64) unsigned char shared[];
   unsigned char* memory = shared;
-  R* partials = take<R>(memory, 2 * kThreads / kWarp);
+  double* partials = take<double>(memory, 2 * kThreads / kWarp);
   R* block = take<R>(memory, w.block_size);
   R* scratch = take<R>(memory, w.program.scratch_size);
   Program p = w.program;
@@ -117,7 +117,7 @@ template <class R> __global__ void __launch_bounds__(kThreads) resident_kernel(L
 }
 
 template <class R> __global__ void __launch_bounds__(kThreads) global_kernel(Launch w) {
-  __shared__ R partials[2 * kThreads / kWarp];
+  __shared__ double partials[2 * kThreads / kWarp];
   const int member = w.which[blockIdx.x];
   R* block = static_cast<R*>(w.blocks) + static_cast<std::size_t>(member) * w.block_size;
   CudaTeam<R, kThreads> team(partials, static_cast<R*>(w.scratch) + blockIdx.x * std::size_t{w.program.scratch_size});

@@ -1,10 +1,12 @@
 // CUDA's team: one thread block, its barriers and its shared memory. A row's team is one warp.
 //
 // The number of threads is fixed per program, never a function of how many members there are: sums over another
-// number of lanes round differently. Sums run in R: lane by lane, then a butterfly in each warp, then over the warps in order.
+// number of lanes round differently. Sums run lane by lane (kernels/lane_sum.hpp), then in Acc as a butterfly in each warp
+// and over the warps in order.
 #pragma once
 
 #include "kernels/context.hpp"
+#include "kernels/lane_sum.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
 
@@ -20,7 +22,7 @@ template <class R, class F> __device__ __forceinline__ R butterfly(R mine, F f) 
 template <class Scalar> class CudaWarp {
 public:
   using Real = Scalar;
-  using Acc = Scalar;
+  using Acc = double;
 
   __device__ __forceinline__ int lanes() const { return kWarp; }
   __device__ __forceinline__ int pad(int n) const { return n; }
@@ -28,9 +30,7 @@ public:
     for (int i = lane(); i < n; i += kWarp) f(i);
   }
   template <class F> __device__ __forceinline__ Acc sum(int n, F f) {
-    Acc part = 0;
-    for (int i = lane(); i < n; i += kWarp) part += f(i);
-    return butterfly(part, [](Acc a, Acc b) { return a + b; });
+    return butterfly(lane_sum<Acc>(lane(), n, kWarp, f), [](Acc a, Acc b) { return a + b; });
   }
   template <class F> __device__ __forceinline__ Real max(int n, F f) {
     Real top = 0;
@@ -52,12 +52,12 @@ private:
 template <class Scalar, int kThreads> class CudaTeam {
 public:
   using Real = Scalar;
-  using Acc = Scalar;
+  using Acc = double;
   static constexpr int kWarps = kThreads / kWarp;
   static_assert(kThreads % kWarp == 0);
 
-  // `partials`: 2 · kWarps scalars of shared memory; `arena`: scratch of `size` scalars.
-  __device__ __forceinline__ CudaTeam(Real* partials, Real* arena) : partials_(partials), arena_(arena) {}
+  // `partials`: 2 · kWarps numbers of shared memory; `arena`: scratch.
+  __device__ __forceinline__ CudaTeam(Acc* partials, Real* arena) : partials_(partials), arena_(arena) {}
 
   __device__ __forceinline__ int lanes() const { return kThreads; }
   __device__ __forceinline__ int pad(int n) const { return n; }
@@ -70,9 +70,7 @@ public:
     for (int i = static_cast<int>(threadIdx.x) / kWarp; i < m; i += kWarps) f(warp, i);
   }
   template <class F> __device__ __forceinline__ Acc sum(int n, F f) {
-    Acc part = 0;
-    for (int i = static_cast<int>(threadIdx.x); i < n; i += kThreads) part += f(i);
-    return combine(part, [](Acc a, Acc b) { return a + b; });
+    return combine(lane_sum<Acc>(static_cast<int>(threadIdx.x), n, kThreads, f), [](Acc a, Acc b) { return a + b; });
   }
   template <class F> __device__ __forceinline__ Real max(int n, F f) {
     Real top = 0;
@@ -155,19 +153,19 @@ private:
   }
 
   // Rounds alternate between two buffers: a warp may begin the next round while others still read this one.
-  template <class F> __device__ __forceinline__ Real combine(Real mine, F f) {
+  template <class Number, class F> __device__ __forceinline__ Number combine(Number mine, F f) {
     mine = butterfly(mine, f);
-    Real* round = partials_ + round_ * kWarps;
+    Acc* round = partials_ + round_ * kWarps;
     round_ ^= 1;
-    if (threadIdx.x % kWarp == 0) round[threadIdx.x / kWarp] = mine;
+    if (threadIdx.x % kWarp == 0) round[threadIdx.x / kWarp] = static_cast<Acc>(mine);
     __syncthreads();
-    Real total = round[0];
+    Number total = static_cast<Number>(round[0]);
 #pragma unroll
-    for (int w = 1; w < kWarps; ++w) total = f(total, round[w]);
+    for (int w = 1; w < kWarps; ++w) total = f(total, static_cast<Number>(round[w]));
     return total;
   }
 
-  Real* partials_;
+  Acc* partials_;
   Real* arena_;
   int used_ = 0;
   int round_ = 0;

@@ -1,11 +1,12 @@
 // The team of an emulated thread block: the same contract as CUDA's (kernels/cuda/team.cuh), run on the CPU by fibres.
 // Each lane has its own EmuTeam object; all lanes of a block share an EmulatedBlock.
 //
-// It is there to find mistakes, not to be fast: scratch memory starts as NaN, sums run in R as on the GPU.
+// It is there to find mistakes, not to be fast: scratch memory starts as NaN, sums run lane by lane as on the GPU.
 #pragma once
 
 #include "kernels/context.hpp"
 #include "kernels/emulate/block.hpp"
+#include "kernels/lane_sum.hpp"
 
 #include <cassert>
 #include <cmath>
@@ -17,7 +18,7 @@ POLARSCOPE_KERNELS_BEGIN
 template <class Scalar> class EmuWarp {
 public:
   using Real = Scalar;
-  using Acc = Scalar;
+  using Acc = double;
 
   EmuWarp(EmulatedBlock& block, int lane)
       : block_(block), lane_(lane), first_(lane / block.shape().warp * block.shape().warp),
@@ -29,9 +30,7 @@ public:
     for (int i = lane_ - first_; i < n; i += count_) f(i);
   }
   template <class F> Acc sum(int n, F f) {
-    Acc part = 0;
-    for (int i = lane_ - first_; i < n; i += count_) part += f(i);
-    return combine(part, [](Acc a, Acc b) { return a + b; });
+    return combine(lane_sum<Acc>(lane_ - first_, n, count_, f), [](Acc a, Acc b) { return a + b; });
   }
   template <class F> Real max(int n, F f) {
     Real top = 0;
@@ -47,13 +46,13 @@ public:
   void sync() { block_.wait(lane_, EmulatedBlock::Scope::warp); }
 
 private:
-  template <class F> Real combine(Real mine, F f) {
+  template <class Number, class F> Number combine(Number mine, F f) {
     double* partials = block_.partials(EmulatedBlock::Scope::warp, round_);
     partials[lane_] = static_cast<double>(mine);
     round_ ^= 1;
     sync();
-    Real total = static_cast<Real>(partials[first_]);
-    for (int i = first_ + 1; i < first_ + count_; ++i) total = f(total, static_cast<Real>(partials[i]));
+    Number total = static_cast<Number>(partials[first_]);
+    for (int i = first_ + 1; i < first_ + count_; ++i) total = f(total, static_cast<Number>(partials[i]));
     return total;
   }
 
@@ -65,7 +64,7 @@ private:
 template <class Scalar> class EmuTeam {
 public:
   using Real = Scalar;
-  using Acc = Scalar;
+  using Acc = double;
 
   // `arena`: `size` scalars shared by the block's lanes.
   EmuTeam(EmulatedBlock& block, int lane, Real* arena, std::size_t size)
@@ -80,9 +79,7 @@ public:
     for (int i = lane_ / block_.shape().warp; i < m; i += block_.warps()) f(warp_, i);
   }
   template <class F> Acc sum(int n, F f) {
-    Acc part = 0;
-    for (int i = lane_; i < n; i += lanes()) part += f(i);
-    return combine(part, [](Acc a, Acc b) { return a + b; });
+    return combine(lane_sum<Acc>(lane_, n, lanes(), f), [](Acc a, Acc b) { return a + b; });
   }
   template <class F> Real max(int n, F f) {
     Real top = 0;
@@ -128,13 +125,13 @@ public:
 
 private:
   // Rounds alternate between two buffers: a lane may begin the next round while others still read this one.
-  template <class F> Real combine(Real mine, F f) {
+  template <class Number, class F> Number combine(Number mine, F f) {
     double* partials = block_.partials(EmulatedBlock::Scope::block, round_);
     partials[lane_] = static_cast<double>(mine);
     round_ ^= 1;
     sync();
-    Real total = static_cast<Real>(partials[0]);
-    for (int i = 1; i < lanes(); ++i) total = f(total, static_cast<Real>(partials[i]));
+    Number total = static_cast<Number>(partials[0]);
+    for (int i = 1; i < lanes(); ++i) total = f(total, static_cast<Number>(partials[i]));
     return total;
   }
 

@@ -38,32 +38,23 @@ template <class T, class R> POLARSCOPE_FN void copy_back(T& t, Mat<R> x, Mat<R> 
 }
 
 // How the input of Newton–Schulz is scaled below its convergence edge (algorithms.md §0).
-enum InputScale : int { kAdd = 0, kClamp = 1, kScaled = 2, kBare = 3 };
+enum InputScale : int { kAdd = 0, kClamp = 1, kScaled = 2, kBare = 3, kScaledMore = 4 };
 
 template <class R, class Acc> POLARSCOPE_FN R input_scale(int form, Acc norm, Acc eps) {
-  const Acc below = form == kAdd ? norm + eps : form == kClamp ? max_(norm, eps) : form == kScaled ? Acc(1.01) * norm + eps : norm;
+  const Acc safety = form == kScaled ? Acc(1.01) : form == kScaledMore ? Acc(1.02) : Acc(1);
+  const Acc below = form == kBare ? norm : form == kClamp ? max_(norm, eps) : safety * norm + eps;
   return below > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / below) : R(0);
 }
 
-namespace ops {
+// Newton–Schulz as an op's word has it: steps << 3 | input scale.
+POLARSCOPE_FN int polynomial_form(const Op& op) { return static_cast<int>(op.word & 7); }
+POLARSCOPE_FN int polynomial_length(const Op& op) { return static_cast<int>(op.word >> 3); }
 
-// D ← s · NS(A): k steps of X ← aX + (bXXᵀ + c(XXᵀ)²)X on the smaller side.  slots: A, D;  word: steps << 2 | input
-// scale;  constants: ε, s, then a, b, c per step
-template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
-  using Acc = typename T::Acc;
-  const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
-  const int steps = static_cast<int>(op.word >> 2);
-  auto x = c.t.scratch(small, large), next = c.t.scratch(small, large);
-  const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small);
-  const Acc norm = sqrt_(square_norm(c.t, a));
-  c.t.sync();
-  copy_wide(c.t, a, x, input_scale<R>(static_cast<int>(op.word & 3), norm, static_cast<Acc>(c.constant(op, 0))));
-  c.t.sync();
-  for (int k = 0; k < steps; ++k) {
-    const R first = static_cast<R>(c.constant(op, 2 + 3 * k)), second = static_cast<R>(c.constant(op, 3 + 3 * k));
-    const R third = static_cast<R>(c.constant(op, 4 + 3 * k));
+// X ← aX + (bXXᵀ + c(XXᵀ)²)X, polynomial_length times, with a, b, c per step from the op's constant `first` on. Returns
+// the one of x and next that holds the result. gram, poly: squares of X's rows.
+template <class T, class R>
+POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, Mat<R> x, Mat<R> next, Mat<R> gram, Mat<R> poly) {
+  for (int k = 0; k < polynomial_length(op); ++k) {
     MatmulArgs<R> args;
     args.transpose_b = true;
     args.symmetric = true;
@@ -71,14 +62,14 @@ template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op)
     c.t.sync();
     args.transpose_b = false;
     args.transpose_a = true; // the Gram matrix is symmetric, and the transposed read is the faster one
-    args.alpha = third;
-    args.beta = second;
+    args.alpha = static_cast<R>(c.constant(op, first + 3 * k + 2));
+    args.beta = static_cast<R>(c.constant(op, first + 3 * k + 1));
     args.d = gram.p;
     c.t.matmul(poly, gram, gram, args);
     c.t.sync();
     MatmulArgs<R> last;
     last.transpose_a = true;
-    last.beta = first;
+    last.beta = static_cast<R>(c.constant(op, first + 3 * k));
     last.d = x.p;
     c.t.matmul(next, poly, x, last);
     c.t.sync();
@@ -86,41 +77,28 @@ template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op)
     x = next;
     next = swapped;
   }
-  copy_back(c.t, x, d, static_cast<R>(c.constant(op, 1)));
+  return x;
 }
 
-// D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi: pairs of rows of X = A (or Aᵀ when tall) are turned until all are
-// orthogonal, B = Q X; then msign = Qᵀ (B with unit rows). Directions whose singular value is at most max(m,n)·ε·σ₁ get
-// 0 (algorithms.md §A7). All pairs of a round are independent; a sweep without a turn ends the loop.
-// slots: A, D;  word: most sweeps;  constants: unused, s
-template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
+// One-sided Jacobi: turns pairs of rows of X until all are orthogonal, and the same pairs of Q. All pairs of a round are
+// independent; a sweep without a turn ends the loop. turned: room for a number per pair of rows.
+template <class T, class R> POLARSCOPE_FN void orthogonalise_rows(T& t, Mat<R> x, Mat<R> q, Mat<R> turned, int most_sweeps) {
   using Acc = typename T::Acc;
-  const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
-  const auto x = c.t.scratch(small, large), out = c.t.scratch(small, large), q = c.t.scratch(small, small);
-  const auto sizes = c.t.scratch(1, small), turned = c.t.scratch(1, small);
   const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
-  const Acc norm = sqrt_(square_norm(c.t, a));
-  c.t.sync();
-  copy_wide(c.t, a, x, input_scale<R>(kBare, norm, Acc(0)));
-  // scratch holds whatever was there
-  c.t.rows(small, [=](auto& sub, int i) { sub.for_each(small, [=](int j) { q(i, j) = i == j ? R(1) : R(0); }); });
-  c.t.sync();
-
-  const int even = small + (small & 1), pairs = even / 2;
-  for (int sweep = 0; sweep < static_cast<int>(op.word); ++sweep) {
-    c.t.for_each(small, [=](int i) { turned.p[i] = R(0); });
-    c.t.sync();
+  const int count = x.rows, length = x.cols, across = q.cols;
+  const int even = count + (count & 1), pairs = even / 2;
+  for (int sweep = 0; sweep < most_sweeps; ++sweep) {
+    t.for_each(pairs, [=](int i) { turned.p[i] = R(0); });
+    t.sync();
     for (int round = 0; round + 1 < even; ++round) {
       // Round-robin tournament: row even−1 stays, the others rotate.
-      c.t.rows(pairs, [=](auto& sub, int k) {
+      t.rows(pairs, [=](auto& sub, int k) {
         const int i = k == 0 ? even - 1 : (round + k) % (even - 1), j = (round + even - 1 - k) % (even - 1);
-        if (i >= small || j >= small) return;
+        if (i >= count || j >= count) return;
         R *xi = x.row(i), *xj = x.row(j), *qi = q.row(i), *qj = q.row(j);
-        const Acc alpha = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
-        const Acc beta = sub.sum(large, [=](int e) { return Acc(xj[e]) * Acc(xj[e]); });
-        const Acc gamma = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xj[e]); });
+        const Acc alpha = sub.sum(length, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
+        const Acc beta = sub.sum(length, [=](int e) { return Acc(xj[e]) * Acc(xj[e]); });
+        const Acc gamma = sub.sum(length, [=](int e) { return Acc(xi[e]) * Acc(xj[e]); });
         if (!(abs_(gamma) > epsilon * sqrt_(alpha * beta)) || gamma == Acc(0)) return;
         const Acc zeta = (beta - alpha) / (Acc(2) * gamma);
         const Acc tangent = (zeta >= Acc(0) ? Acc(1) : Acc(-1)) / (abs_(zeta) + sqrt_(Acc(1) + zeta * zeta));
@@ -130,34 +108,86 @@ template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) 
           u[e] = static_cast<R>(cosine * p - sine * r);
           v[e] = static_cast<R>(sine * p + cosine * r);
         };
-        sub.for_each(large, [=](int e) { turn(xi, xj, e); });
-        sub.for_each(small, [=](int e) { turn(qi, qj, e); });
+        sub.for_each(length, [=](int e) { turn(xi, xj, e); });
+        sub.for_each(across, [=](int e) { turn(qi, qj, e); });
         sub.single([=] { turned.p[k] = R(1); });
       });
-      c.t.sync();
+      t.sync();
     }
-    if (!(c.t.max(pairs, [=](int k) { return turned.p[k]; }) > R(0))) break;
+    if (!(t.max(pairs, [=](int k) { return turned.p[k]; }) > R(0))) break;
   }
+}
 
-  c.t.rows(small, [=](auto& sub, int i) {
+// Q ← I
+template <class T, class R> POLARSCOPE_FN void set_identity(T& t, Mat<R> q) {
+  const int cols = q.cols;
+  t.rows(q.rows, [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { q(i, j) = i == j ? R(1) : R(0); }); });
+}
+
+inline constexpr int kMostJacobiSweeps = 40;
+
+// msign(X) into `out`, which is returned: X with at most as many rows as columns is turned to B = Q X with orthogonal rows,
+// then msign = Qᵀ (B with unit rows). Directions whose singular value is at most max(m,n)·ε·σ₁ get 0 (algorithms.md §A7).
+// X is overwritten; q: square of X's rows; sizes, turned: one number per row.
+template <class T, class R> POLARSCOPE_FN Mat<R> polar_rows(T& t, Mat<R> x, Mat<R> out, Mat<R> q, Mat<R> sizes, Mat<R> turned) {
+  using Acc = typename T::Acc;
+  const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
+  const int small = x.rows, large = x.cols;
+  set_identity(t, q); // scratch holds whatever was there
+  t.sync();
+  orthogonalise_rows(t, x, q, turned, kMostJacobiSweeps);
+  t.rows(small, [=](auto& sub, int i) {
     const R* xi = x.row(i);
     const Acc square = sub.sum(large, [=](int e) { return Acc(xi[e]) * Acc(xi[e]); });
     sub.single([=] { sizes.p[i] = static_cast<R>(sqrt_(square)); });
   });
-  c.t.sync();
-  const Acc largest = Acc(c.t.max(small, [=](int i) { return sizes.p[i]; }));
+  t.sync();
+  const Acc largest = Acc(t.max(small, [=](int i) { return sizes.p[i]; }));
   const Acc cut = Acc(large) * epsilon * largest;
-  c.t.rows(small, [=](auto& sub, int i) {
+  t.rows(small, [=](auto& sub, int i) {
     R* xi = x.row(i);
     const Acc size = Acc(sizes.p[i]);
     sub.for_each(large, [=](int e) { xi[e] = size > cut ? static_cast<R>(Acc(xi[e]) / size) : R(0); });
   });
-  c.t.sync();
+  t.sync();
   MatmulArgs<R> args;
   args.transpose_a = true;
-  c.t.matmul(out, q, x, args);
+  t.matmul(out, q, x, args);
+  t.sync();
+  return out;
+}
+
+namespace ops {
+
+// D ← s · NS(A): k steps of X ← aX + (bXXᵀ + c(XXᵀ)²)X on the smaller side.  slots: A, D;  word: steps << 3 | input
+// scale;  constants: ε, s, then a, b, c per step
+template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
+  const auto x = c.t.scratch(small, large), next = c.t.scratch(small, large);
+  const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small);
+  const Acc norm = sqrt_(square_norm(c.t, a));
   c.t.sync();
-  copy_back(c.t, out, d, static_cast<R>(c.constant(op, 1)));
+  copy_wide(c.t, a, x, input_scale<R>(polynomial_form(op), norm, static_cast<Acc>(c.constant(op, 0))));
+  c.t.sync();
+  copy_back(c.t, polynomial_steps(c, op, 2, x, next, gram, poly), d, static_cast<R>(c.constant(op, 1)));
+}
+
+// D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi.  slots: A, D;  word: unused;  constants: unused, s
+template <class T> POLARSCOPE_FN void polar_factor(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto a = c.mat(op, 0), d = c.mat(op, 1);
+  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
+  const auto x = c.t.scratch(small, large), out = c.t.scratch(small, large), q = c.t.scratch(small, small);
+  const auto sizes = c.t.scratch(1, small), turned = c.t.scratch(1, small);
+  const Acc norm = sqrt_(square_norm(c.t, a));
+  c.t.sync();
+  copy_wide(c.t, a, x, input_scale<R>(kBare, norm, Acc(0)));
+  c.t.sync();
+  copy_back(c.t, polar_rows(c.t, x, out, q, sizes, turned), d, static_cast<R>(c.constant(op, 1)));
 }
 
 // Metric column: by how much ‖U‖₂/s exceeds the top of the polynomial's band; 20 power iterations from a fixed vector,

@@ -48,6 +48,9 @@ POLARSCOPE_FN R angle_between(T& t, const Mat<R>& a, R norm_a, const Mat<R>& b, 
   return R(2) * atan2_(static_cast<R>(sqrt_(minus)), static_cast<R>(sqrt_(plus)));
 }
 
+// A cosine that rounding may have carried past ±1, by an ulp; NaN stays NaN.
+template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return x > R(1) ? R(1) : x < R(-1) ? R(-1) : x; }
+
 // Norm, angles and radial parts of W and of the step Δ = W − P from the weight before, P. Constants: see Motion.
 // Undefined quantities (a weight or a step of norm 0) are NaN: not recorded.
 template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op) {
@@ -107,8 +110,8 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
   c.t.single([&] {
     put(kAngularUpdate, turn);
     put(kRelativeUpdate, static_cast<R>(sqrt_(dd / pp)));
-    put(kRadialUpdate, static_cast<R>(pd / sqrt_(pp * dd)));
-    put(kRadialGradient, static_cast<R>(pg / sqrt_(pp * gg)));
+    put(kRadialUpdate, bounded_cosine(static_cast<R>(pd / sqrt_(pp * dd))));
+    put(kRadialGradient, bounded_cosine(static_cast<R>(pg / sqrt_(pp * gg))));
     if (!travelled) return;
     // compensated sum, so that millions of small angles add up in single precision too
     const R total = travelled[0], add = turn - travelled[1];

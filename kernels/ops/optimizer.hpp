@@ -3,52 +3,25 @@
 
 #include "kernels/context.hpp"
 #include "kernels/math.hpp"
+#include "kernels/ops/adaptive.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
 namespace ops {
 
 // Heavy ball M ← μ M + G or, word bit 0, average M ← μ M + (1 − μ) G; then U = M or, word bit 1 (Nesterov), the same
-// step applied once more: G + μ M, (1 − μ) G + μ M.  slots: G, M, U;  hparam: μ
+// step applied once more: G + μ M, (1 − μ) G + μ M. Word bit 2: the hyperparameter is 1 − μ; bit 3: U = G, M kept aside.
+// slots: G, M, U;  hparam: μ
 template <class T> POLARSCOPE_FN void momentum(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
-  const R mu = c.hp(op, 0);
-  const R share = op.word & 1 ? R(1) - mu : R(1);
-  const bool nesterov = (op.word & 2) != 0;
-  const R of_gradient = nesterov ? share : R(0), of_momentum = nesterov ? mu : R(1);
+  const R mu = (op.word & 4) != 0 ? R(1) - c.hp(op, 0) : c.hp(op, 0);
+  const R share = (op.word & 4) != 0 ? c.hp(op, 0) : op.word & 1 ? R(1) - mu : R(1);
+  const bool nesterov = (op.word & 2) != 0, aside = (op.word & 8) != 0;
+  const R of_gradient = aside ? R(1) : nesterov ? share : R(0), of_momentum = aside ? R(0) : nesterov ? mu : R(1);
   c.t.for_each(c.t.pad(g.size()), [=](int i) {
     const R next = mu * m.p[i] + share * g.p[i];
     m.p[i] = next;
     u.p[i] = of_gradient * g.p[i] + of_momentum * next;
-  });
-}
-
-// What a running average with factor β needs. 1 − β is taken from the double: a β that rounds to 1 in R still averages.
-template <class R> struct Average {
-  R share;      // 1 − β
-  R correction; // 1 / (1 − βᵗ)
-  POLARSCOPE_FN R next(R past, R now) const { return past - share * past + share * now; }
-};
-template <class T> POLARSCOPE_FN Average<typename T::Real> average(const Context<T>& c, const Op& op, int k) {
-  using R = typename T::Real;
-  const double beta = c.exact_hp(op, k);
-  return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - pow_(beta, static_cast<double>(c.step + 1))))};
-}
-
-// m ← β₁ m + (1−β₁) G;  v ← β₂ v + (1−β₂) G²;  U = m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ): ε outside the
-// root and after the bias correction, as torch. 0/0 is 0.  slots: G, m, v, U;  hparams: β₁, β₂, ε
-template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
-  const auto g = c.mat(op, 0), m = c.mat(op, 1), v = c.mat(op, 2), u = c.mat(op, 3);
-  const Average<R> of_first = average(c, op, 0), of_second = average(c, op, 1);
-  const R eps = c.hp(op, 2);
-  c.t.for_each(c.t.pad(g.size()), [=](int i) {
-    const R x = g.p[i];
-    const R first = of_first.next(m.p[i], x), second = of_second.next(v.p[i], x * x);
-    m.p[i] = first;
-    v.p[i] = second;
-    const R below = sqrt_(second * of_second.correction) + eps;
-    u.p[i] = sel(below > R(0), first * of_first.correction / below, R(0));
   });
 }
 
@@ -89,12 +62,45 @@ template <class T> POLARSCOPE_FN void gain_start(Context<T>& c, const Op& op) {
   c.t.for_each(raw.cols, [=](int i) { raw.p[i] = value; });
 }
 
+// a ← φ⁻¹(constant 0 · max(a, 1e-8)): a holds norms before.  slots: a;  word: the map
+template <class T> POLARSCOPE_FN void gain_inverse_of(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto raw = c.mat(op, 0);
+  const int map = static_cast<int>(op.word);
+  const R scale = static_cast<R>(c.constant(op, 0));
+  c.t.for_each(raw.cols, [=](int i) { raw.p[i] = gain_inverse(map, scale * max_(raw.p[i], R(1e-8))); });
+}
+
+// Row and column gains to geometric means alike, |γr| and |γc|, their products kept: γr ← s γr, γc ← γc/s; raw values
+// follow. Nothing where a gain is 0.  slots: raw r, raw c, γr, γc;  word: the map
+template <class T> POLARSCOPE_FN void balance_gains(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto raw_row = c.mat(op, 0), raw_column = c.mat(op, 1), row = c.mat(op, 2), column = c.mat(op, 3);
+  const int map = static_cast<int>(op.word);
+  const auto mean_log = [&](Mat<R> g) { return c.t.sum(g.cols, [=](int i) { return Acc(log_(abs_(g.p[i]))); }) / Acc(g.cols); };
+  const Acc apart = mean_log(column) - mean_log(row);
+  if (!finite_(apart)) return;
+  const R scale = static_cast<R>(exp_(apart / Acc(2)));
+  c.t.sync();
+  const auto rescale = [&](Mat<R> gain, Mat<R> raw, R by) {
+    c.t.for_each(gain.cols, [=](int i) {
+      const R next = gain.p[i] * by;
+      gain.p[i] = next;
+      raw.p[i] = gain_inverse(map, next);
+    });
+  };
+  rescale(row, raw_row, scale);
+  rescale(column, raw_column, R(1) / scale);
+}
+
 // One Adam step of a vector of gains with its own rate, on the gradient g times the map's slope where slot 4 is given.
-// slots: a, g, m, v, slope;  hparams: η, β₁, β₂, ε
+// slots: a, g, m, v, slope;  hparams: η, β₁, β₂, ε;  word 1: without bias correction
 template <class T> POLARSCOPE_FN void gain_adam(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), g = c.mat(op, 1), m = c.mat(op, 2), v = c.mat(op, 3);
-  const Average<R> of_first = average(c, op, 1), of_second = average(c, op, 2);
+  Average<R> of_first = average(c, op, 1), of_second = average(c, op, 2);
+  if (op.word == 1) of_first.correction = of_second.correction = R(1);
   const R lr = c.hp(op, 0), eps = c.hp(op, 3);
   const bool chained = c.has(op, 4);
   const R* slope = chained ? c.ptr(op, 4) : nullptr;
@@ -193,30 +199,72 @@ template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const O
   });
 }
 
-// r ← ‖v_i‖ and W = g ∘ v/‖v‖. With weight decay W ← W − η λ W₋, and g ← ‖w_i‖, as the source does it.
-// slots: V, g, r, W, W₋;  hparams: η, λ
+// r ← ‖v_i‖ and W = g ∘ v/max(‖v‖, constant 0). With weight decay W ← W − η λ W₋ and g ← ‖w_i‖.
+// slots: V, g, r, W, W₋;  hparams: η, λ;  word: bit 0 g is not measured again, 1 no decay, 2 r is left alone
 template <class T> POLARSCOPE_FN void row_magnitude_join(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto v = c.mat(op, 0), w = c.mat(op, 3), old = c.mat(op, 4);
   R *g = c.ptr(op, 1), *r = c.ptr(op, 2);
-  const R decay = c.hp(op, 0) * c.hp(op, 1);
+  const R decay = op.word & 2 ? R(0) : c.hp(op, 0) * c.hp(op, 1), floor = static_cast<R>(c.constant(op, 0));
+  const bool measured = decay != R(0) && !(op.word & 1), keeps = (op.word & 4) != 0;
   const int cols = v.cols;
   c.t.rows(v.rows, [=](auto& sub, int i) {
     const R* vi = v.row(i);
     const R* before = old.row(i);
     R* wi = w.row(i);
     const Acc length2 = sub.sum(cols, [=](int j) { return Acc(vi[j]) * Acc(vi[j]); });
-    const R length = static_cast<R>(sqrt_(length2)), size = g[i];
-    const R scale = length > Tiny<R>::value ? size / length : R(0);
+    const R length = static_cast<R>(sqrt_(length2)), size = g[i], below = max_(length, floor);
+    const R scale = below > Tiny<R>::value ? size / below : R(0);
     sub.for_each(cols, [=](int j) { wi[j] = scale * vi[j] - decay * before[j]; });
     sub.sync();
-    if (decay != R(0)) {
+    if (measured) {
       const Acc norm2 = sub.sum(cols, [=](int j) { return Acc(wi[j]) * Acc(wi[j]); });
       sub.single([=] { g[i] = static_cast<R>(sqrt_(norm2)); });
     }
-    sub.single([=] { r[i] = length; });
+    if (!keeps) sub.single([=] { r[i] = length; });
   });
+}
+
+// word 0: x ← constant 1 where |x| ≤ constant 0; word 1: |x| ← max(|x|, constant 0), the sign kept.  slots: x
+template <class T> POLARSCOPE_FN void bound_lengths(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto x = c.mat(op, 0);
+  const R limit = static_cast<R>(c.constant(op, 0)), value = static_cast<R>(c.constant(op, 1));
+  const bool replace = op.word == 0;
+  c.t.for_each(x.cols, [=](int i) {
+    const R size = abs_(x.p[i]);
+    if (replace)
+      x.p[i] = size > limit ? x.p[i] : value;
+    else if (size < limit)
+      x.p[i] = x.p[i] < R(0) ? -limit : limit;
+  });
+}
+
+// word 0: m ← β m + (1−β) g, a ← a − η sign(m).  word 1 (Lion): a ← a − η sign(β₁m + (1−β₁)g), m ← β₂m + (1−β₂)g with
+// the constants β₁, β₂.  slots: a, g, m;  hparams: η, β
+template <class T> POLARSCOPE_FN void sign_step(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0), g = c.mat(op, 1), m = c.mat(op, 2);
+  const bool lion = op.word == 1;
+  const R lr = c.hp(op, 0);
+  const R look = static_cast<R>(1 - (lion ? c.constant(op, 0) : c.exact_hp(op, 1)));
+  const R keep = lion ? static_cast<R>(1 - c.constant(op, 1)) : look;
+  c.t.for_each(a.cols, [=](int i) {
+    const R past = m.p[i], now = g.p[i];
+    const R ahead = past - look * past + look * now;
+    m.p[i] = past - keep * past + keep * now;
+    a.p[i] -= lr * sel(ahead > R(0), R(1), sel(ahead < R(0), R(-1), R(0)));
+  });
+}
+
+// U ← U (1 + c max(0, s − s₀))⁻ᵖ with s completed steps (fhueb/angular-muown).  slots: U;  hparams: c, p, s₀
+template <class T> POLARSCOPE_FN void fade_update(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto u = c.mat(op, 0);
+  const double past = static_cast<double>(c.step) - c.exact_hp(op, 2);
+  const R factor = static_cast<R>(pow_(1 + c.exact_hp(op, 0) * (past > 0 ? past : 0), -c.exact_hp(op, 1)));
+  c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] *= factor; });
 }
 
 // The current value of one hyperparameter from its base value and s = t − 1 completed steps. hparam: the column;

@@ -70,6 +70,13 @@ template <class T> POLARSCOPE_FN void sphere_loss(Context<T>& c, const Op& op) {
   });
 }
 
+// Writes the loss's column.
+template <class T> POLARSCOPE_FN void store_loss(Context<T>& c, const Op& op, typename T::Acc value) {
+  using R = typename T::Real;
+  R* loss = c.metric(op);
+  c.t.single([=] { loss[0] = static_cast<R>(value); });
+}
+
 // Mean over rows of 1 − cos(wᵢ, uᵢ), uᵢ unit;  gᵢ = −(uᵢ − cos ŵᵢ) / (m ‖wᵢ‖). Slots W, G, U; word: loss column.
 template <class T> POLARSCOPE_FN void rows_cosine_loss(Context<T>& c, const Op& op) {
   using R = typename T::Real;
@@ -88,9 +95,7 @@ template <class T> POLARSCOPE_FN void rows_cosine_loss(Context<T>& c, const Op& 
     sub.single([=] { each.p[i] = static_cast<R>(Acc(1) - wu * inverse); });
   });
   c.t.sync();
-  const Acc total = c.t.sum(m, [=](int i) { return each.p[i]; });
-  R* loss = c.metric(op);
-  c.t.single([=] { loss[0] = static_cast<R>(total / Acc(m)); });
+  store_loss(c, op, c.t.sum(m, [=](int i) { return each.p[i]; }) / Acc(m));
 }
 
 // Mean over rows of the circle's wells, laid into a plane of each row: row i's wells are at cos μ e₁ + sin μ e₂, where
@@ -123,9 +128,7 @@ template <class T> POLARSCOPE_FN void rows_wells_loss(Context<T>& c, const Op& o
     sub.single([=] { each.p[i] = value; });
   });
   c.t.sync();
-  const Acc total = c.t.sum(m, [=](int i) { return each.p[i]; });
-  R* loss = c.metric(op);
-  c.t.single([=] { loss[0] = static_cast<R>(total / Acc(m)); });
+  store_loss(c, op, c.t.sum(m, [=](int i) { return each.p[i]; }) / Acc(m));
 }
 
 // L = ½ mean over samples of ‖ŷ − y*‖², ŷ = z/rms(z), z = W x, without an epsilon (algorithms.md §G4);
@@ -160,9 +163,7 @@ template <class T> POLARSCOPE_FN void normalized_linear_loss(Context<T>& c, cons
   MatmulArgs<R> backward;
   backward.transpose_a = true;
   c.t.matmul(g, z, x, backward);
-  const Acc total = c.t.sum(samples, [=](int s) { return each.p[s]; });
-  R* loss = c.metric(op);
-  c.t.single([=] { loss[0] = static_cast<R>(total / (Acc(2) * Acc(samples))); });
+  store_loss(c, op, c.t.sum(samples, [=](int s) { return each.p[s]; }) / (Acc(2) * Acc(samples)));
 }
 
 // L = ½ mean over samples of ‖W x − y‖²; G = (1/S) Σ (W x − y) xᵀ. Slots and word as normalized_linear_loss.
@@ -182,20 +183,17 @@ template <class T> POLARSCOPE_FN void linear_loss(Context<T>& c, const Op& op) {
   backward.transpose_a = true;
   backward.alpha = R(1) / R(samples);
   c.t.matmul(g, z, x, backward);
-  R* loss = c.metric(op);
-  c.t.single([=] { loss[0] = static_cast<R>(total / (Acc(2) * Acc(samples))); });
+  store_loss(c, op, total / (Acc(2) * Acc(samples)));
 }
 
 // L = ½ Σ hⱼ wⱼ²; gⱼ = hⱼ wⱼ. Slots W, G, H; word: loss column.
 template <class T> POLARSCOPE_FN void quadratic_loss(Context<T>& c, const Op& op) {
-  using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto w = c.mat(op, 0), g = c.mat(op, 1), h = c.mat(op, 2);
   const int n = flat_size(w);
   c.t.for_each(n, [=](int i) { g.p[i] = h.p[i] * w.p[i]; });
   const Acc total = c.t.sum(n, [=](int i) { return h.p[i] * w.p[i] * w.p[i]; });
-  R* loss = c.metric(op);
-  c.t.single([=] { loss[0] = static_cast<R>(total / Acc(2)); });
+  store_loss(c, op, total / Acc(2));
 }
 
 // Standard normal numbers into row i of z: one random block per four columns, counted along the rows, so that the numbers

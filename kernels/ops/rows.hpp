@@ -7,7 +7,12 @@
 POLARSCOPE_KERNELS_BEGIN
 
 // What a norm is taken of; the vector of norms has 1, m or n elements.
-enum Slices : int { kMatrix = 0, kRows = 1, kColumns = 2 };
+enum Slices : int { kMatrix = 0, kRows = 1, kColumns = 2, kByTurns = 3 };
+
+// The slices of this step: by turns means columns in the first step, rows in the second, and so on.
+template <class T> POLARSCOPE_FN int slices_now(const Context<T>& c, std::uint32_t word) {
+  return word != kByTurns ? static_cast<int>(word) : c.step % 2 == 0 ? kColumns : kRows;
+}
 
 // Calls f(norm of slice k, k) with the result known to whoever writes element k of a vector of norms.
 template <class T, class F> POLARSCOPE_FN void for_each_norm(T& t, Mat<typename T::Real> a, int slices, F f) {
@@ -60,11 +65,12 @@ template <class T> POLARSCOPE_FN void slice_norms(Context<T>& c, const Op& op) {
   for_each_norm(c.t, c.mat(op, 0), static_cast<int>(op.word), [=](auto norm, int k) { out[k] = static_cast<R>(norm); });
 }
 
-// N ← constant 0, or the hyperparameter where one is given.  slots: N
+// N ← constant 0, or the hyperparameter where one is given, or with word 1 their product.  slots: N
 template <class T> POLARSCOPE_FN void fill(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0);
-  const R value = op.hparam[0] == kNone ? static_cast<R>(c.constant(op, 0)) : c.hp(op, 0);
+  const R factor = op.word == 1 ? static_cast<R>(c.constant(op, 0)) : R(1);
+  const R value = op.hparam[0] == kNone ? static_cast<R>(c.constant(op, 0)) : factor * c.hp(op, 0);
   const int cols = a.cols;
   c.t.rows(a.rows, [=](auto& sub, int i) {
     R* row = a.row(i);
@@ -73,19 +79,22 @@ template <class T> POLARSCOPE_FN void fill(Context<T>& c, const Op& op) {
 }
 
 // D ← slices of A brought to the norms N (or to constant 1 where there is no N). Constant 0 = guard: a slice is divided
-// by max(norm, guard); with guard 0 a slice whose norm is 0 (below Tiny) stays 0.  slots: A, D, N;  word: the slices
+// by max(norm, guard), with word bit 2 by norm + guard; with guard 0 a slice whose norm is 0 (below Tiny) stays 0. Word
+// bit 3: constant 1, bit 4: the guard is times √(length of a slice).  slots: A, D, N;  word & 3: the slices
 template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const int slices = static_cast<int>(op.word);
+  const int slices = slices_now(c, op.word & 3);
   const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols);
-  const double guard = c.constant(op, 0), same = c.constant(op, 1);
+  const double root = sqrt_(slices == kMatrix ? double(a.rows) * a.cols : slices == kRows ? double(a.cols) : double(a.rows));
+  const double same = c.constant(op, 1) * ((op.word & 8) != 0 ? root : 1.0), guard = c.constant(op, 0) * ((op.word & 16) != 0 ? root : 1.0);
+  const bool add = (op.word & 4) != 0;
   const R* targets = c.has(op, 2) ? c.ptr(op, 2) : nullptr;
   c.t.sync();
   for_each_norm(c.t, a, slices, [=](auto norm, int k) {
     const auto target = targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same);
     const auto least = static_cast<decltype(norm)>(guard > 0 ? guard : Tiny<R>::value);
-    const auto below = norm > least ? norm : least;
+    const auto below = add ? norm + least : norm > least ? norm : least;
     factors.p[k] = guard > 0 || norm > least ? static_cast<R>(target / below) : R(0);
   });
   c.t.sync();
@@ -114,12 +123,13 @@ template <class T> POLARSCOPE_FN void norm_violation(Context<T>& c, const Op& op
   c.t.single([=] { out[0] = worst; });
 }
 
-// D_ij = A_ij · r_i · q_j, or ÷ when word is 1; a missing vector counts as 1, an r of one element is one scalar.
+// D_ij = A_ij · r_i · q_j, or ÷ when word is 1, ÷ max(·, 1e-8) of each when it is 2; a missing vector counts as 1, an r of one element is one scalar.
 // Dividing undoes multiplying: no floor, the same product.  slots: A, D, r, q
 template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const bool by_row = c.has(op, 2), by_column = c.has(op, 3), divide = op.word == 1;
+  const bool by_row = c.has(op, 2), by_column = c.has(op, 3), divide = op.word != 0;
+  const R least = op.word == 2 ? R(1e-8) : R(-HUGE_VAL);
   const R* r = by_row ? c.ptr(op, 2) : nullptr;
   const R* q = by_column ? c.ptr(op, 3) : nullptr;
   const bool scalar = by_row && c.mat(op, 2).cols == 1;
@@ -127,9 +137,9 @@ template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op
   c.t.rows(a.rows, [=](auto& sub, int i) {
     const R* x = a.row(i);
     R* y = d.row(i);
-    const R own = by_row ? r[scalar ? 0 : i] : R(1);
+    const R factor = by_row ? r[scalar ? 0 : i] : R(1), own = divide ? max_(factor, least) : factor;
     if (divide)
-      sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * q[j] : own); });
+      sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * max_(q[j], least) : own); });
     else
       sub.for_each(cols, [=](int j) { y[j] = x[j] * (by_column ? own * q[j] : own); });
   });
@@ -141,10 +151,14 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto w = c.mat(op, 0), g = c.mat(op, 1);
-  const int slices = static_cast<int>(op.word), rows = w.rows, cols = w.cols;
+  const int slices = slices_now(c, op.word), rows = w.rows, cols = w.cols;
   const auto share = [](Acc dot, Acc square) {
     return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
   };
+  if (slices == kMatrix ? rows * cols == 1 : slices == kRows ? cols == 1 : rows == 1) { // nothing is tangent to a number
+    c.t.rows(rows, [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { g(i, j) = w(i, j) != R(0) ? R(0) : g(i, j); }); });
+    return;
+  }
   if (slices == kMatrix) {
     const Acc dot = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(g.p[i]); });
     const Acc square = c.t.sum(w.size(), [=](int i) { return Acc(w.p[i]) * Acc(w.p[i]); });
@@ -157,7 +171,14 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
       const Acc dot = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(y[j]); });
       const Acc square = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); });
       const R along = share(dot, square);
+      const Acc before = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); });
+      sub.sync();
       sub.for_each(cols, [=](int j) { y[j] -= along * x[j]; });
+      sub.sync();
+      // A row along the weight's: what is left is rounding.
+      const Acc rest = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); }), digit = sizeof(R) == 4 ? Acc(5e-7) : Acc(1e-15);
+      sub.sync();
+      if (rest <= digit * digit * before) sub.for_each(cols, [=](int j) { y[j] = R(0); });
     });
   } else {
     c.t.for_each(cols, [=](int j) {
@@ -170,6 +191,25 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
       for (int i = 0; i < rows; ++i) g(i, j) -= along * w(i, j);
     });
   }
+}
+
+// Each row minus its mean, divided by its standard deviation (over n − 1 with word 1); a row of equal numbers becomes 0.
+// slots: U
+template <class T> POLARSCOPE_FN void standardise_rows(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  using Acc = typename T::Acc;
+  const auto u = c.mat(op, 0);
+  const int cols = u.cols, degrees = op.word == 1 ? cols - 1 : cols;
+  const Acc rounding = (sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16)) * Acc(4);
+  c.t.rows(u.rows, [=](auto& sub, int i) {
+    R* x = u.row(i);
+    const Acc mean = sub.sum(cols, [=](int j) { return Acc(x[j]); }) / Acc(cols);
+    const Acc size = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); });
+    const Acc square = sub.sum(cols, [=](int j) { return (Acc(x[j]) - mean) * (Acc(x[j]) - mean); });
+    const bool flat = degrees < 1 || !(sqrt_(square) > rounding * sqrt_(size));
+    const Acc inverse = flat ? Acc(0) : sqrt_(Acc(degrees) / square);
+    sub.for_each(cols, [=](int j) { x[j] = static_cast<R>((Acc(x[j]) - mean) * inverse); });
+  });
 }
 
 // Brings rows and columns of W to equal norms among themselves, constant 1 rounds. word 0, 1: columns and rows (1: rows

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <sstream>
 #include <string>
@@ -64,10 +65,25 @@ TEST_CASE("bad usage is one line on stderr and exit 2", "[cli]") {
       {{"check", typo}, ":2:1: unknown key 'stepz'"},
       {{"run", folder.path()}, "is a folder"},
       {{"run", "first_look", "--steps", "0"}, "--steps"},
-      {{"run", "first_look", "--steps", "1e99"}, "--steps"},
-      {{"run", "first_look", "--device", "gpu"}, "--device"},
-      {{"run", "first_look", "--precision", "f16"}, "--precision"},
-      {{"run", "first_look", "--nonsense"}, "--nonsense"},
+      {{"run", "first_look", "--steps", "1e99"}, "--steps: 1e99 is out of range; allowed: 1 to 1000000000"},
+      {{"run", "first_look", "--steps", "2e9"}, "--steps: 2000000000 is out of range; allowed: 1 to 1000000000"},
+      {{"run", "first_look", "--steps", "2.5"}, "--steps: '2.5' is not a whole number"},
+      {{"run", "first_look", "--steps", "5x"}, "--steps: '5x' is not a whole number"},
+      {{"run", "first_look", "--steps"}, "--steps needs a value"},
+      {{"run", "first_look", "--steps", "3", "--steps", "4"}, "--steps is given more than once"},
+      {{"run", "first_look", "--seed", "99999999999999999999"}, "--seed: 99999999999999999999 is out of range; allowed: 0 to 9223372036854775807"},
+      {{"run", "first_look", "--seed", "-1"}, "--seed: -1 is out of range"},
+      {{"run", "first_look", "--device", "gpu"}, "--device: 'gpu' is not one of cpu, cuda, auto"},
+      {{"run", "first_look", "--device", "cud"}, "did you mean 'cuda'?"},
+      {{"run", "first_look", "--precision", "f16"}, "--precision: 'f16' is not one of f32, f64; did you mean 'f32'?"},
+      {{"run", "first_look", "--nonsense"}, "polarscope: no option '--nonsense' of 'run'"},
+      {{"run", "first_look", "--stesp", "4"}, "polarscope: no option '--stesp' of 'run'; did you mean '--steps'?"},
+      {{"run", "--hlep"}, "polarscope: no option '--hlep' of 'run'; did you mean '--help'?"},
+      {{"run", "first_look", "extra"}, "polarscope: 'run' takes no argument 'extra'"},
+      {{"--versoin"}, "polarscope: no option '--versoin'; did you mean '--version'?"},
+      {{"rnu", "first_look"}, "polarscope: no command 'rnu'; did you mean 'run'?"},
+      {{"shot", "first_look", "--theme", "drak", "-o", "x.png"}, "did you mean 'dark'?"},
+      {{"list", "optimzers"}, "did you mean 'optimizers'?"},
       {{"run", "first_look", "--set", "lrr=1"}, "polarscope: --set lrr=1: no run has the key 'lrr'; did you mean 'lr'?"},
       {{"run", "first_look", "--step", "3"}, "--step belongs to --report"},
       {{"run", "first_look", "--report", "--step", "601"}, "--step 601 is beyond the last step, 600"},
@@ -100,6 +116,13 @@ TEST_CASE("run prints a table and nothing else", "[cli]") {
   CHECK(outcome.err.empty());
   CHECK(outcome.out.find("norm 4") != std::string::npos);
   CHECK(outcome.out.find("state hash ") != std::string::npos);
+}
+
+TEST_CASE("a machine without a GPU is told of it only where one is asked for", "[cli]") {
+  CHECK(program({"run", "first_look", "--steps", "3"}).err.empty());
+  const Outcome asked = program({"run", "first_look", "--steps", "3", "--device", "cuda"});
+  CHECK((asked.exit_code == 0 || (asked.exit_code == 3 && asked.err.find("polarscope: no GPU: ") == 0 && lines_of(asked.err) == 1)));
+  CHECK(program({"run", "first_look", "--steps", "1e1", "--device", "cpu"}).exit_code == 0); // as TOML reads whole numbers
 }
 
 TEST_CASE("a scene is found from any folder", "[cli]") {
@@ -248,6 +271,36 @@ TEST_CASE("an interrupt stops cleanly and keeps what was computed", "[cli]") {
   CHECK(folder.names() == std::vector<std::string>{"out.json"});
 }
 
+TEST_CASE("a second interrupt ends a long step at once and leaves nothing behind", "[cli]") {
+  const TemporaryFolder folder;
+  // One step takes many seconds: a first interrupt can only be answered after it.
+  const std::string scene = folder.write("s.toml", "[scene]\nsteps = 100\n[problem]\nkind = \"rows\"\nrows = 2048\ncols = 2048\n"
+                                                   "[[run]]\noptimizer.base = \"muon\"\noptimizer.geometry.ns_steps = 100\n");
+  ProcessOptions options;
+  options.interrupt_after_ms = 6000;
+  options.interrupt_again_after_ms = 6200;
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome = program({"run", scene, "--device", "cpu", "--csv", folder.path() + "/x.csv", "--record", folder.path() + "/r.safetensors"}, options);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  INFO(outcome.err << seconds << " s");
+  CHECK(outcome.exit_code == 130);
+  CHECK(seconds < 8);
+  CHECK(folder.names() == std::vector<std::string>{"s.toml"});
+}
+
+TEST_CASE("an interrupt is answered after one slow step, not after a burst of them", "[cli]") {
+  const TemporaryFolder folder;
+  const std::string scene = folder.write("s.toml", "[scene]\nsteps = 1000\n[problem]\nkind = \"rows\"\nrows = 384\ncols = 384\n[[run]]\noptimizer = \"muon\"\n");
+  ProcessOptions options;
+  options.interrupt_after_ms = 400;
+  const auto begin = std::chrono::steady_clock::now();
+  const Outcome outcome = program({"run", scene, "--device", "cpu", "--threads", "1", "--json", "-"}, options);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  INFO(outcome.err << seconds << " s");
+  CHECK(outcome.exit_code == 130);
+  CHECK(seconds < 3);
+}
+
 TEST_CASE("run --csv has one row per run and step", "[cli]") {
   const Outcome outcome = program({"run", "first_look", "--device", "cpu", "--steps", "10", "--csv", "-"});
   REQUIRE(outcome.exit_code == 0);
@@ -339,6 +392,7 @@ TEST_CASE("list tells what there is, as text and as JSON", "[cli]") {
     CHECK(Json::parse(json.out).at(kind).size() >= 1);
   }
   CHECK(program({"list", "claims"}).out == "no claims yet\n");
+  CHECK(program({"list", "stages"}).out.find("ns_steps=0 (the set's own length)") != std::string::npos);
   CHECK(program({"list", "optimizers"}).out.find("direction.nesterov=true") != std::string::npos);
 }
 
@@ -355,6 +409,36 @@ TEST_CASE("check prints the resolved composition", "[cli]") {
   const Outcome scene = program({"check", "first_look"});
   CHECK(scene.exit_code == 0);
   CHECK(scene.out.find("run norm 4: sgd") != std::string::npos);
+}
+
+TEST_CASE("check validates lessons, and list names them", "[cli]") {
+  const TemporaryFolder folder;
+  const Json lessons = Json::parse(program({"list", "lessons", "--json", "-"}).out).at("lessons");
+  REQUIRE(lessons.size() >= 1);
+  for (const Json& lesson : lessons) {
+    const std::string name = lesson.at("name").get<std::string>();
+    for (const std::string& spelling : {name, "scenes/" + name + ".toml"}) {
+      const Outcome outcome = program({"check", spelling});
+      INFO(spelling << ": " << outcome.err);
+      CHECK(outcome.exit_code == 0);
+      CHECK(outcome.out.find("lesson: " + lesson.at("title").get<std::string>()) == 0);
+    }
+  }
+  const std::string head = "[lesson]\ntitle = \"t\"\nscene = \"first_look\"\n[[part]]\ntext = \"a\"\n";
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {head + "hihglight = \"x\"\n", ":6:1: unknown key 'hihglight' in [[part]]; did you mean 'highlight'?"},
+      {head + "done = { start_run = \"norm 3\", start_below = 1.0 }\n", "has no run 'norm 3'"},
+      {head + "scene = \"frist_look\"\n", "no scene 'frist_look'"},
+      {head + "wait = 3\n", ":6:8: 'wait' must be true or false"},
+      {"[[part]]\ntext = \"a\"\n", "a lesson needs a table [lesson]"},
+      {"[lesson]\ntitle = \"t\"\nscene = \"first_look\"\n", "a lesson needs a [[part]]"}};
+  for (const auto& [text, expected] : wrong) {
+    const Outcome outcome = program({"check", folder.write("l.toml", text)});
+    INFO(outcome.err);
+    CHECK(outcome.exit_code == 2);
+    CHECK(lines_of(outcome.err) == 1);
+    CHECK(outcome.err.find(expected) != std::string::npos);
+  }
 }
 
 TEST_CASE("docs prints a scene's program, and the committed pages are fresh", "[cli][docs]") {

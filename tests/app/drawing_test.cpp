@@ -1,69 +1,27 @@
 // The drawing library on the null back end: layout of labels, decimation, hit areas, and that everything draws at every
 // theme and scale.
 #include "app/plot.hpp"
+#include "app/polar_parts.hpp"
 #include "app/polar_plot.hpp"
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
 #include "app/widgets.hpp"
-#include "app/window.hpp"
-#include "engine/program.hpp"
+#include "tests/app/canvas.hpp"
 
 #include "tests/support/catch.hpp"
 
 #include <cmath>
-#include <functional>
-#include <memory>
 #include <numbers>
 #include <random>
 #include <string>
 #include <vector>
 
 using namespace polarscope;
+using namespace polarscope::testing;
 
 namespace {
 
 constexpr float kPi = std::numbers::pi_v<float>;
-
-// A window without OpenGL and one full-size ImGui window in it.
-class Canvas {
-public:
-  explicit Canvas(ThemeName name = ThemeName::dark, float scale = 1, int width = 900, int height = 700) {
-    WindowOptions options;
-    options.width = width, options.height = height, options.scale = scale;
-    options.apply_theme = [this, name](float s) {
-      if (!fonts_.regular) fonts_ = load_fonts();
-      auto theme = Theme::make(name, s, fonts_);
-      REQUIRE(theme.ok());
-      theme_ = std::make_unique<Theme>(*theme);
-      theme_->apply();
-    };
-    auto window = Window::open(WindowKind::null, options);
-    REQUIRE(window.ok());
-    window_ = std::move(*window);
-  }
-  const Theme& theme() const { return *theme_; }
-  Box area() const { return {{0, 0}, {static_cast<float>(window_->width()), static_cast<float>(window_->height())}}; }
-
-  // One frame; returns the number of vertices drawn.
-  int frame(const std::function<void()>& draw) {
-    window_->begin_frame();
-    theme_->begin_frame();
-    ImGui::SetNextWindowPos({0, 0});
-    ImGui::SetNextWindowSize(ImGui::GetIO().DisplaySize);
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0, 0});
-    ImGui::Begin("canvas", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoNavInputs);
-    ImGui::PopStyleVar();
-    draw();
-    ImGui::End();
-    window_->end_frame();
-    return ImGui::GetDrawData()->TotalVtxCount;
-  }
-
-private:
-  Fonts fonts_;
-  std::unique_ptr<Theme> theme_;
-  std::unique_ptr<Window> window_;
-};
 
 PlanePicture two_runs(const Theme& theme) {
   PlanePicture picture;
@@ -88,27 +46,6 @@ PlanePicture two_runs(const Theme& theme) {
   picture.update = PlaneUpdate{1, 0.01f, -0.03f, 0.1f, 0.4f};
   picture.share = 0.21;
   return picture;
-}
-
-// One metric column with the given values, one row per step.
-std::pair<std::shared_ptr<const StepProgram>, SeriesView> make_series(const std::vector<std::vector<double>>& columns) {
-  ProgramBuilder build(Precision::f64);
-  build.metric("loss", -1, static_cast<int>(columns.size()), 1);
-  auto program = build.finish();
-  RunSeries series(program, std::size_t{1} << 28);
-  std::vector<double> records(columns.front().size() * program->record_size());
-  for (std::size_t row = 0; row < columns.front().size(); ++row)
-    for (std::size_t c = 0; c < columns.size(); ++c) records[row * program->record_size() + c] = columns[c][row];
-  series.append(std::as_bytes(std::span<const double>(records)));
-  return {program, series.view()};
-}
-
-std::vector<double> noisy(std::size_t rows, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<double> normal;
-  std::vector<double> values(rows);
-  for (double& v : values) v = 1 + 0.1 * normal(engine);
-  return values;
 }
 
 } // namespace
@@ -443,7 +380,7 @@ TEST_CASE("everything draws in every theme and scale") {
       sphere.field.rows = 9, sphere.field.cols = 16, sphere.field.generation = 1;
       for (int i = 0; i < 9 * 16; ++i) sphere.field.loss.push_back(std::cos(0.3f * static_cast<float>(i)));
       set_field_range(sphere.field);
-      sphere.trails.push_back({theme.run(0), "A", "A", true, false, {0, 1, 2}, {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
+      sphere.trails.push_back({theme.run(0), "A", "A", true, false, false, {0, 1, 2}, {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
       std::vector<PlotCurve> curves(2);
       for (int c = 0; c < 8; ++c) curves[0].sources.push_back({view, c});
       curves[1].sources = {{view, 0}}, curves[1].ghost = PlotSource{view, 1}, curves[1].name = "B", curves[0].name = "A";
@@ -486,4 +423,114 @@ TEST_CASE("nothing to draw is said in words, not asserted") {
     spec.id = "##empty";
     draw_plot(canvas.theme(), {0, 0}, {300, 200}, spec, {}, {}, cache);
   });
+}
+
+TEST_CASE("nothing of a path or of a ghost is drawn outside the disc") {
+  Canvas canvas;
+  PlanePicture picture = two_runs(canvas.theme());
+  picture.trails.pop_back();
+  PlaneTrail& trail = picture.trails.front();
+  trail.radius.assign(trail.radius.size(), 1);
+  trail.ghost_angle = {-2.35f, -2.0f, 0.5f, 0.6f}, trail.ghost_radius = {1, 40, 40, 3};
+  trail.radius[50] = 1e9f; // a leap of the path itself
+  picture.radius_most = 4.2f;
+  picture.update.reset();
+  PolarView view;
+  canvas.frame([&] {
+    const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, {});
+    const PolarFrame d{ImGui::GetWindowDrawList(), canvas.theme(), scale, picture};
+    const int before = d.list->VtxBuffer.Size;
+    draw_trails(d, view);
+    CHECK(d.list->VtxBuffer.Size > before + 100);
+    for (int i = before; i < d.list->VtxBuffer.Size; ++i) {
+      const ImVec2 at = d.list->VtxBuffer[i].pos;
+      REQUIRE(std::hypot(at.x - scale.centre.x, at.y - scale.centre.y) < scale.outer + 4); // a stroke's width
+    }
+    REQUIRE(ghost_point(d, trail));
+    const ImVec2 end = *ghost_point(d, trail);
+    CHECK(std::hypot(end.x - scale.centre.x, end.y - scale.centre.y) == Approx(scale.pixels(3)).epsilon(1e-4));
+    const ImVec2 now = now_point(d, trail);
+    CHECK(std::hypot(now.x - scale.centre.x, now.y - scale.centre.y) <= scale.outer + 1e-3f);
+  });
+}
+
+TEST_CASE("starts that stand together are told apart: one for those at a point, one glow among neighbours") {
+  Canvas canvas;
+  std::vector<StartLook> looks;
+  start_looks(canvas.theme(), std::vector<ImVec2>{{100, 100}, {100.5f, 100}, {118, 100}, {400, 400}}, looks);
+  REQUIRE(looks.size() == 4);
+  CHECK(looks[0].drawn);
+  CHECK(looks[0].shared);
+  CHECK_FALSE(looks[1].drawn);
+  CHECK(looks[2].drawn);
+  CHECK(looks[0].glow == 1);
+  CHECK(looks[2].glow == 0);
+  CHECK_FALSE(looks[2].alone);
+  CHECK(looks[3].alone);
+  CHECK(looks[3].glow == 1);
+  std::vector<ImVec2> many;
+  for (int i = 0; i < 8; ++i) many.push_back({100.0f * static_cast<float>(i), 0});
+  start_looks(canvas.theme(), many, looks);
+  for (const StartLook& look : looks) CHECK(look.glow < 1);
+}
+
+TEST_CASE("words of wells and rings touch no handle, marker or each other, however small the disc") {
+  for (const ImVec2 size : {ImVec2{900, 700}, {430, 380}, {300, 260}}) {
+    Canvas canvas(ThemeName::dark, 1, static_cast<int>(size.x), static_cast<int>(size.y));
+    PlanePicture picture = two_runs(canvas.theme());
+    // a marker upon a well's notch
+    picture.trails[1].angle.back() = find_wells(picture.field, 1).front().angle;
+    picture.trails[1].radius.back() = 4.1f;
+    PolarView view;
+    canvas.frame([&] {
+      const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, {});
+      const PolarFrame d{ImGui::GetWindowDrawList(), canvas.theme(), scale, picture};
+      std::vector<Box> obstacles;
+      mark_obstacles(d, obstacles);
+      const std::size_t marks = obstacles.size();
+      draw_ring_labels(d, ring_norms(scale), view, obstacles);
+      draw_well_words(d, obstacles);
+      for (std::size_t i = marks; i < obstacles.size(); ++i)
+        for (std::size_t k = 0; k < i; ++k) REQUIRE_FALSE(overlap(obstacles[i], obstacles[k]));
+      if (size.x > 800) CHECK(obstacles.size() >= marks + 4); // two wells, some rings
+    });
+  }
+}
+
+TEST_CASE("ticks of the unrolled sheet keep their distance at any number of turns") {
+  for (double span : {120.0, 700.0, 5000.0, 1e5, 3e7, 2e12}) {
+    const PlotAxis axis{-30, span - 30, 50, 650, false};
+    const double every = angle_tick_distance(axis, 58);
+    INFO(span);
+    CHECK(std::fmod(every, 30) == 0);
+    CHECK(axis.pixel(every) - axis.pixel(0) >= 58 - 1e-3f);
+    CHECK(span / every >= 2);
+  }
+}
+
+TEST_CASE("the camera faces what it is aimed at, and the sphere's wells are found") {
+  SphereView view;
+  for (const Point3 direction : {Point3{0.6f, -0.64f, 0.48f}, {0, 0, 1}, {-1, 0, 0}, {0.1f, 0.2f, -0.97f}}) {
+    aim(view, direction);
+    const Point3 at = seen(view, direction);
+    CHECK(at[0] == Approx(0).margin(1e-3));
+    CHECK(at[1] == Approx(0).margin(1e-3));
+    CHECK(at[2] > 0.98f);
+  }
+  SphereField field;
+  field.rows = 49, field.cols = 96, field.generation = 1;
+  const Point3 deep{0.6f, -0.64f, 0.48f}, shallow{0, 0, -1};
+  for (int r = 0; r < field.rows; ++r)
+    for (int c = 0; c < field.cols; ++c) {
+      const float polar = kPi * static_cast<float>(r) / 48, a = 2 * kPi * static_cast<float>(c) / 96;
+      const Point3 p{std::sin(polar) * std::cos(a), std::sin(polar) * std::sin(a), std::cos(polar)};
+      const auto along = [&](const Point3& q) { return p[0] * q[0] + p[1] * q[1] + p[2] * q[2]; };
+      field.loss.push_back(1 - 0.9f * std::exp(6 * (along(deep) - 1)) - 0.4f * std::exp(6 * (along(shallow) - 1)));
+    }
+  set_field_range(field);
+  const auto wells = find_wells(field, 4);
+  REQUIRE(wells.size() == 2);
+  for (std::size_t k = 0; k < 3; ++k) CHECK(wells[0].direction[k] == Approx(deep[k]).margin(0.08));
+  CHECK(wells[0].loss == Approx(0.1).margin(0.02));
+  CHECK(wells[1].direction[2] == Approx(-1).margin(0.01));
 }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace polarscope;
@@ -18,9 +20,9 @@ struct Recorded {
   std::shared_ptr<const StepProgram> program;
   std::unique_ptr<RunSeries> series;
 };
-Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::vector<double>>& weights) {
+Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::vector<double>>& weights, Invariance invariance = Invariance::matrix) {
   ProgramBuilder build(Precision::f64);
-  const int p = build.parameter("W", rows, cols, Invariance::matrix);
+  const int p = build.parameter("W", rows, cols, invariance);
   build.metric("loss", -1, ProgramBuilder::kScalar, 1);
   Recorded made{build.finish(), nullptr};
   made.series = std::make_unique<RunSeries>(made.program, std::size_t{1} << 26);
@@ -170,6 +172,7 @@ TEST_CASE_METHOD(Fixture, "a recomputed path replaces the old one") {
   draw(frame_of({run_of(before, 1, path[0])}, 30), {});
   const auto drawing = draw(frame_of({run_of(after, 1, other[0])}, 30), {});
   const PlaneTrail& trail = drawing.picture.trails[0];
+  REQUIRE(trail.radius.size() == 31);
   for (std::size_t i = 0; i <= 30; ++i) CHECK(trail.radius[i] == Approx(std::hypot(other[i][0], other[i][1])));
 }
 
@@ -233,4 +236,85 @@ TEST_CASE("the sphere's loss is put together from planes through its poles") {
     }
   CHECK(collect.update(7, 0, 2, nullptr)); // another scene: from the beginning
   CHECK(collect.field().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "before anything has turned the plane takes the first update, then the reference, and says so") {
+  std::vector<std::vector<double>> path;
+  for (int i = 0; i <= 10; ++i) path.push_back({1, 0, 0.1 * i});
+  const Recorded recorded = record(1, 3, path);
+  Frame frame = frame_of({run_of(recorded, 1, path[0])}, 10);
+  frame.cursor = 0;
+  const auto first = draw(frame, {});
+  CHECK(first.picture.note.find("first update") != std::string::npos);
+  REQUIRE(first.request);
+  CHECK(first.request->e1 == std::vector<double>{1, 0, 0});
+  CHECK(first.request->e2 == std::vector<double>{0, 0, 1});
+  frame.cursor = 10;
+  CHECK(draw(frame, {}).picture.note.empty());
+
+  const Recorded start = record(1, 3, {{0, 2, 0}}); // nothing computed yet
+  RunFrame run = run_of(start, 2, {0, 2, 0});
+  run.reference = std::make_shared<Weights>(Weights{{3, 3, 0}});
+  cache = {};
+  const auto with_reference = draw(frame_of({run}, 0), {});
+  CHECK(with_reference.picture.note.find("reference") != std::string::npos);
+  CHECK(with_reference.request->e2[0] == Approx(1));
+  run.reference = std::make_shared<Weights>();
+  cache = {};
+  CHECK(draw(frame_of({run}, 0), {}).picture.note.find("one axis") != std::string::npos);
+}
+
+TEST_CASE_METHOD(Fixture, "a diverged run ends at its last finite point and leaves the rings to the living") {
+  const auto path = spiral(50);
+  auto wild = path;
+  for (int i = 0; i <= 50; ++i) wild[static_cast<std::size_t>(i)] = i < 20 ? std::vector<double>{std::pow(10.0, i), 0} : std::vector<double>{NAN, NAN};
+  const Recorded a = record(1, 2, path), b = record(1, 2, wild);
+  RunFrame dead = run_of(b, 2, wild[0]);
+  dead.diverged = true, dead.diverged_at = 20;
+  const auto drawing = draw(frame_of({run_of(a, 1, path[0]), dead}, 50), {});
+  REQUIRE(drawing.picture.trails.size() == 2);
+  CHECK_FALSE(drawing.picture.trails[0].ended);
+  CHECK(drawing.picture.trails[1].ended);
+  CHECK(drawing.picture.trails[1].step.back() == 19);
+  CHECK(drawing.picture.radius_most == Approx(1.5));
+  cache = {};
+  CHECK(draw(frame_of({dead}, 50), {}).picture.radius_most > 1e18f); // alone it has them
+}
+
+TEST_CASE_METHOD(Fixture, "the cursor moves along a path that is kept, and the path is the same as made anew") {
+  const auto path = spiral(3000);
+  const Recorded recorded = record(1, 2, path);
+  Frame frame = frame_of({run_of(recorded, 1, path[0])}, 3000);
+  draw(frame, {});
+  for (long cursor : {2999L, 1234L, 1L, 0L, 2500L}) {
+    frame.cursor = cursor;
+    const PlaneTrail kept = draw(frame, {}).picture.trails[0];
+    const ProjectionCache before = std::exchange(cache, {});
+    const PlaneTrail fresh = draw(frame, {}).picture.trails[0];
+    cache = before;
+    INFO(cursor);
+    CHECK(kept.step.back() == cursor);
+    CHECK(kept.step == fresh.step);
+    CHECK(kept.angle == fresh.angle);
+    CHECK(kept.radius == fresh.radius);
+    CHECK(kept.step.size() <= 601);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "the field of a loss that depends on the norm says at which norm it is drawn") {
+  for (const Invariance invariance : {Invariance::none, Invariance::matrix}) {
+    cache = {};
+    const auto path = spiral(50);
+    const Recorded recorded = record(1, 2, path, invariance);
+    const Frame frame = frame_of({run_of(recorded, 1, path[0])}, 50);
+    auto answer = std::make_shared<Driver::PlaneLoss>();
+    answer->request = *draw(frame, {}).request;
+    answer->loss.assign(720, 1.0);
+    answer->step = 20;
+    const PlaneField field = draw(frame, {}, answer).picture.field;
+    REQUIRE_FALSE(field.empty());
+    CHECK(field.norm.has_value() == (invariance == Invariance::none));
+    if (field.norm) CHECK(*field.norm == Approx(1.2));
+    CHECK(field_words(field) == (field.norm ? "loss at norm 1.2" : "loss"));
+  }
 }

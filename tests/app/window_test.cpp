@@ -1,4 +1,5 @@
 // The window's logic on the null back end: every test drives the real application as a user would.
+#include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/panels/tools.hpp"
 #include "tests/app/window_fixture.hpp"
@@ -397,4 +398,21 @@ TEST_CASE("the first minutes of the lesson can be played by keys alone") {
   press(w, ImGuiKey_N);
   w.frames(2);
   CHECK(w.view().lesson.step == 4);
+}
+
+TEST_CASE("the sphere turns to the action and by keys") {
+  TestWindow w({.scene = "polar/sphere_three_ways"});
+  REQUIRE(w.view().polar.drawing == PolarDrawing::sphere);
+  w.frames(3);
+  const float yaw = w.shell().caches().sphere.yaw, pitch = w.shell().caches().sphere.pitch;
+  const auto start = w.run(0).start->front();
+  const Point3 at = seen(w.shell().caches().sphere, {static_cast<float>(start[0]), static_cast<float>(start[1]), static_cast<float>(start[2])});
+  CHECK(at[2] > 0); // in front
+  press(w, ImGuiMod_Alt | ImGuiKey_LeftArrow);
+  w.frames(2);
+  CHECK(w.shell().caches().sphere.yaw > yaw);
+  press(w, ImGuiMod_Alt | ImGuiKey_UpArrow);
+  w.frames(2);
+  CHECK(w.shell().caches().sphere.pitch < pitch);
+  CHECK(w.frame().cursor == 0); // arrows alone belong to time
 }

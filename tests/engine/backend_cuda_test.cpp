@@ -4,8 +4,10 @@
 #include "engine/backend.hpp"
 #include "engine/backend_cuda.hpp"
 #include "engine/conform_cases.hpp"
+#include "engine/session.hpp"
 #include "tests/support/emulated_cuda.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 using namespace polarscope;
@@ -104,6 +106,73 @@ TEST_CASE("The CUDA backend evaluates the loss elsewhere without moving the memb
   const auto before = weight(*p.cuda, c, 1);
   CHECK(close(p.cpu->evaluate_loss(1, 0, weights), p.cuda->evaluate_loss(1, 0, weights)));
   CHECK(weight(*p.cuda, c, 1) == before);
+}
+
+TEST_CASE("A member's place on the CUDA backend is given again, and is like new") {
+  const ConformCase c = conform_cases().front();
+  Pair p = open_both(c);
+  Records records;
+  p.cuda->start(std::vector<int>{0, 1, 2}, records);
+  p.cuda->advance(std::vector<int>{0, 1, 2}, 5, records);
+  const auto other = weight(*p.cuda, c, 2);
+  p.both([&](MemberGroup& g) { g.remove(1); });
+  p.both([&](MemberGroup& g) { CHECK(g.add(c.seed) == 1); });
+  CHECK(p.cuda->count() == 3);
+  CHECK(p.cuda->state(1).step == 0);
+  std::vector<std::byte> kept(c.f64->persistent_bytes());
+  p.cuda->save(1, kept);
+  CHECK(std::all_of(kept.begin(), kept.end(), [](std::byte b) { return b == std::byte{0}; }));
+  CHECK(weight(*p.cuda, c, 2) == other);
+}
+
+TEST_CASE("A CUDA device that fails is told of once, and nothing moves any more") {
+  const ConformCase c = conform_cases().front();
+  Pair p = open_both(c);
+  Records records;
+  p.cuda->start(std::vector<int>{0, 1, 2}, records);
+  p.cuda->advance(std::vector<int>{0, 1, 2}, 4, records);
+  CHECK_FALSE(p.cuda_backend->failure());
+  test::emulated_cuda_fails_after(0);
+  p.cuda->advance(std::vector<int>{0, 1, 2}, 4, records);
+  test::emulated_cuda_fails_after(-1); // the device would answer again: what failed once stays failed
+  REQUIRE(p.cuda_backend->failure());
+  CHECK(p.cuda_backend->failure()->text() == "cuda: emulated");
+  CHECK(p.cuda_backend->failure()->kind == ErrorKind::machine_lacks);
+  CHECK(records.size() == 3);
+  for (const auto& r : records) CHECK(r.empty());
+  CHECK(p.cuda->state(0).step == 4);
+  p.cuda->advance(std::vector<int>{0, 1, 2}, 4, records);
+  CHECK(p.cuda->state(0).step == 4);
+  for (const double x : weight(*p.cuda, c, 0)) CHECK(std::isnan(x));
+  for (const double x : p.cuda->evaluate_loss(0, 0, std::vector<double>(weight(*p.cpu, c, 0).size(), 0.5))) CHECK(std::isnan(x));
+  CHECK_FALSE(p.cuda_backend->open(c.f64).ok());
+}
+
+TEST_CASE("A session whose device fails stops with what it has") {
+  SessionOptions options;
+  options.make_backend = [] { return make_cuda_backend(test::emulated_cuda(), "emulated"); };
+  auto scene = load_scene("first_look");
+  REQUIRE(scene.ok());
+  auto session = std::move(Session::open(*scene, options)).value();
+  CHECK(session->advance(20) == 20);
+  test::emulated_cuda_fails_after(3);
+  const long made = session->advance(500);
+  test::emulated_cuda_fails_after(-1);
+  CHECK(made < 500);
+  REQUIRE(session->failure());
+  CHECK(session->failure()->text() == "cuda: emulated");
+  CHECK(session->head() == 20 + made);
+  CHECK(session->advance(10) == 0);
+  CHECK_FALSE(session->continue_work(1));
+  Frame frame;
+  session->fill(frame);
+  CHECK(frame.notice == "cuda: emulated");
+  CHECK(frame.runs[0].series.last_step() == 20 + made);
+  CHECK_FALSE(session->apply(command::AddRun{"adam"}).ok());
+  CHECK_FALSE(Session::open(*scene, options)->get()->failure()); // another session is another device context
+  test::emulated_cuda_fails_after(4);
+  CHECK(Session::open(*scene, options).error().kind == ErrorKind::machine_lacks); // while runs are made
+  test::emulated_cuda_fails_after(-1);
 }
 
 TEST_CASE("A diverged member stands still on the CUDA backend") {

@@ -77,6 +77,32 @@ void check_round_trip(Precision precision) {
 
 } // namespace
 
+TEST_CASE("CSV says in one line before its header which rows were thinned", "[csv]") {
+  auto scene = load_scene("first_look");
+  REQUIRE(scene.ok());
+  scene->steps = 40000;
+  SessionOptions options;
+  options.device = "cpu";
+  options.memory_budget = 1 << 20;
+  auto session = Session::open(*scene, options);
+  REQUIRE(session.ok());
+  (*session)->advance(scene->steps);
+  Frame frame;
+  (*session)->fill(frame);
+  const test::TemporaryFolder folder;
+  auto file = OutputFile::open(folder.path() + "/x.csv");
+  REQUIRE((file.ok() && write_csv(frame, *file).ok() && file->commit().ok()));
+  std::istringstream in(test::read_text(folder.path() + "/x.csv"));
+  std::vector<std::string> notes;
+  std::string line;
+  while (std::getline(in, line) && line.starts_with("#")) notes.push_back(line);
+  REQUIRE(notes.size() == 1);
+  CHECK(line.starts_with("run,member,seed,step,"));
+  CHECK(notes[0].find("# kept only, of run norm 1, norm 4: every ") == 0);
+  CHECK(notes[0].find(" step from 0 to ") != std::string::npos);
+  for (int rows = 0; std::getline(in, line); ++rows) CHECK_FALSE(line.starts_with("#"));
+}
+
 TEST_CASE("CSV reads back to the same bits", "[csv]") {
   SECTION("f32") { check_round_trip(Precision::f32); }
   SECTION("f64") { check_round_trip(Precision::f64); }

@@ -4,6 +4,7 @@
 #include "engine/compile.hpp"
 #include "engine/session.hpp"
 #include "engine/state_hash.hpp"
+#include "engine/trace.hpp"
 #include "tests/support/scenes.hpp"
 
 #include <algorithm>
@@ -78,6 +79,7 @@ TEST_CASE("every preset on every problem is the same for any threads, bursts and
       scene.seed = 3;
       scene.steps = 70;
       scene.problem = problem.kind;
+      if (problem.from_trace) scene.problem_values.trace = example_trace();
       auto optimizer = load_optimizer(preset);
       REQUIRE(optimizer.ok());
       for (int i = 0; i < 3; ++i) {
@@ -111,6 +113,7 @@ TEST_CASE("a run is the same alone and beside runs of other programs") {
     scene.seed = 3;
     scene.steps = 70;
     scene.problem = problem.kind;
+    if (problem.from_trace) scene.problem_values.trace = example_trace();
     for (const std::string& preset : preset_names()) {
       RunSpec run;
       run.label = preset;

@@ -44,7 +44,27 @@ std::string expectation_error(const std::string& expect) {
 
 } // namespace
 
+TEST_CASE("a number set for all runs reaches those that use it, and is refused where none does", "[scene][compile]") {
+  const std::string two = "[scene]\nsteps = 5\n[problem]\nkind = \"rows\"\n"
+                          "[[run]]\nlabel = \"a\"\noptimizer.base = \"md_muon\"\noptimizer.magnitude.target = \"value\"\n"
+                          "[[run]]\nlabel = \"b\"\noptimizer = \"md_muon\"\n[[run]]\nlabel = \"c\"\noptimizer = \"sgd\"\n";
+  const auto set = [&](const char* text) { return parse_scene(two, "s.toml", {std::move(parse_set(text)).value()}); };
+  const auto all = set("radius=3");
+  REQUIRE(all.ok());
+  CHECK(all->runs[0].hparams.at("radius") == 3);
+  CHECK(all->runs[1].hparams.empty());
+  for (const RunSpec& run : all->runs) CHECK(compile(*all, run).ok());
+  const auto one = set("b:radius=3"); // asked for by name: not left out silently
+  REQUIRE(one.ok());
+  CHECK(compile(*one, one->runs[1]).error().text() == "--set b:radius=3: run 'b' does not use 'radius'; it is used with magnitude.target = value");
+  const auto none = parse_scene(with_run("optimizer = \"md_muon\"\n"), "s.toml", {std::move(parse_set("radius=3")).value()});
+  REQUIRE(none.ok());
+  CHECK_FALSE(compile(*none, none->runs[0]).ok());
+}
+
 TEST_CASE("a number that the chosen options do not use is refused with the option that would", "[scene][compile]") {
+  CHECK(compile_error(with_run("optimizer = { base = \"md_muon\", hparam = { radius = 3 } }\n")) ==
+        "s.toml:7:50: run 'r' does not use 'radius'; it is used with magnitude.target = value");
   CHECK(compile_error(with_run("optimizer = \"md_muon\"\nhparam.radius = 3\n")) ==
         "s.toml:7:8: run 'r' does not use 'radius'; it is used with magnitude.target = value");
   CHECK(compile_error(with_run("optimizer.base = \"md_muon\"\noptimizer.magnitude.gains = \"none\"\nhparam.gain_lr = 0.1\n")) ==

@@ -485,12 +485,28 @@ TEST_CASE("what a run keeps does not depend on which runs came before or after i
   while (s->continue_work(50)) {}
   f = frame_of(*s);
   REQUIRE(f.runs.size() == 129);
-  for (const RunFrame& r : f.runs) REQUIRE(kept(r) == first);
+  for (std::size_t i = 0; i < 128; ++i) REQUIRE(kept(f.runs[i]) == first);
+  REQUIRE(kept(f.runs[128]).size() < first.size()); // beyond the opening's shares
 
   done(*s, command::RemoveRun{f.runs[128].id});
   done(*s, command::Restart{});
   s->advance(steps);
   for (const RunFrame& r : frame_of(*s).runs) REQUIRE(kept(r) == first);
+}
+
+TEST_CASE("runs added after the opening stay within the memory budget") {
+  SceneText text = two_runs();
+  text.steps = 30000;
+  SessionOptions options;
+  options.memory_budget = std::size_t{8} << 20;
+  auto s = open_session(text, options);
+  const RunId first = frame_of(*s).runs[0].id;
+  for (int i = 0; i < 38; ++i) done(*s, command::DuplicateRun{first});
+  s->advance(text.steps);
+  const Frame f = frame_of(*s);
+  REQUIRE(f.runs.size() == 40);
+  CHECK(f.memory_bytes <= options.memory_budget);
+  CHECK(f.memory_bytes > options.memory_budget / 3); // it is used, too
 }
 
 TEST_CASE("previews while playing leave an edit for each value in force, and every step can be made again") {

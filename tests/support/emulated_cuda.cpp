@@ -55,6 +55,12 @@ void put_back(CudaGroup* g, int member, const Member& m) {
   c.diverged_at = m.diverged_at;
 }
 
+int calls_left = -1;
+bool fails() {
+  if (calls_left > 0) --calls_left;
+  return calls_left == 0;
+}
+
 const char* error() { return "emulated"; }
 int probe(char* line, std::size_t size) { return std::snprintf(line, size, "emulated block"), 0; }
 
@@ -81,6 +87,7 @@ void close(CudaGroup* g) { delete g; }
 int resident(const CudaGroup*) { return 1; }
 
 int add(CudaGroup* g, std::uint64_t seed) {
+  if (fails()) return 1;
   g->blocks.emplace_back(g->block_bytes / sizeof(double) + 1);
   g->hparams.emplace_back(g->program.hparam_count);
   g->members.emplace_back();
@@ -88,17 +95,17 @@ int add(CudaGroup* g, std::uint64_t seed) {
   return 0;
 }
 int get_members(CudaGroup* g, int first, int count, CudaMember* out) {
-  return std::copy_n(g->members.begin() + first, count, out), 0;
+  return fails() ? 1 : (std::copy_n(g->members.begin() + first, count, out), 0);
 }
-int set_member(CudaGroup* g, int member, const CudaMember* in) { return g->members[at(member)] = *in, 0; }
+int set_member(CudaGroup* g, int member, const CudaMember* in) { return fails() ? 1 : (g->members[at(member)] = *in, 0); }
 int set_hparams(CudaGroup* g, int member, const double* row) {
-  return g->hparams[at(member)].assign(row, row + g->program.hparam_count), 0;
+  return fails() ? 1 : (g->hparams[at(member)].assign(row, row + g->program.hparam_count), 0);
 }
 int write(CudaGroup* g, int member, std::size_t offset, const void* from, std::size_t bytes) {
-  return std::memcpy(block(g, member) + offset, from, bytes), 0;
+  return fails() ? 1 : (std::memcpy(block(g, member) + offset, from, bytes), 0);
 }
 int read(CudaGroup* g, int member, std::size_t offset, void* to, std::size_t bytes) {
-  return std::memcpy(to, block(g, member) + offset, bytes), 0;
+  return fails() ? 1 : (std::memcpy(to, block(g, member) + offset, bytes), 0);
 }
 int copy(CudaGroup* g, int from, int to) {
   g->blocks[at(to)] = g->blocks[at(from)];
@@ -108,6 +115,7 @@ int copy(CudaGroup* g, int from, int to) {
 }
 
 int start(CudaGroup* g, const int* members, int count, CudaRecords sink, void* user) {
+  if (fails()) return 1;
   std::vector<double> record(g->program.record_size);
   for (int i = 0; i < count; ++i) {
     Member m = view(g, members[i]);
@@ -131,16 +139,19 @@ int advance(CudaGroup* g, const int* members, int count, std::uint64_t steps, Cu
       put_back(g, members[i], m);
       if (m.step > before) sink(user, i, records.data(), m.step - before);
     }
-  return 0;
+  return fails() ? 1 : 0; // after records were handed out, as a launch may fail in the middle of a burst
 }
 
 int run_ops(CudaGroup* g, const int* members, int count, const OpRange* range) {
+  if (fails()) return 1;
   for (int i = 0; i < count; ++i)
     if (!executor(g).run_ops(kShape, g->program, view(g, members[i]), *range, g->scratch.data()).ok) return 1;
   return 0;
 }
 
 } // namespace
+
+void emulated_cuda_fails_after(int calls) { calls_left = calls < 0 ? -1 : calls + 1; }
 
 const kernels::CudaModule& emulated_cuda() {
   static const CudaModule module = {kCudaModuleVersion, error, probe, open, close, resident, add, get_members,

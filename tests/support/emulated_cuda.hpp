@@ -8,4 +8,7 @@ namespace polarscope::test {
 
 const kernels::CudaModule& emulated_cuda();
 
+// From the call after the next `calls` on, every function of the module fails, until this is asked again; −1: never.
+void emulated_cuda_fails_after(int calls);
+
 } // namespace polarscope::test

@@ -15,13 +15,6 @@ namespace polarscope::test {
 
 namespace {
 
-std::byte* aligned(std::vector<std::byte>& memory, std::size_t bytes) {
-  memory.assign(bytes + 64, std::byte{0});
-  void* p = memory.data();
-  std::size_t room = memory.size();
-  return static_cast<std::byte*>(std::align(64, bytes, p, room));
-}
-
 const kernels::CpuExecutor& executor(Precision precision) {
   const kernels::CpuExecutors* all = kernels::cpu_executors("v3");
   if (!all) all = kernels::cpu_executors("v2");
@@ -63,71 +56,47 @@ std::vector<double> hparams_of(const StepProgram& program, const OptimizerSpec& 
 }
 
 ProgramRig::ProgramRig(std::shared_ptr<const StepProgram> program, std::vector<double> hparams, std::uint64_t seed)
-    : program_(std::move(program)), hparams_(std::move(hparams)) {
-  block_ = aligned(memory_, program_->block_bytes());
-  scratch_ = aligned(scratch_memory_, program_->view().scratch_size * program_->scalar_bytes());
-  member_.block = block_;
-  member_.hparams = hparams_.data();
-  member_.seed = seed;
-}
+    : member_(std::make_unique<HostMember>(std::move(program), std::move(hparams), seed)) {}
 
-double ProgramRig::element(std::size_t index) const {
-  return program_->precision() == Precision::f32 ? static_cast<double>(reinterpret_cast<const float*>(block_)[index])
-                                                 : reinterpret_cast<const double*>(block_)[index];
-}
-
-void ProgramRig::set_element(std::size_t index, double value) {
-  if (program_->precision() == Precision::f32)
-    reinterpret_cast<float*>(block_)[index] = static_cast<float>(value);
-  else
-    reinterpret_cast<double*>(block_)[index] = value;
-}
-
-std::vector<double> ProgramRig::read(const std::string& name) const {
-  const SlotId id = program_->find_slot(name);
+SlotId ProgramRig::slot(const std::string& name) const {
+  const SlotId id = program().find_slot(name);
   CAPTURE(name);
   REQUIRE(id != kNone);
-  const kernels::Slot& s = program_->layout()[id];
-  std::vector<double> out;
-  for (std::size_t i = 0; i < s.rows; ++i)
-    for (std::size_t j = 0; j < s.cols; ++j) out.push_back(element(s.offset + i * s.ld + j));
-  return out;
+  return id;
 }
+
+std::vector<double> ProgramRig::read(const std::string& name) const { return member_->read(slot(name)); }
 
 void ProgramRig::write(const std::string& name, const std::vector<double>& values) {
-  const SlotId id = program_->find_slot(name);
-  CAPTURE(name);
-  REQUIRE(id != kNone);
-  const kernels::Slot& s = program_->layout()[id];
+  const SlotInfo& s = program().slots()[slot(name)];
   REQUIRE(values.size() == std::size_t{s.rows} * s.cols);
-  for (std::size_t i = 0; i < s.rows; ++i)
-    for (std::size_t j = 0; j < s.cols; ++j) set_element(s.offset + i * s.ld + j, values[i * s.cols + j]);
+  member_->write(slot(name), values);
 }
 
 void ProgramRig::load(const InitialContents& contents) {
-  for (const auto& [slot, values] : contents.slots) write(program_->slots()[slot].name, values);
+  for (const auto& [slot, values] : contents.slots) write(program().slots()[slot].name, values);
 }
 
 void ProgramRig::set_hparam(const std::string& name, double value) {
-  const int column = program_->find_hparam(name);
+  const int column = program().find_hparam(name);
   CAPTURE(name);
   REQUIRE(column >= 0);
-  hparams_[static_cast<std::size_t>(column)] = value;
+  member_->set_hparam(static_cast<std::size_t>(column), value);
 }
 
 double ProgramRig::hparam(const std::string& name) const {
-  const int column = program_->find_hparam(name);
+  const int column = program().find_hparam(name);
   CAPTURE(name);
   REQUIRE(column >= 0);
-  return element(program_->layout()[0].offset + static_cast<std::size_t>(column));
+  return member_->read(0).at(static_cast<std::size_t>(column));
 }
 
-void ProgramRig::start() { executor(program_->precision()).start(program_->view(), member_, scratch_); }
+void ProgramRig::start() { executor(program().precision()).start(program().view(), member_->member(), member_->scratch()); }
 
 bool ProgramRig::step() {
-  const auto made = executor(program_->precision()).advance(program_->view(), member_, 1, scratch_);
+  const auto made = executor(program().precision()).advance(program().view(), member_->member(), 1, member_->scratch());
   watch();
-  return made == 1 && member_.status == kernels::MemberStatus::ok;
+  return made == 1 && member_->member().status == kernels::MemberStatus::ok;
 }
 
 bool ProgramRig::step(const std::vector<double>& gradient) {
@@ -136,25 +105,17 @@ bool ProgramRig::step(const std::vector<double>& gradient) {
 }
 
 void ProgramRig::watch() {
-  for (const InvariantColumn& promise : program_->invariants()) {
-    const double violation = element(program_->layout()[program_->view().metric_slot].offset + static_cast<std::size_t>(promise.column));
-    if (!std::isnan(violation)) worst_promise_ = std::max(worst_promise_, violation / promise.tolerance);
-  }
+  const std::vector<double> slab = member_->read(static_cast<SlotId>(program().view().metric_slot));
+  for (const InvariantColumn& promise : program().invariants())
+    if (const double violation = slab.at(static_cast<std::size_t>(promise.column)); !std::isnan(violation))
+      worst_promise_ = std::max(worst_promise_, violation / promise.tolerance);
 }
 
 double ProgramRig::metric(const std::string& column) const {
-  const int index = program_->find_metric(column);
+  const int index = program().find_metric(column);
   CAPTURE(column);
   REQUIRE(index >= 0);
-  return element(program_->layout()[program_->view().metric_slot].offset + static_cast<std::size_t>(index));
-}
-
-bool ProgramRig::padding_is_zero() const {
-  for (const kernels::Slot& s : program_->layout())
-    for (std::size_t i = 0; i < s.rows; ++i)
-      for (std::size_t j = s.cols; j < s.ld; ++j)
-        if (element(s.offset + i * s.ld + j) != 0) return false;
-  return true;
+  return member_->read(static_cast<SlotId>(program().view().metric_slot)).at(static_cast<std::size_t>(index));
 }
 
 } // namespace polarscope::test

@@ -3,14 +3,11 @@
 #pragma once
 
 #include "engine/compile.hpp"
+#include "engine/host_member.hpp"
 #include "engine/optimizer/spec.hpp"
 #include "engine/program.hpp"
 
-#include "kernels/op.hpp"
-
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,7 +28,7 @@ class ProgramRig {
 public:
   ProgramRig(std::shared_ptr<const StepProgram> program, std::vector<double> hparams, std::uint64_t seed = 1);
 
-  const StepProgram& program() const { return *program_; }
+  const StepProgram& program() const { return member_->program(); }
   std::vector<double> read(const std::string& slot) const; // row-major, without padding
   void write(const std::string& slot, const std::vector<double>& values);
   void load(const InitialContents& contents);
@@ -43,21 +40,15 @@ public:
   // One step with this gradient of W.
   bool step(const std::vector<double>& gradient);
   double metric(const std::string& column) const;
-  bool padding_is_zero() const;
+  bool padding_is_zero() const { return member_->dirty_padding() == kNone; }
   // The worst violation of each exact promise since the start, over its tolerance: ≤ 1 while kept.
   double worst_promise() const { return worst_promise_; }
 
 private:
-  double element(std::size_t index) const;
-  void set_element(std::size_t index, double value);
+  SlotId slot(const std::string& name) const; // fails the test when there is none
   void watch();
 
-  std::shared_ptr<const StepProgram> program_;
-  std::vector<double> hparams_;
-  std::vector<std::byte> memory_, scratch_memory_;
-  std::byte* block_ = nullptr;
-  std::byte* scratch_ = nullptr;
-  kernels::Member member_;
+  std::unique_ptr<HostMember> member_;
   double worst_promise_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 #include <cassert>
 #include <chrono>
 #include <csignal>
@@ -37,14 +38,16 @@ namespace {
 void pump(int out, int err, pid_t child, const ProcessOptions& options, Outcome& outcome) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
-  bool interrupted = options.interrupt_after_ms < 0;
+  std::vector<int> interrupts; // still to be sent, the next one last
+  for (const int at : {options.interrupt_again_after_ms, options.interrupt_after_ms})
+    if (at >= 0) interrupts.push_back(at);
   std::array<pollfd, 2> pipes = {{{out, POLLIN, 0}, {err, POLLIN, 0}}};
   while (pipes[0].fd >= 0 || pipes[1].fd >= 0) {
     ::poll(pipes.data(), pipes.size(), 20);
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (!interrupted && passed >= options.interrupt_after_ms) {
+    if (!interrupts.empty() && passed >= interrupts.back()) {
       ::kill(child, SIGINT);
-      interrupted = true;
+      interrupts.pop_back();
     }
     if (passed > 120'000) ::kill(child, SIGKILL);
     for (std::size_t i = 0; i < 2; ++i) {

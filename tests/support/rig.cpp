@@ -1,5 +1,7 @@
 #include "tests/support/rig.hpp"
 
+#include "engine/trace.hpp"
+
 #include "kernels/cpu/execute.hpp"
 
 #include <cassert>
@@ -25,6 +27,7 @@ ProblemValues problem_values(const Problem& problem, const std::map<std::string,
     assert(out.values.count(key));
     out.values[key] = value;
   }
+  if (problem.from_trace) out.trace = example_trace();
   return out;
 }
 

@@ -7,19 +7,25 @@ namespace polarscope {
 
 namespace {
 
-// marin's adamh.py and muonh.py divide the update by max(‖u‖, 1e-10).
-constexpr double kUpdateGuard = 1e-10;
+// What the update's norm is kept above: marin's adamh.py and muonh.py, and NeMo's hyperball hook.
+double update_guard(const StageContext& c) { return c.word("update_guard") == "nemo" ? 1e-15 : 1e-10; }
+
+void emit_radius(StageContext& c) {
+  const std::string granularity = c.word("granularity");
+  c.build.emit(make_op(OpCode::slice_norms, {c.weight, c.shared.at("magnitude.radius")}, {}, 0, slices_code(granularity)),
+               fmt::format("ρ ← ‖W‖ per {}", granularity));
+}
 
 void start(StageContext& c) {
   const std::string granularity = c.word("granularity");
-  const SlotId radii = c.state("radius", 1, slices_count(granularity, c.rows, c.cols), "norm of the start weight, held by each step");
-  c.shared["magnitude.radius"] = radii;
-  c.build.emit(make_op(OpCode::slice_norms, {c.weight, radii}, {}, 0, slices_code(granularity)), fmt::format("ρ ← ‖W₀‖ per {}", granularity));
+  c.shared["magnitude.radius"] = c.state("radius", 1, slices_count(granularity, c.rows, c.cols), "norm of the weight, held by each step");
+  emit_radius(c);
 }
 
 void emit(StageContext& c) {
+  if (c.word("radius") == "recomputed") emit_radius(c);
   c.build.emit(make_op(OpCode::to_norms, {c.update, c.update, c.shared.at("magnitude.radius")}, {},
-                       c.build.constants({kUpdateGuard, 1}), slices_code(c.word("granularity"))),
+                       c.build.constants({update_guard(c), 1}), slices_code(c.word("granularity"))),
                "U ← ρ U/‖U‖");
 }
 
@@ -46,7 +52,15 @@ Stage magnitude_hyperball() {
                     {{"matrix", "the norm of the whole matrix", "marin-community/marin"},
                      {"row", "every row's own norm", "own variant"},
                      {"column", "every column's own norm", "own variant"}},
-                    "Which norms are held.")};
+                    "Which norms are held."),
+               word("radius", "initial",
+                    {{"initial", "the norm of the start, kept", "NVIDIA-NeMo/Emerging-Optimizers"},
+                     {"recomputed", "measured again before each step", "marin-community/marin"}},
+                    "Where the norm comes from."),
+               word("update_guard", "marin",
+                    {{"marin", "the update is divided by max(‖U‖, 1e-10)", "marin-community/marin"},
+                     {"nemo", "the update is divided by max(‖U‖, 1e-15)", "NVIDIA-NeMo/Emerging-Optimizers"}},
+                    "How an update of norm zero is kept from 0/0.")};
   s.promises = {{"weight norm fixed", "The weight keeps the norm of its start.", "weight_norm_error"}};
   s.own_size = true;
   s.start = start;

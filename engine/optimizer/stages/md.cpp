@@ -57,6 +57,23 @@ void start_radius(StageContext& c) {
                  fmt::format("c ← {:.4g}", slice_target(c, sphere, target)));
 }
 
+// Which gains carry the norms of the start when it is preserved: rows before columns before the one scalar.
+std::string carrying_axis(const std::string& gains) { return gains == "row_column" ? "row" : gains; }
+
+// The raw values of an axis' first gains: ones, or the start's norms over those that the direction part is given.
+void start_raw(StageContext& c, const std::string& axis, SlotId raw) {
+  const std::string init = c.word("init");
+  const std::uint32_t map = map_code(c.word("gain_map"));
+  if (init == "project" || carrying_axis(c.word("gains")) != axis) {
+    c.build.emit(make_op(OpCode::gain_start, {raw}, {}, c.build.constants({1}), map), "a ← φ⁻¹(1)");
+    return;
+  }
+  // The source's direction part starts with slices of norm 1, that of the scalar with √max(m, n).
+  const double given = init == "preserve" && axis != "scalar" ? 1 : whole_norm(c) / std::sqrt(slices_count(axis, c.rows, c.cols));
+  c.build.emit(make_op(OpCode::slice_norms, {c.weight, raw}, {}, 0, slices_code(axis)), fmt::format("a ← ‖W₀‖ per {}", axis));
+  c.build.emit(make_op(OpCode::gain_inverse_of, {raw}, {}, c.build.constants({1 / given}), map), fmt::format("a ← φ⁻¹(max(a, 1e-8)/{:.4g})", given));
+}
+
 // One vector of gains: its raw values, Adam's two averages, and what a step computes from them.
 void start_gain(StageContext& c, const std::string& axis, std::uint32_t count) {
   auto& s = c.shared;
@@ -69,7 +86,7 @@ void start_gain(StageContext& c, const std::string& axis, std::uint32_t count) {
   s[key + "slope"] = c.scratch(name + "_slope", 1, count, "φ′(a)");
   s[key + "gradient"] = c.scratch(name + "_gradient", 1, count, "gradient of the loss in γ");
   const std::uint32_t map = map_code(c.word("gain_map"));
-  c.build.emit(make_op(OpCode::gain_start, {s[key + "raw"]}, {}, c.build.constants({1}), map), "a ← φ⁻¹(1)");
+  start_raw(c, axis, s[key + "raw"]);
   c.build.emit(make_op(OpCode::gain_values, {s[key + "raw"], s[key + "value"], s[key + "slope"]}, {}, 0, map), "γ ← φ(a)");
 }
 
@@ -82,7 +99,7 @@ void start(StageContext& c) {
   start_radius(c);
   c.shared["magnitude.direction"] = c.scratch("direction", c.rows, c.cols, "Ŵ: direction part of the weight");
   c.shared["magnitude.gradient"] = c.scratch("direction_gradient", c.rows, c.cols, "gradient of the loss in Ŵ");
-  emit_project(c, c.weight);
+  if (c.word("init") == "project") emit_project(c, c.weight);
   c.build.emit(make_op(OpCode::copy, {c.weight, c.shared.at("magnitude.direction")}), "Ŵ ← W");
   const std::string gains = c.word("gains");
   if (gains == "scalar") start_gain(c, gains, 1);
@@ -99,7 +116,11 @@ void enter(StageContext& c) {
     if (slot_of(c, key + "raw") != kNone)
       c.build.emit(make_op(OpCode::gain_values, {c.shared.at(key + "raw"), c.shared.at(key + "value"), c.shared.at(key + "slope")}, {}, 0, map),
                    "γ ← φ(a)");
-  c.build.emit(make_op(OpCode::scale_rows_columns, {c.weight, direction, row, column}, {}, 0, 1), gains ? "Ŵ ← W / (γr γc)" : "Ŵ ← W");
+  const bool clamped = c.word("unfuse") == "clamped";
+  c.build.emit(make_op(OpCode::scale_rows_columns, {c.weight, direction, row, column}, {}, 0, clamped ? 2 : 1),
+               !gains    ? "Ŵ ← W"
+               : clamped ? "Ŵ ← W / (max(γr, 1e-8) max(γc, 1e-8))"
+                         : "Ŵ ← W / (γr γc)");
   c.build.emit(make_op(OpCode::copy, {c.gradient, gradient}), "Ĝ ← G");
   if (gains)
     c.build.emit(make_op(OpCode::gain_gradients, {direction, gradient, row, column, slot_of(c, "row.gradient"), slot_of(c, "column.gradient")}),
@@ -123,10 +144,10 @@ void leave_gains(StageContext& c, const std::string& key) {
   const SlotId raw = slot_of(c, key + "raw");
   if (raw == kNone) return;
   const std::uint32_t map = map_code(c.word("gain_map"));
-  const HparamId rate = c.hparam("gain_lr");
+  const HparamId rate = c.word("gain_rate") == "weight" ? c.lr : c.hparam("gain_lr");
   c.build.emit(make_op(OpCode::gain_decay, {raw}, {rate, c.hparam("gain_weight_decay")}), "a ← (1 − ηγ λγ) a");
   c.build.emit(make_op(OpCode::gain_adam, {raw, c.shared.at(key + "gradient"), c.shared.at(key + "first"), c.shared.at(key + "second"), c.shared.at(key + "slope")},
-                       {rate, c.hparam("gain_beta1"), c.hparam("gain_beta2"), c.hparam("gain_eps")}),
+                       {rate, c.hparam("gain_beta1"), c.hparam("gain_beta2"), c.hparam("gain_eps")}, 0, c.flag("gain_bias_correction") ? 0u : 1u),
                "a ← Adam(a, g φ′(a), ηγ)");
   c.build.emit(make_op(OpCode::gain_floor, {raw}, {c.hparam("gain_min")}, 0, map), "a ← max(a, φ⁻¹(least gain))");
   c.build.emit(make_op(OpCode::gain_values, {raw, c.shared.at(key + "value")}, {}, 0, map), "γ ← φ(a)");
@@ -139,6 +160,10 @@ void leave(StageContext& c) {
   emit_project(c, direction);
   leave_gains(c, "row.");
   leave_gains(c, "column.");
+  if (c.word("gauge") == "balanced" && slot_of(c, "column.raw") != kNone && slot_of(c, "row.raw") != kNone)
+    c.build.emit(make_op(OpCode::balance_gains, {c.shared.at("row.raw"), c.shared.at("column.raw"), c.shared.at("row.value"), c.shared.at("column.value")}, {},
+                         0, map_code(c.word("gain_map"))),
+                 "γr ← s γr ; γc ← γc/s, geometric means alike");
   c.build.emit(make_op(OpCode::scale_rows_columns, {direction, weight, slot_of(c, "row.value"), slot_of(c, "column.value")}), "W ← γr Ŵ γc");
   c.weight = weight;
   if (equalises(sphere)) return;
@@ -183,6 +208,23 @@ std::vector<Setting> options() {
                 {"offset", "γ = 1 + a", ""},
                 {"exp", "γ = eᵃ, positive, relative steps", ""}},
                "How a gain follows from its raw value."),
+          word("init", "project",
+               {{"project", "the start is brought to the sphere, gains start at 1", "haeggee/Megatron-LM"},
+                {"preserve", "gains start at the norms of the start, the direction part at slices of 1", "haeggee/Megatron-LM, preserve_init"},
+                {"preserve_norm", "the same with slices that are on the sphere: no jump in the first step", "own variant"}},
+               "What happens to the start; one axis of gains carries its norms."),
+          word("unfuse", "exact",
+               {{"exact", "divides by what was multiplied", "haeggee/Megatron-LM, --gains-no-clamp"},
+                {"clamped", "divides by max(γ, 1e-8): a gain below zero destroys the direction", "haeggee/Megatron-LM, default"}},
+               "How the direction part is taken out of the weight."),
+          word("gauge", "free",
+               {{"free", "row and column gains share one redundant scale", "haeggee/Megatron-LM"},
+                {"balanced", "after each step their geometric means are made alike", "own variant"}},
+               "What becomes of the scale that row and column gains share."),
+          word("gain_rate", "own",
+               {{"own", "gain_lr", "magnitude–direction post"}, {"weight", "the learning rate of the weight", "2606.25971, second version"}},
+               "Which learning rate the gains have."),
+          boolean("gain_bias_correction", true, "Divides the gains' running averages by 1 − βᵗ."),
           boolean("tangent", false, "Takes the radial part out of the direction part's gradient first."),
           boolean("hypersphere_update", false, "Brings the update to the sphere as well.")};
 }

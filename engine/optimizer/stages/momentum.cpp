@@ -15,14 +15,16 @@ void start(StageContext& c) {
 void emit(StageContext& c) {
   const bool average = is_average(c), nesterov = c.flag("nesterov");
   std::string text = average ? "M ← μM + (1−μ)G ; " : "M ← μM + G ; ";
-  text += !nesterov ? "U ← M" : average ? "U ← (1−μ)G + μM" : "U ← G + μM";
+  const bool aside = !nesterov && c.word("plain_output") == "gradient";
+  text += aside ? "U ← G" : !nesterov ? "U ← M" : average ? "U ← (1−μ)G + μM" : "U ← G + μM";
   c.build.emit(make_op(OpCode::momentum, {c.gradient, c.shared.at("direction.momentum"), c.update}, {c.hparam("momentum")}, 0,
-                       (average ? 1u : 0u) | (nesterov ? 2u : 0u)),
+                       (average ? 1u : 0u) | (nesterov ? 2u : 0u) | (aside ? 8u : 0u)),
                std::move(text));
 }
 
 void motion(const StageContext& c, Motion& m) {
-  m.follows = c.flag("nesterov") ? Motion::Follows::nesterov_average : Motion::Follows::average;
+  if (!c.flag("nesterov") && c.word("plain_output") == "gradient") m.follows = Motion::Follows::gradient;
+  else m.follows = c.flag("nesterov") ? Motion::Follows::nesterov_average : Motion::Follows::average;
 }
 
 } // namespace
@@ -38,7 +40,11 @@ Stage direction_momentum() {
                     {{"heavy_ball", "M ← μM + G: a decaying sum", "torch.optim.SGD; Dominator-Index/RMNP"},
                      {"ema", "M ← μM + (1−μ)G: an average", "KellerJordan/Muon; NVIDIA-NeMo/Emerging-Optimizers"}},
                     "How past gradients are collected."),
-               boolean("nesterov", false, "Looks one momentum step ahead.")};
+               boolean("nesterov", false, "Looks one momentum step ahead."),
+               word("plain_output", "momentum",
+                    {{"momentum", "the buffer M", "torch.optim.SGD"},
+                     {"gradient", "the gradient; M is kept up to date and never used", "Dominator-Index/RMNP with nesterov=False"}},
+                    "What is followed when Nesterov is off.")};
   Setting mu = number("momentum", 0.9, 0, 1, "Momentum μ: the share of the past that is kept each step.");
   mu.formula = "M ← μM + …";
   s.hparams = {learning_rate(0.1), mu};

@@ -12,7 +12,8 @@ namespace polarscope {
 Setting shape_scale_option();
 double shape_scale(const std::string& word, std::uint32_t rows, std::uint32_t cols);
 
-// The words matrix | row | column as the kernels number them, and how many slices a shape has.
+// The words matrix | row | column | alternate as the kernels number them, and how many slices a shape has (not of
+// alternate, which has the columns in one step and the rows in the next).
 std::uint32_t slices_code(const std::string& word);
 std::uint32_t slices_count(const std::string& word, std::uint32_t rows, std::uint32_t cols);
 

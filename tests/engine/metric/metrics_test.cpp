@@ -127,6 +127,25 @@ TEST_CASE("metrics: tiny and huge turns keep their digits", "[metric]") {
   CHECK(back.metric("W.radial_update") == Approx(-1).epsilon(1e-14));
 }
 
+TEST_CASE("metrics: radial fractions are cosines, whatever rounding does", "[metric]") {
+  int at_the_end = 0;
+  for (const Precision precision : {Precision::f64, Precision::f32})
+    for (const long dim : {5L, 7L, 11L, 16L}) { // equal curvatures: every step is along the weight
+      Rig rig("quadratic", {{"dim", dim}, {"condition", 1.0}}, 1, {.precision = precision, .lr = 0.03});
+      rig.start();
+      for (int step = 0; step < 100; ++step) {
+        REQUIRE(rig.step());
+        for (const char* name : {"W.radial_update", "W.radial_gradient"}) {
+          const double cosine = rig.metric(name);
+          REQUIRE(cosine >= -1);
+          REQUIRE(cosine <= 1);
+          at_the_end += std::abs(cosine) == 1;
+        }
+      }
+    }
+  CHECK(at_the_end > 100);
+}
+
 TEST_CASE("metrics: a million small angles add up in single precision", "[metric]") {
   Rig rig("circle", {{"noise", 1.0}}, 1, {.precision = Precision::f32, .lr = 1e-3});
   rig.start();

@@ -207,7 +207,7 @@ TEST_CASE("problems: data and start depend on the seed and on nothing else", "[p
     INFO(problem.kind);
     CHECK(problem.start(values, 3) == problem.start(values, 3));
     if (problem.data) CHECK(problem.data(values, 3) == problem.data(values, 3));
-    if (problem.kind != "circle") CHECK(problem.start(values, 3) != problem.start(values, 4));
+    if (problem.kind != "circle" && !problem.from_trace) CHECK(problem.start(values, 3) != problem.start(values, 4));
   }
 }
 
@@ -226,8 +226,8 @@ TEST_CASE("problems: keys are documented and every default lies in its range", "
       CHECK_FALSE(key.meaning.empty());
       CHECK(std::count(key.meaning.begin(), key.meaning.end(), ' ') < 20);
       if (key.kind == SettingKind::word) {
-        CHECK(std::any_of(key.words.begin(), key.words.end(),
-                          [&](const SettingWord& w) { return w.word == std::get<std::string>(key.value); }));
+        CHECK((key.words.empty() || std::any_of(key.words.begin(), key.words.end(),
+                          [&](const SettingWord& w) { return w.word == std::get<std::string>(key.value); })));
         continue;
       }
       const double value = key.kind == SettingKind::integer ? static_cast<double>(std::get<long>(key.value)) : std::get<double>(key.value);

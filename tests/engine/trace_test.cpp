@@ -1,0 +1,239 @@
+// Recorded gradients: what a trace file may say, windows of steps, and that a replayed recording is the run to the bit.
+#include "engine/trace.hpp"
+
+#include "engine/preset.hpp"
+#include "engine/recording.hpp"
+#include "tests/support/process.hpp"
+#include "tests/support/scenes.hpp"
+#include "tests/support/tensors.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <random>
+
+using namespace polarscope;
+using namespace polarscope::test;
+
+namespace {
+
+struct Piece {
+  std::string name, dtype;
+  std::vector<long> shape;
+  std::string bytes;
+};
+
+template <class T> std::string bytes_of(const std::vector<T>& values) {
+  std::string out(values.size() * sizeof(T), '\0');
+  std::memcpy(out.data(), values.data(), out.size());
+  return out;
+}
+
+std::string file_of(const std::vector<Piece>& pieces, const std::string& metadata = "") {
+  std::string header = "{" + (metadata.empty() ? std::string() : "\"__metadata__\":{" + metadata + "},"), data;
+  for (const Piece& p : pieces) {
+    if (header.back() == '}') header += ",";
+    std::string shape;
+    for (const long n : p.shape) shape += (shape.empty() ? "" : ",") + std::to_string(n);
+    header += fmt::format(R"("{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", p.name, p.dtype, shape, data.size(), data.size() + p.bytes.size());
+    data += p.bytes;
+  }
+  header += "}";
+  const std::uint64_t length = header.size();
+  std::string out(8, '\0');
+  std::memcpy(out.data(), &length, 8);
+  return out + header + data;
+}
+
+std::vector<double> noise(std::size_t count, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::normal_distribution<double> normal;
+  std::vector<double> out(count);
+  for (double& v : out) v = normal(engine);
+  return out;
+}
+
+Piece doubles(const std::string& name, std::vector<long> shape, unsigned seed) {
+  std::size_t count = 1;
+  for (const long n : shape) count *= static_cast<std::size_t>(n);
+  return {name, "F64", std::move(shape), bytes_of(noise(count, seed))};
+}
+
+std::string refusal(const std::vector<Piece>& pieces, const std::string& metadata = "", const std::string& run = "") {
+  const TemporaryFolder folder;
+  const auto trace = Trace::open(folder.write("x.safetensors", file_of(pieces, metadata)), run);
+  return trace.ok() ? std::string() : trace.error().text();
+}
+
+bool says(const std::string& text, const char* word) { return text.find(word) != std::string::npos; }
+
+// The weight's bytes of every step of every run, as recorded.
+using Paths = std::map<std::string, std::vector<std::string>>;
+
+Paths paths_of(const Scene& scene, const std::string& record = "") {
+  SessionOptions options;
+  std::unique_ptr<Recording> recording;
+  if (!record.empty()) {
+    auto opened = Recording::open(record, 1, {});
+    REQUIRE(opened.ok());
+    recording = std::move(*opened);
+  }
+  options.record = {std::numeric_limits<std::uint32_t>::max(), true};
+  Paths out;
+  std::map<RunId, std::string> labels;
+  options.sink = [&](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) {
+    if (recording) recording->take(run, program, first, records);
+    const std::size_t scalar = program.scalar_bytes(), size = program.record_size() * scalar;
+    for (std::size_t at = 0; at < records.size(); at += size)
+      for (std::size_t p = 0; p < program.parameters().size(); ++p) {
+        const ParamInfo& info = program.parameters()[p];
+        const auto offset = static_cast<std::size_t>(program.record_offset_of_weight(static_cast<int>(p))) * scalar;
+        const auto* from = reinterpret_cast<const char*>(records.data()) + at + offset;
+        out[fmt::format("{}/{}", run, info.name)].emplace_back(from, std::size_t{info.rows} * info.cols * scalar);
+      }
+  };
+  auto session = open_session(scene, options);
+  while (session->advance(13) > 0) {}
+  Frame frame = frame_of(*session);
+  if (recording) REQUIRE(recording->finish(frame, scene, *session).ok());
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("a trace is read as its header says", "[trace]") {
+  const TemporaryFolder folder;
+  const Piece gradient = doubles("gradient/layer/W", {5, 2, 3}, 1), weight = doubles("weight/layer/W", {2, 3}, 2);
+  const Piece bias = {"gradient/b", "F32", {5, 4}, bytes_of(std::vector<float>(20, 0.5f))}, start = {"weight/b", "BF16", {4}, bytes_of(std::vector<std::uint16_t>(4, 0x3F80))};
+  const auto trace = Trace::open(folder.write("x.safetensors", file_of({weight, gradient, bias, start})));
+  INFO((trace ? std::string() : trace.error().text()));
+  REQUIRE(trace.ok());
+  CHECK((*trace)->steps() == 5);
+  REQUIRE((*trace)->parameters().size() == 2);
+  const TraceParameter& w = (*trace)->parameters()[0];
+  CHECK(w.name == "layer/W");
+  CHECK(w.rows == 2);
+  CHECK(w.cols == 3);
+  CHECK_FALSE(w.vector);
+  CHECK(w.start == noise(6, 2));
+  const std::vector<double> all = noise(30, 1);
+  CHECK(*(*trace)->gradients(0, 2, 2) == std::vector<double>(all.begin() + 12, all.begin() + 24));
+  CHECK((*trace)->parameters()[1].vector);
+  CHECK((*trace)->parameters()[1].start == std::vector<double>(4, 1.0));
+  // a recording's weight has a row per step: row 0 is the start
+  const auto rows = Trace::open(folder.write("y.safetensors", file_of({doubles("weight/layer/W", {6, 2, 3}, 7), gradient})));
+  REQUIRE(rows.ok());
+  const std::vector<double> recorded = noise(36, 7);
+  CHECK((*rows)->parameters()[0].start == std::vector<double>(recorded.begin(), recorded.begin() + 6));
+}
+
+TEST_CASE("malformed traces are refused by name", "[trace]") {
+  const Piece gradient = doubles("gradient/W", {5, 2, 3}, 1), weight = doubles("weight/W", {2, 3}, 2);
+  CHECK(refusal({gradient, weight}).empty());
+  CHECK(says(refusal({weight}), "nothing to replay"));
+  CHECK(says(refusal({gradient}), "no 'weight/W'"));
+  CHECK(says(refusal({gradient, doubles("weight/W", {3, 2}, 2)}), "shape (3, 2), wanted: (2, 3)"));
+  CHECK(says(refusal({gradient, doubles("weight/W", {0, 2, 3}, 2)}), "wanted: (2, 3)"));
+  CHECK(says(refusal({doubles("gradient/W", {0, 2, 3}, 1), weight}), "nothing to replay"));
+  CHECK(says(refusal({doubles("gradient/W", {6}, 1), weight}), "wanted: (T, m, n) or (T, n)"));
+  CHECK(says(refusal({doubles("gradient/W", {1, 5, 2, 3}, 1), weight}), "wanted: (T, m, n) or (T, n)"));
+  CHECK(says(refusal({{"gradient/W", "I64", {1, 2, 3}, std::string(48, '\0')}, weight}), "dtype I64"));
+  CHECK(says(refusal({gradient, {"weight/W", "I32", {2, 3}, std::string(24, '\0')}}), "dtype I32"));
+  CHECK(says(refusal({gradient, weight, doubles("gradient/V", {4, 2}, 1), doubles("weight/V", {2}, 2)}), "'gradient/W'"));
+  CHECK(says(refusal({gradient, weight, {"step", "I64", {1}, std::string(8, '\0')}}), "record-every"));
+  CHECK(says(refusal({gradient, weight}, "\"every\":\"3\""), "record-every"));
+  CHECK(says(refusal({gradient, weight}, "", "A"), "holds one run"));
+  const Piece a = doubles("gradient/A%2F1/W", {5, 2, 3}, 1), b = doubles("gradient/B/W", {5, 2, 3}, 3);
+  const std::vector<Piece> two = {a, b, doubles("weight/A%2F1/W", {2, 3}, 2), doubles("weight/B/W", {2, 3}, 2)};
+  CHECK(says(refusal(two, "\"runs\":\"2\""), "A/1, B"));
+  CHECK(says(refusal(two, "\"runs\":\"2\"", "C"), "no run 'C'"));
+  CHECK(refusal(two, "\"runs\":\"2\"", "A/1").empty());
+  // a size that only the header claims
+  const TemporaryFolder folder;
+  std::string huge = file_of({gradient, weight});
+  const auto at = huge.find("[5,2,3]");
+  huge.replace(at, 7, "[5,2,9]");
+  CHECK_FALSE(Trace::open(folder.write("h.safetensors", huge)).ok());
+  CHECK_FALSE(Trace::open(folder.write("t.safetensors", file_of({gradient, weight}).substr(0, 300))).ok());
+  CHECK_FALSE(Trace::open(folder.path()).ok());
+}
+
+TEST_CASE("plain descent on a trace is the running sum of its gradients, across windows and back in time", "[trace]") {
+  constexpr long kSteps = 2500; // several windows
+  constexpr std::size_t kRows = 3, kCols = 5;
+  const std::vector<double> start = noise(kRows * kCols, 4), gradients = noise(kSteps * kRows * kCols, 5);
+  const auto trace = std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", kRows, kCols, false, start}}, kSteps, std::vector<std::vector<double>>{gradients});
+  REQUIRE(trace_window(*trace) < kSteps);
+  Scene scene;
+  scene.steps = kSteps;
+  scene.precision = Precision::f64;
+  scene.problem = "trace";
+  scene.problem_values.trace = trace;
+  RunSpec run;
+  run.label = "sgd";
+  run.optimizer = *load_optimizer("sgd");
+  run.hparams["lr"] = 0.25;
+  scene.runs = {run};
+  auto session = open_session(scene);
+  CHECK(frame_of(*session).runs[0].program->find_metric("loss") == -1);
+  std::map<long, std::uint64_t> hashes;
+  while (session->advance(100) > 0) hashes[session->head()] = session->state_hash();
+  std::vector<double> w = start;
+  const auto check = [&](long step) {
+    const auto state = session->state_at(1, step);
+    REQUIRE(state.ok());
+    CHECK((*state)->find("W")->values == w);
+  };
+  for (long t = 0; t < kSteps; ++t) {
+    for (std::size_t i = 0; i < w.size(); ++i) w[i] -= 0.25 * gradients[static_cast<std::size_t>(t) * w.size() + i];
+    if (t + 1 == 700 || t + 1 == 1023 || t + 1 == 1024 || t + 1 == 1025 || t + 1 == kSteps) check(t + 1);
+  }
+  for (const long step : {2400l, 100l, 1100l}) CHECK(session->state_hash_at(1, step) == hashes[step]);
+  CHECK_FALSE(frame_of(*session).notice_is_error);
+  scene.steps = kSteps + 1;
+  CHECK(says(Session::open(scene).error().text(), "2500 steps"));
+}
+
+TEST_CASE("a recorded run replayed has the same weights to the bit, for every preset", "[trace]") {
+  const TemporaryFolder folder;
+  for (const char* precision : {"f32", "f64"})
+    for (const std::string& preset : preset_names()) {
+      CAPTURE(precision, preset);
+      SceneText text;
+      text.precision = precision;
+      text.steps = 40;
+      text.problem = "rows";
+      text.start = {};
+      text.optimizer = preset;
+      text.lr = {0.02};
+      const auto parsed = parse_scene(text_of(text), "test.toml");
+      REQUIRE(parsed.ok());
+      const std::string file = folder.path() + "/x.safetensors";
+      const Paths before = paths_of(*parsed, file);
+      const auto scene = trace_scene(file, "", "");
+      INFO((scene ? std::string() : scene.error().text()));
+      REQUIRE(scene.ok());
+      REQUIRE(scene->steps == 40);
+      const Paths after = paths_of(*scene);
+      REQUIRE(before.size() == 1);
+      REQUIRE(before.begin()->second.size() == 41);
+      CHECK(after == before);
+    }
+}
+
+TEST_CASE("a scene may name a trace", "[trace][scene]") {
+  const TemporaryFolder folder;
+  folder.write("x.safetensors", file_of({doubles("gradient/W", {5, 2, 3}, 1), doubles("weight/W", {2, 3}, 2)}));
+  const std::string run = "[[run]]\noptimizer = \"muon\"\n";
+  const auto scene = load_scene(folder.write("s.toml", "[problem]\nkind = \"trace\"\nfile = \"x.safetensors\"\n" + run));
+  INFO((scene ? std::string() : scene.error().text()));
+  REQUIRE(scene.ok());
+  CHECK(scene->steps == 5);
+  CHECK(paths_of(*scene).begin()->second.size() == 6);
+  const auto missing = load_scene(folder.write("m.toml", "[problem]\nkind = \"trace\"\nfile = \"y.safetensors\"\n" + run));
+  REQUIRE_FALSE(missing.ok());
+  const auto none = load_scene(folder.write("n.toml", "[problem]\nkind = \"trace\"\n" + run));
+  REQUIRE_FALSE(none.ok());
+  CHECK(says(none.error().text(), "'file'"));
+}
