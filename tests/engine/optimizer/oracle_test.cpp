@@ -188,7 +188,7 @@ Outcome compare(const std::string& preset, const OptimizerSpec& spec, const Run&
   return outcome;
 }
 
-// Presets that have an oracle; the others are named once by a test of their own.
+// Presets that have an oracle; those that have none fail a test of their own.
 std::vector<std::string> compared_presets() {
   std::vector<std::string> names;
   for (const std::string& name : preset_names())
@@ -259,8 +259,8 @@ TEST_CASE("every preset has an oracle", "[oracle]") {
   std::string missing;
   for (const std::string& name : preset_names())
     if (!make_oracle(name)) missing += " " + name;
-  if (!missing.empty()) WARN("presets without an oracle:" << missing);
-  CHECK(compared_presets().size() >= 14);
+  CAPTURE(missing);
+  CHECK(missing.empty());
 }
 
 TEST_CASE("the presets' numbers are their sources'", "[oracle]") {
