@@ -36,7 +36,7 @@ Subject oracle_subject(const std::string& name) {
             // For numbers that a source leaves to its user.
             const Hparams usual = {{"lr", 0.02},      {"momentum", 0.9}, {"beta1", 0.9},      {"beta2", 0.99},        {"eps", 1e-8},
                                    {"weight_decay", 0.01}, {"gain_lr", 1e-3}, {"target_ratio", 1.0}, {"momentum_decay", 4e-3}, {"alpha", 0.1},
-                                   {"slice_beta", 0.99}, {"retraction_rate", 0.1}};
+                                   {"slice_beta", 0.99}};
             oracle->hparams.insert(usual.begin(), usual.end());
             for (const auto& [key, value] : changes) oracle->hparams[key] = value;
             Walk walk = {oracle->start(w)};
@@ -90,9 +90,8 @@ double apart(const Walk& a, const Walk& b) { return (a.back() - b.back()).norm()
 const std::vector<std::pair<long, long>> kShapes = {{4, 9}, {9, 4}, {6, 6}};
 
 // Constrained Scion shrinks the weight by 1 − η; two Newton–Schulz in a row do not leave a weight where it is; a cold
-// power iteration's σ, or the 1e-7 under R/(σ + 1e-7), moves it at every retraction; the dynamic
-// one goes on towards its radius.
-const Names kNeverRests = {"scion", "scion_sign", "scion_row", "scion_column", "scion_bias", "scion_nemo", "spel_nemo", "sso_dynamic"};
+// power iteration's σ, or the 1e-7 under R/(σ + 1e-7), moves it at every retraction.
+const Names kNeverRests = {"scion", "scion_sign", "scion_row", "scion_column", "scion_bias", "scion_nemo", "spel_nemo"};
 const Names kNearlyRests = {"sso", "sso_accurate", "muon_sphere", "edm2", "spectral_norm"};
 // The decay has a rate of its own.
 const Names kMovesWithoutRate = {"adamw_independent", "spel_nemo"};
