@@ -212,7 +212,9 @@ float draw_fact(const Pen& pen, ImVec2 at, const char* name, const std::string& 
   return at.x + measure(pen.theme, text::kValue, value).x + pen.px(14);
 }
 
-std::string fact(double value, const char* unit = "") { return std::isnan(value) ? "–" : format_value(value) + unit; }
+std::string fact(double value, const char* unit = "") {
+  return std::isnan(value) ? "–" : format_value(value) + (std::isfinite(value) ? unit : "");
+}
 
 void draw_facts(const Pen& pen, ImVec2 at, const Card& card) {
   const auto both = [&](double TensorReport::*number) {
