@@ -27,19 +27,6 @@ PlotExtent value_extent(const PlotFrame& f) {
   return extent;
 }
 
-void set_value_range(PlotAxis& y, const PlotExtent& extent) {
-  if (y.log) {
-    const double room = std::max(0.06 * std::log(extent.most / extent.least), 0.08);
-    y.least = extent.least * std::exp(-room), y.most = extent.most * std::exp(room);
-    return;
-  }
-  double span = extent.most - extent.least;
-  if (span <= 1e-12 * std::abs(extent.most)) span = std::max(std::abs(extent.most) * 0.1, 1e-12);
-  y.least = extent.least - 0.07 * span;
-  y.most = extent.most + 0.08 * span;
-  if (extent.least >= 0 && extent.least < 0.3 * extent.most) y.least = -0.03 * extent.most; // a whole scale from zero
-}
-
 void draw_curve(const PlotFrame& f, const PlotCurve& curve, const PlotCache::Curve& kept) {
   static thread_local std::vector<ImVec2> points;
   if (curve.ghost) {
@@ -114,7 +101,7 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
     draw_empty_text(list, theme, {{min.x + theme.px(12), min.y}, {max.x - theme.px(12), max.y}}, spec.empty_text);
     return result;
   }
-  set_value_range(f.y, extent);
+  fit_axis(f.y, extent.least, extent.most);
   plot_input(f, result);
   draw_axes(list, theme, f.x, f.y, true);
   if (static_cast<double>(shared.head) < f.x.most) {

@@ -152,6 +152,8 @@ struct PlotTick {
   double value;
   std::string words;
 };
+// The range that shows these values with some room around them.
+void fit_axis(PlotAxis& axis, double least, double most);
 // Three to `most` round ticks inside the axis.
 std::vector<PlotTick> axis_ticks(const PlotAxis& axis, int most);
 // The polyline of one source over the steps of `x`, at most two points per pixel; values that the axes cannot show are

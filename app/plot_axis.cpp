@@ -83,6 +83,19 @@ std::vector<PlotTick> axis_ticks(const PlotAxis& axis, int most) {
   return ticks;
 }
 
+void fit_axis(PlotAxis& axis, double least, double most) {
+  if (axis.log) {
+    const double room = std::max(0.06 * std::log(most / least), 0.08);
+    axis.least = least * std::exp(-room), axis.most = most * std::exp(room);
+    return;
+  }
+  double span = most - least;
+  if (span <= 1e-12 * std::abs(most)) span = std::max(std::abs(most) * 0.1, 1e-12);
+  axis.least = least - 0.07 * span;
+  axis.most = most + 0.08 * span;
+  if (least >= 0 && least < 0.3 * most) axis.least = -0.03 * most; // a whole scale from zero
+}
+
 void draw_axes(ImDrawList* list, const Theme& theme, const PlotAxis& x, const PlotAxis& y, bool step_axis) {
   const Palette& c = theme.colour();
   const int y_ticks = std::clamp(static_cast<int>((y.first - y.last) / theme.px(34)), 2, 5);

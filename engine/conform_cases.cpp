@@ -36,7 +36,7 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
   for (const Metric& m : metrics()) every[m.name] = 1;
   emit_metrics(build, every, updates);
   for (const ParamInfo& p : build.parameters())
-    build.emit(make_op(OpCode::check_finite, {p.weight}), "stop when the loss or W is not finite");
+    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()), "stop when the loss or W is not finite");
   return build.finish();
 }
 
@@ -164,13 +164,27 @@ std::vector<ConformCase> conform_cases() {
 }
 
 double cancelled_size(const Op& op, const HostMember& before) {
-  if (op.code != OpCode::gain_gradients && op.code != OpCode::row_magnitude_split) return 0;
+  switch (op.code) {
+  case OpCode::gain_gradients:
+  case OpCode::row_magnitude_split:
+  case OpCode::tangent:
+  case OpCode::remove_along:
+  case OpCode::project_radial:
+  case OpCode::centre_slices: break;
+  default: return 0;
+  }
   double size = 0;
   for (const SlotId slot : op.slot)
     if (slot != kNone)
       for (const double x : before.read(slot)) size = std::max(size, std::isfinite(x) ? std::fabs(x) : 0.0);
   return size;
 }
+
+bool has_op(const StepProgram& program, OpCode code) {
+  return std::any_of(program.step_ops().begin(), program.step_ops().end(), [&](const Op& op) { return op.code == code; });
+}
+
+bool rounding_decides(const StepProgram& program) { return has_op(program, OpCode::sign_step) || has_op(program, OpCode::refresh_basis); }
 
 const char* op_name(OpCode code) {
   static constexpr const char* kNames[] = {

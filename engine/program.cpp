@@ -115,6 +115,10 @@ SlotId ProgramBuilder::find_slot(std::string_view name) const {
   return it == slots_.end() ? kNone : static_cast<SlotId>(it - slots_.begin());
 }
 
+std::uint32_t ProgramBuilder::loss_column() const {
+  return !metrics_.empty() && metrics_.front().metric == "loss" ? 0 : kernels::kNoLoss;
+}
+
 bool ProgramBuilder::has_slot(std::string_view name) const { return find_named(slots_, name) != slots_.end(); }
 
 SlotId ProgramBuilder::slot(std::string name, Role role, std::uint32_t rows, std::uint32_t cols, std::string meaning,

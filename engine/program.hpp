@@ -206,6 +206,8 @@ public:
   int metric(std::string metric, int parameter, int indexed, int every, bool hidden = false);
   static constexpr int kScalar = 0;
   SlotId metric_slot() const { return metric_slot_; }
+  // The column of the loss, which is the first where there is a loss; else kernels::kNoLoss.
+  std::uint32_t loss_column() const;
   void invariant(InvariantColumn invariant) { invariants_.push_back(std::move(invariant)); }
   void theory(TheoryLine line) { theory_.push_back(std::move(line)); }
   void feed(FeedInfo feed) { feeds_.push_back(feed); }

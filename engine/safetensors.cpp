@@ -37,9 +37,8 @@ bool read_all(int fd, std::uint64_t offset, void* out, std::size_t bytes) {
   return true;
 }
 
-// elements × bytes, or nothing when that does not fit 64 bits.
+// elements × bytes of one, or nothing when that does not fit 64 bits.
 bool tensor_bytes(const TensorInfo& tensor, std::uint64_t& bytes) {
-  bytes = dtype_bytes(tensor.dtype);
   for (const std::uint64_t n : tensor.shape)
     if (__builtin_mul_overflow(bytes, n, &bytes)) return false;
   return true;
@@ -55,17 +54,19 @@ double half_to_double(std::uint16_t h) {
   return h & 0x8000 ? -value : value;
 }
 
-template <class T> T load(const std::vector<std::byte>& bytes, std::size_t i) {
-  T value;
-  std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
-  return value;
+template <class T> void convert(const std::vector<std::byte>& bytes, std::vector<double>& out, double (*to_double)(T)) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    T value;
+    std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof(T));
+    out[i] = to_double(value);
+  }
 }
 
-double element(const std::string& dtype, const std::vector<std::byte>& bytes, std::size_t i) {
-  if (dtype == "F64") return load<double>(bytes, i);
-  if (dtype == "F32") return load<float>(bytes, i);
-  if (dtype == "F16") return half_to_double(load<std::uint16_t>(bytes, i));
-  return std::bit_cast<float>(static_cast<std::uint32_t>(load<std::uint16_t>(bytes, i)) << 16); // BF16
+void convert(const std::string& dtype, const std::vector<std::byte>& bytes, std::vector<double>& out) {
+  if (dtype == "F64") convert<double>(bytes, out, [](double v) { return v; });
+  else if (dtype == "F32") convert<float>(bytes, out, [](float v) { return double{v}; });
+  else if (dtype == "F16") convert<std::uint16_t>(bytes, out, half_to_double);
+  else convert<std::uint16_t>(bytes, out, [](std::uint16_t v) { return double{std::bit_cast<float>(std::uint32_t{v} << 16)}; }); // BF16
 }
 
 bool is_unsigned(const Json& value) { return value.is_number_unsigned(); }
@@ -83,9 +84,10 @@ std::string read_entry(const std::string& name, const Json& entry, TensorInfo& t
   for (const Json& n : entry["shape"]) tensor.shape.push_back(n.get<std::uint64_t>());
   tensor.begin = entry["data_offsets"][0].get<std::uint64_t>();
   tensor.end = entry["data_offsets"][1].get<std::uint64_t>();
-  if (dtype_bytes(tensor.dtype) == 0) return fmt::format("has the unknown dtype '{}'", tensor.dtype.substr(0, 20));
-  std::uint64_t bytes = 0;
-  if (tensor.begin > tensor.end || !tensor_bytes(tensor, bytes) || bytes != tensor.end - tensor.begin)
+  // A dtype that is not known (F8_E4M3, one of the future) is no reason to refuse the rest of the file.
+  const std::size_t size = dtype_bytes(tensor.dtype);
+  std::uint64_t bytes = size == 0 ? 1 : size;
+  if (tensor.begin > tensor.end || !tensor_bytes(tensor, bytes) || (size > 0 && bytes != tensor.end - tensor.begin))
     return "has a byte range that does not fit its shape";
   return "";
 }
@@ -105,6 +107,8 @@ std::size_t dtype_bytes(std::string_view dtype) {
   if (dtype == "I8" || dtype == "U8" || dtype == "BOOL") return 1;
   return 0;
 }
+
+bool is_floating(std::string_view dtype) { return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16"; }
 
 std::string safetensors_header(std::vector<TensorInfo>& tensors, const std::map<std::string, std::string>& metadata) {
   Json header;
@@ -204,7 +208,7 @@ const TensorInfo* SafetensorsFile::find(std::string_view name) const {
 }
 
 Result<std::vector<double>> SafetensorsFile::read(const TensorInfo& tensor, std::uint64_t first, std::uint64_t count) const {
-  if (tensor.dtype != "F64" && tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16")
+  if (!is_floating(tensor.dtype))
     return bad_input(fmt::format("tensor '{}' has dtype {}, wanted: F64, F32, F16 or BF16", tensor.name, tensor.dtype), {path_});
   const std::uint64_t size = dtype_bytes(tensor.dtype);
   if (first > tensor.elements() || count > tensor.elements() - first)
@@ -213,7 +217,7 @@ Result<std::vector<double>> SafetensorsFile::read(const TensorInfo& tensor, std:
   if (!read_all(descriptor_, data_begin_ + tensor.begin + first * size, bytes.data(), bytes.size()))
     return bad_input(fmt::format("tensor '{}' cannot be read", tensor.name), {path_});
   std::vector<double> out(count);
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = element(tensor.dtype, bytes, i);
+  convert(tensor.dtype, bytes, out);
   return out;
 }
 

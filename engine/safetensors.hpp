@@ -23,6 +23,8 @@ struct TensorInfo {
 
 // Bytes of one element; 0 for a dtype that is not known.
 std::size_t dtype_bytes(std::string_view dtype);
+// Those that SafetensorsFile::read takes: F64, F32, F16, BF16.
+bool is_floating(std::string_view dtype);
 
 // Header of a file whose tensors follow in the given order; fills begin and end from dtype and shape.
 std::string safetensors_header(std::vector<TensorInfo>& tensors, const std::map<std::string, std::string>& metadata);
@@ -38,7 +40,8 @@ public:
   SafetensorsFile& operator=(SafetensorsFile&&) = delete;
   ~SafetensorsFile();
 
-  const std::vector<TensorInfo>& tensors() const { return tensors_; } // by place in the file
+  // By place in the file; also those whose dtype is not known, which read() refuses.
+  const std::vector<TensorInfo>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const TensorInfo* find(std::string_view name) const;
   // Elements [first, first + count) of a floating-point tensor (F64, F32, F16, BF16), row-major.

@@ -15,6 +15,8 @@ enum class OpCode : std::uint16_t {
 
 inline constexpr std::uint16_t kNone = 0xFFFF; // "no slot", "no hyperparameter"
 
+inline constexpr std::uint32_t kNoLoss = 0xFFFFFFFF; // word of check_finite where gradients come from no loss
+
 inline constexpr int kMostLanczosSteps = 32; // of the spectrum op: rows of its scratch
 
 // A row-major matrix inside a member's block. Elements (i, j) with cols ≤ j < ld are padding and stay zero.

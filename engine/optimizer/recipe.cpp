@@ -157,7 +157,7 @@ void write_finite_checks(ProgramBuilder& build) {
   build.set_phase(Phase::metric);
   for (int p = 0; p < static_cast<int>(build.parameters().size()); ++p) {
     build.set_parameter(p);
-    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}), "stop when the loss or ‖W‖ is not finite");
+    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}, {}, 0, build.loss_column()), "stop when the loss or ‖W‖ is not finite");
   }
   build.set_parameter(-1);
 }

@@ -147,7 +147,7 @@ template <class T> POLARSCOPE_FN void slice_second_moment(Context<T>& c, const O
 inline constexpr std::uint32_t kTrustSum = 1, kTrustCapped = 2, kTrustDebias = 4;
 
 // U = ratio · (X + λ W). kTrustSum: ratio = k ‖W‖/(‖X‖ + λ‖W‖) (LARS), else k ‖W‖/‖X + λW‖ (LAMB), with ‖W‖ at most
-// `most` under kTrustCapped; 1 where a norm is 0. kTrustDebias: U · √(1−β₂ᵗ)/(1−β₁ᵗ) after the ratio.
+// `most` under kTrustCapped; 1 where ‖W‖ or the divisor is 0. kTrustDebias: U · √(1−β₂ᵗ)/(1−β₁ᵗ) after the ratio.
 // slots: X, W, U;  hparams: λ, k or most, β₁, β₂
 template <class T> POLARSCOPE_FN void trust_ratio(Context<T>& c, const Op& op) {
   using R = typename T::Real;
@@ -163,7 +163,7 @@ template <class T> POLARSCOPE_FN void trust_ratio(Context<T>& c, const Op& op) {
   }));
   const Acc above = capped ? min_(weight, number) : number * weight;
   const Acc below = sum ? step + Acc(decay) * weight : step;
-  Acc ratio = weight > Acc(0) && step > Acc(Tiny<R>::value) ? above / below : Acc(1);
+  Acc ratio = weight > Acc(0) && below > Acc(Tiny<R>::value) ? above / below : Acc(1);
   if (op.word & kTrustDebias) {
     const double t = static_cast<double>(c.step + 1);
     ratio *= Acc(sqrt_(1 - pow_(c.exact_hp(op, 3), t)) / (1 - pow_(c.exact_hp(op, 2), t)));

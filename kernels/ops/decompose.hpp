@@ -107,7 +107,7 @@ template <class T> POLARSCOPE_FN void kronecker_factor(Context<T>& c, const Op& 
 }
 
 // P ← (F + ε)^p of a symmetric positive semi-definite F.  slots: F, P;  constants: p;  hparam: ε;  word 1: eigenvalues at
-// most n · rounding · λ₁ give 0 instead (a root on the range of F only)
+// most n · 1.2e-7 · λ₁ give 0 instead (a root on the range of F only; the cut is single precision's in both)
 template <class T> POLARSCOPE_FN void factor_power(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
@@ -120,8 +120,7 @@ template <class T> POLARSCOPE_FN void factor_power(Context<T>& c, const Op& op) 
   const Acc exponent = static_cast<Acc>(c.constant(op, 0));
   const bool range_only = op.word == 1;
   const Acc floor = op.hparam[0] == kNone ? Acc(0) : Acc(c.hp(op, 0));
-  const Acc rounding = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
-  const Acc cut = Acc(c.t.max(n, [=](int i) { return values.p[i]; })) * rounding * Acc(n);
+  const Acc cut = Acc(c.t.max(n, [=](int i) { return values.p[i]; })) * Acc(1.2e-7) * Acc(n);
   c.t.rows(n, [=](auto& sub, int i) {
     const Acc value = Acc(values.p[i]), base = value + floor;
     const bool none = (range_only && !(value > cut)) || !(base > Acc(0));

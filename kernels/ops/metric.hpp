@@ -8,13 +8,13 @@
 POLARSCOPE_KERNELS_BEGIN
 namespace ops {
 
-// word: the loss column. A run that is not finite is stopped and marked, never clipped silently. ‖W‖² is tested in the
+// word: the loss column, or kNoLoss. A run that is not finite is stopped and marked, never clipped silently. ‖W‖² is tested in the
 // run's precision: it is not finite where an element is not, and where the norm is too large to be measured.
 template <class T> POLARSCOPE_FN void check_finite(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto w = c.mat(op, 0);
   const R square = static_cast<R>(c.t.sum(flat_size(w), [=](int i) { return w.p[i] * w.p[i]; }));
-  const R loss = *c.metric(op);
+  const R loss = op.word == kNoLoss ? R(0) : *c.metric(op);
   if (!finite_(square) || !finite_(loss)) c.stopped = true;
 }
 

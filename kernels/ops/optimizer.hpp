@@ -175,7 +175,7 @@ template <class T> POLARSCOPE_FN void gain_gradients(Context<T>& c, const Op& op
 
 // Muown's split of W = g ∘ v/‖v‖ with implicit v (2605.10797; kcc-lion/muown optim/muown.py): u = W/g, then
 //   grad_g_i = Σ_j G_ij u_ij,   grad_v = (g/r) ∘ (G − u ∘ grad_g),   V ← r ∘ u.
-// A row with g = 0 has no direction: u = 0, and r = 0 gives grad_v = 0.  slots: G, V (in: W; out: V), g, r, grad_v, grad_g
+// A row with g = 0 has no direction: u = 0, and r = 0 gives grad_v = 0; so does a row of one number.  slots: G, V (in: W; out: V), g, r, grad_v, grad_g
 template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
@@ -190,7 +190,7 @@ template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const O
     sub.for_each(cols, [=](int j) { ui[j] = size != R(0) ? ui[j] / size : R(0); });
     sub.sync();
     const Acc slope = sub.sum(cols, [=](int j) { return Acc(gi[j]) * Acc(ui[j]); });
-    const R along = static_cast<R>(slope), scale = length > Tiny<R>::value ? size / length : R(0);
+    const R along = static_cast<R>(slope), scale = length > Tiny<R>::value && cols > 1 ? size / length : R(0);
     sub.for_each(cols, [=](int j) {
       di[j] = scale * (gi[j] - ui[j] * along);
       ui[j] *= length;

@@ -43,9 +43,9 @@ TEST_CASE("help and version go to stdout", "[cli]") {
   const Outcome help = program({"--help"});
   CHECK(help.exit_code == 0);
   CHECK(help.err.empty());
-  for (const char* command : {"run", "shot", "list", "check", "docs", "conform", "bench"})
+  for (const char* command : {"run", "replay", "shot", "list", "check", "inspect", "docs", "conform", "bench"})
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
-  for (const char* later : {"sweep", "compare", "replay", "verify", "inspect"})
+  for (const char* later : {"sweep", "compare", "verify"})
     CHECK(help.out.find(later) == std::string::npos);
   CHECK(program({"run", "--help"}).out.find("--record-every") != std::string::npos);
   const Outcome version = program({"--version"});

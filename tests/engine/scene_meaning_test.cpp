@@ -64,7 +64,7 @@ TEST_CASE("a number set for all runs reaches those that use it, and is refused w
 
 TEST_CASE("a number that the chosen options do not use is refused with the option that would", "[scene][compile]") {
   CHECK(compile_error(with_run("optimizer = { base = \"md_muon\", hparam = { radius = 3 } }\n")) ==
-        "s.toml:7:50: run 'r' does not use 'radius'; it is used with magnitude.target = value");
+        "s.toml:6:44: run 'r' does not use 'radius'; it is used with magnitude.target = value");
   CHECK(compile_error(with_run("optimizer = \"md_muon\"\nhparam.radius = 3\n")) ==
         "s.toml:7:8: run 'r' does not use 'radius'; it is used with magnitude.target = value");
   CHECK(compile_error(with_run("optimizer.base = \"md_muon\"\noptimizer.magnitude.gains = \"none\"\nhparam.gain_lr = 0.1\n")) ==

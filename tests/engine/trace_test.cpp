@@ -178,7 +178,7 @@ TEST_CASE("plain descent on a trace is the running sum of its gradients, across 
   auto session = open_session(scene);
   CHECK(frame_of(*session).runs[0].program->find_metric("loss") == -1);
   std::map<long, std::uint64_t> hashes;
-  while (session->advance(100) > 0) hashes[session->head()] = session->state_hash();
+  while (session->advance(100) > 0) hashes[session->head()] = session->state_hash(1);
   std::vector<double> w = start;
   const auto check = [&](long step) {
     const auto state = session->state_at(1, step);

@@ -90,6 +90,7 @@ void check_ops(const ConformCase& c, HostMember& m, bool starting) {
 }
 
 void check_whole_steps(const ConformCase& c) {
+  if (rounding_decides(*c.f64)) return;
   const auto want = c.member(Precision::f64);
   reference().start(c.f64->view(), want->member(), want->scratch());
   reference().advance(c.f64->view(), want->member(), 3, want->scratch());

@@ -98,7 +98,8 @@ Matrix newton_schulz(const Matrix& g, const std::string& set, const std::string&
 
 Matrix row_normalised(const Matrix& g) {
   Matrix out = g;
-  for (long i = 0; i < g.rows(); ++i) out.row(i) *= g.row(i).norm() > 0 ? 1 / g.row(i).norm() : 0;
+  for (long i = 0; i < g.rows(); ++i)
+    if (g.row(i).norm() > 0) out.row(i) /= g.row(i).norm(); // a row of one number becomes exactly ±1
   return out;
 }
 

@@ -15,13 +15,13 @@ Hparams with(Hparams h, const Hparams& more) {
   return h;
 }
 
-// LARS as PyPI pytorch-optimizer has it: the local rate multiplies G + λW before the buffer; 1 where a norm is 0.
+// LARS as PyPI pytorch-optimizer has it: the local rate multiplies G + λW before the buffer; 1 where its fraction is 0/0.
 Maker lars() {
   return rule({{"lr", 1e-3}, {"momentum", 0.9}, {"weight_decay", 0}},
               [m = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 if (m.size() == 0) m = Matrix::Zero(g.rows(), g.cols());
-                const double decay = h("weight_decay"), some = g.norm() > 0 && w.norm() > 0;
-                const double trust = some ? 1e-3 * w.norm() / (g.norm() + decay * w.norm()) : 1;
+                const double decay = h("weight_decay"), below = g.norm() + decay * w.norm();
+                const double trust = w.norm() > 0 && below > 0 ? 1e-3 * w.norm() / below : 1;
                 m = h("momentum") * m + trust * (g + decay * w);
                 return Matrix(w - h("lr") * m);
               });

@@ -57,12 +57,12 @@ struct SphereOptions {
 };
 
 // B4: decay and retraction come before the update is made; R = c√(m/n), c is the code's radius_scaler. The dynamic mode
-// moves the weight towards R by its decay instead: W ← (1 + λη·sign(R − σ))W.
+// moves the weight towards R instead, at the decay's rate, which decays nothing else then: W ← (1 + λη·sign(R − σ))W.
 Maker spectral_sphere(SphereOptions o) {
   return rule({{"lr", 0.02}, {"momentum", 0.9}, {"radius", 1}, {"weight_decay", 0}},
               [=, m = momentum(Form::ema, true), lambda = 0.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 const double lr = h("lr"), decay = h("weight_decay"), radius = h("radius") * out_in_scale(w);
-                Matrix next = o.dynamic ? w : Matrix((1 - lr * decay) * w);
+                Matrix next = (o.dynamic ? 1 : 1 - lr * decay) * w;
                 const Matrix d = m(h, g), unit = d / std::max(d.norm(), 1e-7);
                 const Top top = o.exact_top ? exact_top(next) : power_iteration(next);
                 next *= o.dynamic ? 1 + decay * lr * (top.sigma > radius ? -1 : 1) : radius / (top.sigma + 1e-7);

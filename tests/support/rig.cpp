@@ -51,7 +51,7 @@ Rig::Rig(const std::string& kind, const std::map<std::string, SettingValue>& val
   }
   emit_metrics(build, options.every, updates);
   for (const ParamInfo& p : build.parameters())
-    build.emit(make_op(OpCode::check_finite, {p.weight}), "stop when the loss or W is not finite");
+    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()), "stop when the loss or W is not finite");
   program_ = build.finish();
 
   member_ = std::make_unique<HostMember>(program_, std::vector<double>{options.lr}, seed);

@@ -22,6 +22,15 @@ template <class T> std::vector<double> numbers(const std::string& bytes) {
   return out;
 }
 
+template <class T> std::string packed(const std::vector<double>& values) {
+  std::string out(values.size() * sizeof(T), '\0');
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const T value = static_cast<T>(values[i]);
+    std::memcpy(out.data() + i * sizeof(T), &value, sizeof(T));
+  }
+  return out;
+}
+
 } // namespace
 
 TensorFile read_tensors(const std::string& path) {
@@ -56,6 +65,23 @@ TensorFile read_tensors(const std::string& path) {
   }
   if (total != data.size()) throw std::runtime_error("bytes that belong to no tensor");
   return out;
+}
+
+std::string tensor_file(const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  nlohmann::ordered_json header;
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    const std::size_t begin = data.size();
+    if (tensor.dtype == "F32") data += packed<float>(tensor.values);
+    else if (tensor.dtype == "F64") data += packed<double>(tensor.values);
+    else if (tensor.dtype == "I64") data += packed<std::int64_t>(tensor.values);
+    else data += std::string(tensor.values.size(), '\0');
+    header[name] = {{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+  }
+  const std::string text = header.dump();
+  std::string length(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 255);
+  return length + text + data;
 }
 
 } // namespace polarscope::test

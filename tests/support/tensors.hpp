@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace polarscope::test {
@@ -20,5 +21,8 @@ struct TensorFile {
 
 // Throws on anything unexpected.
 TensorFile read_tensors(const std::string& path);
+
+// The bytes of a file with these tensors in this order; a dtype other than F64, F32 and I64 gets one zero byte per value.
+std::string tensor_file(const std::vector<std::pair<std::string, Tensor>>& tensors);
 
 } // namespace polarscope::test

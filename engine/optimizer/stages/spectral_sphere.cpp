@@ -25,10 +25,11 @@ void start(StageContext& c) {
 void enter(StageContext& c) {
   const SlotId radius = c.shared.at("radius"), value = c.shared.at("sphere.value");
   emit_radius(c);
-  c.build.emit(make_op(OpCode::shrink, {c.weight}, {c.lr, c.hparam("weight_decay")}), "W ← (1 − ηλ) W");
+  const HparamId decay = c.hparam("weight_decay");
+  if (!dynamic(c)) c.build.emit(make_op(OpCode::shrink, {c.weight}, {c.lr, decay}), "W ← (1 − ηλ) W");
   emit_top_pair(c, "sphere", c.weight, sigma_iterations(c), false);
-  c.build.emit(make_op(OpCode::retract_spectral, {c.weight, value, radius}, {c.lr, c.hparam("retraction_rate")}, c.build.constants({kGuard}), dynamic(c) ? 1u : 0u),
-               dynamic(c) ? "W ← (1 + ηκ sign(R − σ)) W" : "W ← R W/(σ + ε)");
+  c.build.emit(make_op(OpCode::retract_spectral, {c.weight, value, radius}, {c.lr, decay}, c.build.constants({kGuard}), dynamic(c) ? 1u : 0u),
+               dynamic(c) ? "W ← (1 + ηλ sign(R − σ)) W" : "W ← R W/(σ + ε)");
   if (dynamic(c) || sigma_iterations(c) > 0) return; // these come near R only
   const std::uint32_t column = c.promise(0, kTolerance, 1, false);
   emit_top_pair(c, "sphere", c.weight, 0, false);
@@ -51,11 +52,10 @@ Stage magnitude_spectral_sphere() {
   s.options = sigma_options();
   s.options.push_back(word("retraction", "rescale",
                            {{"rescale", "W ← R W/(σ + 1e-7)", "Spectral-Sphere-Optimizer"},
-                            {"dynamic", "W ← (1 + ηκ sign(R − σ)) W, κ the retraction rate", "Spectral-Sphere-Optimizer, dynamic mode"}},
+                            {"dynamic", "W ← (1 + ηλ sign(R − σ)) W, λ the weight decay, which decays nothing else then", "Spectral-Sphere-Optimizer, dynamic mode"}},
                            "How the largest singular value is brought to R."));
   s.hparams = {log_number("radius", 1, 1e-12, 1e12, "c of R = c √(m/n)."),
-               log_number("weight_decay", 0, 0, 1e3, "Decay before the rescaling."),
-               log_number("retraction_rate", 0.1, 0, 1e3, "κ of the dynamic retraction.")};
+               log_number("weight_decay", 0, 0, 1e3, "Decay before the rescaling, or the rate of the dynamic one.")};
   s.promises = {{"spectral norm at the step's start", "Before each step the weight's largest singular value is R.", "sphere_error"}};
   s.start = start;
   s.enter = enter;

@@ -40,7 +40,7 @@ double apart(const OptimizerSpec& a, const OptimizerSpec& b, int rows, int cols,
     REQUIRE((first.step(g) && second.step(g)));
   }
   const double way = norm(minus(first.read("W"), origin)), whole = norm(origin);
-  return norm(minus(first.read("W"), second.read("W"))) / (way > 1e-12 * whole ? way : whole); // rows of one element may not move at all
+  return norm(minus(first.read("W"), second.read("W"))) / std::max({way, 1e-12 * whole, 1e-300}); // rows of one number may not move at all
 }
 
 bool has_option(const OptimizerSpec& spec, Part part, const std::string& name) {
