@@ -6,12 +6,11 @@
 #include <array>
 #include <cmath>
 #include <numbers>
-#include <type_traits>
 
 namespace polarscope {
 namespace {
 
-constexpr double kElementBudget = 4e5; // read for all paths of a picture, and for the selected run's
+constexpr double kElementBudget = 4e5; // kept for all paths of a picture, and for the selected run's
 constexpr int kPointBudget = 4000;     // drawn by all paths of a picture
 constexpr std::size_t kMostNames = 8;    // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
@@ -116,119 +115,54 @@ std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const
   return parallel(from, to) ? plane_of_start(run, p, choice, *start, note) : plane_through(from, to);
 }
 
-// Coordinates in the plane and norm of a weight, in one pass; in eight parts, so that the compiler can keep them in
-// registers. Coordinates of single-precision weights are summed in single precision: no pixel needs more. Norms are not:
-// their squares overflow before the run diverges.
-template <class R> PlanePoint point_of(std::span<const R> w, std::span<const R> e1, std::span<const R> e2) {
-  constexpr std::size_t kParts = 8;
-  std::array<R, kParts> x{}, y{};
-  std::array<double, kParts> square{};
-  const auto add = [&](std::size_t part, std::size_t i) {
-    x[part] += w[i] * e1[i];
-    y[part] += w[i] * e2[i];
-    square[part] += static_cast<double>(w[i]) * static_cast<double>(w[i]);
-  };
-  std::size_t i = 0;
-  for (; i + kParts <= w.size(); i += kParts)
-    for (std::size_t k = 0; k < kParts; ++k) add(k, i + k);
-  for (; i < w.size(); ++i) add(0, i);
-  const auto sum = [](const auto& parts) { return static_cast<double>(((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]))); };
-  return {sum(x), sum(y), std::sqrt(sum(square))};
-}
-
-// Adds the points at from, from + stride, … up to `to`; steps that are not stored are left out. Ends where the path is not
-// finite: frozen by divergence.
-void add_points(const SeriesView& series, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane, long from, long to, long stride,
-                ProjectionCache::Path& path) {
-  const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
-  const bool whole = row < 0 || row >= static_cast<int>(p.rows);
-  const std::size_t first = whole ? 0 : static_cast<std::size_t>(row) * p.cols, count = whole ? elements_of(p) : p.cols;
-  static thread_local std::vector<float> single1, single2;
-  if (from <= to) single1.assign(plane.e1.begin(), plane.e1.end()), single2.assign(plane.e2.begin(), plane.e2.end());
-  PlanePoint point;
-  const auto measure = [&](auto numbers) {
-    if constexpr (std::is_same_v<decltype(numbers), std::span<const float>>)
-      point = point_of<float>(numbers.subspan(first, count), std::span(single1).subspan(first, count), std::span(single2).subspan(first, count));
-    else
-      point = point_of<double>(numbers.subspan(first, count), std::span(plane.e1).subspan(first, count), std::span(plane.e2).subspan(first, count));
-  };
-  for (long step = from; step <= to; step += stride) {
-    if (!series.with_weight(choice.parameter, step, measure)) continue;
-    if (!std::isfinite(point.norm)) return;
-    auto angle = static_cast<float>(point.angle());
-    if (!path.angle.empty()) angle = path.angle.back() + std::remainder(angle - path.angle.back(), 2 * std::numbers::pi_v<float>);
-    path.step.push_back(step);
-    path.angle.push_back(angle);
-    path.norm.push_back(static_cast<float>(point.norm)); // of what is shown: of the row where a row is shown
-  }
-}
-
-void truncate(ProjectionCache::Path& path, std::size_t size) {
-  path.step.resize(size), path.angle.resize(size), path.norm.resize(size);
-}
-
-// Points at multiples of `stride` up to `to`, added to those that are known; a stride that has grown leaves out points.
-void extend_path(const SeriesView& series, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane, long to, long stride, ProjectionCache::Path& path) {
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < path.step.size(); ++i)
-    if (path.step[i] % stride == 0) {
-      path.step[kept] = path.step[i], path.angle[kept] = path.angle[i], path.norm[kept] = path.norm[i];
-      ++kept;
-    }
-  truncate(path, kept);
-  add_points(series, p, choice, plane, path.step.empty() ? 0 : path.step.back() + stride, to, stride, path);
-}
-
-// The least power of two that leaves at most `most` points of the record.
-long stride_for(const SeriesView& series, int most) {
-  long stride = 1;
-  while (series.last_step() / stride + 1 > most) stride *= 2;
-  return stride;
-}
-
-// A number that changes when a run's path was computed anew: its weight at the cache's last step.
-double path_mark(const SeriesView& series, int parameter, long step) {
-  double mark = 0;
-  if (step >= 0)
-    series.with_weight(parameter, step, [&](auto numbers) {
-      for (std::size_t i = 0; i < numbers.size(); ++i) mark += static_cast<double>(numbers[i]) * (1 + 0.001 * static_cast<double>(i % 97));
-    });
-  return mark;
+ShownPart part_of(const ParamInfo& p, const PlaneChoice& choice) {
+  return shown_part_of(p, choice.parameter, choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row);
 }
 
 ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const Frame& frame, const PlaneChoice& choice,
                                 const Plane& plane, int most, ProjectionCache& cache) {
   ProjectionCache::Entry& entry = cache.runs[run.id];
-  const long known = entry.path.step.empty() ? -1 : entry.path.step.back();
+  const ShownPart part = part_of(p, choice);
   const long stride = stride_for(run.series, most);
-  const bool same = entry.scene == frame.scene_generation && entry.plane == plane && known >= 0 && stride >= entry.stride &&
-                    known <= run.series.last_step() && entry.mark == path_mark(run.series, choice.parameter, known);
-  if (!same) entry.path = {};
-  entry.scene = frame.scene_generation;
-  if (!same) entry.plane = plane;
+  const long known = entry.path.last();
+  const bool same_record = entry.scene == frame.scene_generation && entry.part == part && known >= 0 && stride >= entry.stride &&
+                           known <= run.series.last_step() && entry.mark == path_mark(run.series, choice.parameter, known);
+  const bool same = same_record && entry.plane == plane;
+  const bool turned = same_record && !same && entry.plane.e1 == plane.e1; // start and current direction: as the cursor moves
   entry.to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
+  if (turned) turn_path(part, plane, entry.to, entry.path);
+  else if (!same) entry.path = {};
+  entry.scene = frame.scene_generation, entry.part = part;
+  if (!same) entry.plane = plane;
   if (!same || stride != entry.stride || known < entry.to) {
-    extend_path(run.series, p, choice, plane, entry.to, stride, entry.path);
-    entry.mark = path_mark(run.series, choice.parameter, entry.path.step.empty() ? -1 : entry.path.step.back());
+    extend_path(run.series, part, plane, entry.to, stride, entry.path);
+    entry.mark = path_mark(run.series, choice.parameter, entry.path.last());
   }
   entry.stride = stride;
   const long ghost_last = run.ghost.empty() ? -1 : run.ghost.last_step();
   if (!same || entry.ghost_last != ghost_last) {
     entry.ghost = {};
-    if (ghost_last >= 0) extend_path(run.ghost, p, choice, plane, ghost_last, stride_for(run.ghost, std::max(2, most / 2)), entry.ghost);
+    if (ghost_last >= 0) extend_path(run.ghost, part, plane, ghost_last, stride_for(run.ghost, std::max(2, most / 2)), entry.ghost);
     entry.ghost_last = ghost_last;
   }
   return entry;
 }
 
 // The path up to `entry.to`: of the points on the grid those before it, then the exact one.
-void shown_path(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const ProjectionCache::Entry& entry, PlaneTrail& trail) {
-  const auto end = std::upper_bound(entry.path.step.begin(), entry.path.step.end(), entry.to);
-  const auto count = static_cast<std::size_t>(end - entry.path.step.begin());
-  ProjectionCache::Path path{{entry.path.step.begin(), end}, {entry.path.angle.begin(), entry.path.angle.begin() + static_cast<std::ptrdiff_t>(count)},
-                             {entry.path.norm.begin(), entry.path.norm.begin() + static_cast<std::ptrdiff_t>(count)}};
-  if (path.step.empty() || path.step.back() < entry.to) add_points(run.series, p, choice, entry.plane, entry.to, entry.to, 1, path);
-  trail.step = std::move(path.step), trail.angle = std::move(path.angle), trail.radius = std::move(path.norm);
+void shown_path(const RunFrame& run, const ProjectionCache::Entry& entry, PlaneTrail& trail) {
+  const auto count = std::upper_bound(entry.path.step.begin(), entry.path.step.end(), entry.to) - entry.path.step.begin();
+  trail.step.assign(entry.path.step.begin(), entry.path.step.begin() + count);
+  trail.angle.assign(entry.path.angle.begin(), entry.path.angle.begin() + count);
+  trail.radius.assign(entry.path.norm.begin(), entry.path.norm.begin() + count);
+  if (!trail.step.empty() && trail.step.back() == entry.to) return;
+  static thread_local PlanePath last;
+  last = {};
+  add_points(run.series, entry.part, entry.plane, entry.to, entry.to, 1, last);
+  if (last.step.empty()) return;
+  trail.step.push_back(last.step.front());
+  trail.radius.push_back(last.norm.front());
+  trail.angle.push_back(last.angle.front());
+  if (const std::size_t n = trail.angle.size(); n > 1) unwrap_angles(std::span(trail.angle).subspan(n - 2));
 }
 
 // Least and greatest norm over the whole record, so that the rings keep still; by the metric where there is one.
@@ -364,7 +298,7 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
     trail.selected = &run == selected;
     trail.short_name = run.label;
     if (trail.selected || picture.trails.size() < kMostNames) trail.name = run.label;
-    shown_path(run, *own, choice, entry, trail);
+    shown_path(run, entry, trail);
     trail.ghost_angle = entry.ghost.angle, trail.ghost_radius = entry.ghost.norm;
     trail.ended = run.diverged && frame.cursor >= run.diverged_at;
     const NormRange range = norm_range(run, *own, choice, trail.radius, entry);

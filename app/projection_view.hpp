@@ -2,6 +2,7 @@
 // the last update. The maths is engine/projection; here values are chosen, thinned and kept until they change.
 #pragma once
 
+#include "app/plane_path.hpp"
 #include "app/plane_picture.hpp"
 #include "app/sphere_plot.hpp"
 #include "engine/driver.hpp"
@@ -34,17 +35,14 @@ bool has_one_plane(const RunFrame& run, int parameter);
 
 // Kept by the panel between frames.
 struct ProjectionCache {
-  struct Path {
-    std::vector<long> step;
-    std::vector<float> angle, norm; // in the plane, unwrapped; full norm
-  };
   struct Entry {
     std::uint64_t scene = 0;
     long to = -1;           // the path is shown up to this step
     long stride = 0;        // points are at its multiples
     double mark = 0;        // a number of the path itself, which changes when it is recomputed to the same length
     Plane plane;
-    Path path, ghost;
+    ShownPart part;
+    PlanePath path, ghost;
     long ghost_last = -1;
     SeriesView norms_of;    // least and greatest norm of this record
     int norms_column = -1;

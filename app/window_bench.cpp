@@ -126,7 +126,7 @@ Result<std::vector<BenchRow>> bench_start() {
     b->shell->draw();
     ms.push_back(1e3 * seconds_since(start));
   }
-  return std::vector<BenchRow>{row_of("B14", "first_look: start to first frame", "ms", std::move(ms), kStartLimitMs)};
+  return std::vector<BenchRow>{row_of("B14", "first_look: scene file to first frame, null back end", "ms", std::move(ms), kStartLimitMs)};
 }
 
 Result<std::vector<BenchRow>> bench_key() {

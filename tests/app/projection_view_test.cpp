@@ -37,7 +37,7 @@ Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::v
 RunFrame run_of(const Recorded& recorded, RunId id, const std::vector<double>& start) {
   RunFrame run;
   run.id = id;
-  run.label = "A";
+  run.label = std::string("A");
   run.program = recorded.program;
   run.series = recorded.series->view();
   run.start = std::make_shared<Weights>(Weights{start});
@@ -298,6 +298,32 @@ TEST_CASE_METHOD(Fixture, "the cursor moves along a path that is kept, and the p
     CHECK(kept.angle == fresh.angle);
     CHECK(kept.radius == fresh.radius);
     CHECK(kept.step.size() <= 601);
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a plane that turns about the start takes the kept path with it") {
+  std::vector<std::vector<double>> path; // in eleven dimensions, so that the plane through start and current direction turns
+  for (int i = 0; i <= 400; ++i) {
+    std::vector<double> w(11, 0.1);
+    w[0] = 2;
+    for (std::size_t k = 1; k < 11; ++k) w[k] += std::sin(0.01 * i * static_cast<double>(k));
+    path.push_back(w);
+  }
+  const Recorded recorded = record(1, 11, path);
+  Frame frame = frame_of({run_of(recorded, 1, path[0])}, 400);
+  draw(frame, {});
+  for (long cursor : {399L, 150L, 300L, 2L, 400L}) {
+    frame.cursor = cursor;
+    const PlaneTrail kept = draw(frame, {}).picture.trails[0];
+    const ProjectionCache before = std::exchange(cache, {});
+    const PlaneTrail fresh = draw(frame, {}).picture.trails[0];
+    cache = before;
+    INFO(cursor);
+    REQUIRE(kept.step == fresh.step);
+    for (std::size_t i = 0; i < kept.step.size(); ++i) {
+      CHECK(kept.angle[i] == Approx(fresh.angle[i]).margin(1e-5));
+      CHECK(kept.radius[i] == Approx(fresh.radius[i]).epsilon(1e-6));
+    }
   }
 }
 
