@@ -237,3 +237,32 @@ TEST_CASE("a scene may name a trace", "[trace][scene]") {
   REQUIRE_FALSE(none.ok());
   CHECK(says(none.error().text(), "'file'"));
 }
+
+TEST_CASE("a recording's states are the optimizer's, as they stand after the last step", "[trace]") {
+  const TemporaryFolder folder;
+  SceneText text;
+  text.precision = "f64";
+  text.steps = 20;
+  text.problem = "rows";
+  text.start = {};
+  text.optimizer = "adamw";
+  text.lr = {0.02};
+  const Scene scene = scene_of(text);
+  const std::string path = folder.path() + "/s.safetensors";
+  auto recording = Recording::open(path, 1, {.gradients = false, .states = true});
+  REQUIRE(recording.ok());
+  SessionOptions options;
+  options.record = (*recording)->options();
+  options.sink = [&](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) { (*recording)->take(run, program, first, records); };
+  auto session = open_session(scene, options);
+  session->advance(20);
+  REQUIRE((*recording)->finish(frame_of(*session), scene, *session).ok());
+  const TensorFile file = read_tensors(path);
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file.tensors) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"state/W/first_moment", "state/W/second_moment", "weight/W"});
+  const auto state = session->state_at(1, 20);
+  REQUIRE(state.ok());
+  CHECK(file.tensors.at("state/W/second_moment").values == (*state)->find("W.second_moment")->values);
+  CHECK(file.tensors.at("weight/W").shape == std::vector<long>{21, 8, 16});
+}
