@@ -121,7 +121,8 @@ void reset_settings(Context& c) {
   if (!run) return;
   for (std::size_t i = 0; i < run->hparams.size(); ++i)
     if (run->hparams[i] != run->opened_hparams[i])
-      c.send(command::SetHparam{run->id, run->program->hparams()[i].setting.name, run->opened_hparams[i], c.view.edit_mode});
+      c.send(command::SetHparam{run->id, run->program->hparams()[i].setting.name, run->opened_hparams[i],
+                                c.view.edit_mode});
 }
 
 bool settings_differ(const Context& c) {
@@ -129,7 +130,7 @@ bool settings_differ(const Context& c) {
   return run && run->hparams != run->opened_hparams;
 }
 
-void toggle_dialog(ViewState& view, bool ViewState::* dialog) {
+void toggle_dialog(ViewState& view, bool ViewState::*dialog) {
   const bool open = view.*dialog;
   view.close_dialogs();
   view.*dialog = !open;
@@ -173,8 +174,9 @@ void Actions::add_rest() {
                       [](Context& c) { c.view.requests.quit = true; }});
   actions_.push_back({"scene.open", "Scene", "Open a scene…", "Lists the scenes with one sentence about each.", false,
                       false, [](Context& c) { toggle_dialog(c.view, &ViewState::scenes_open); }});
-  actions_.push_back({"scene.reload", "Scene", "Reload the scene", "Opens its file again: edits and added runs are dropped.", false,
-                      false, [](Context& c) { c.send(command::OpenScene{c.frame.scene->path}); },
+  actions_.push_back({"scene.reload", "Scene", "Reload the scene",
+                      "Opens its file again: edits and added runs are dropped.", false, false,
+                      [](Context& c) { c.send(command::OpenScene{c.frame.scene->path}); },
                       [](const Context& c) { return !c.frame.scene->path.empty(); }});
   actions_.push_back({"scene.previous", "Scene", "Previous scene", "Opens the scene before this one in its folder.",
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
@@ -197,8 +199,8 @@ void Actions::add_rest() {
   bool first = true;
   for (const std::string& name : lesson_names())
     if (const auto lesson = load_lesson(name)) {
-      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title, "Opens the lesson's scene and begins at its first part.",
-                          std::exchange(first, false), false,
+      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title,
+                          "Opens the lesson's scene and begins at its first part.", std::exchange(first, false), false,
                           [name](Context& c) { c.view.lesson = {.name = name, .start = true}; }});
     }
   actions_.push_back({"help.keys", "Help", "Help and keys", "Lists every action with its key.", false, false,
@@ -237,19 +239,35 @@ void Actions::add_time() {
                       [](Context& c) { change_speed(c, +1); }});
   actions_.push_back({"time.slower", "Time", "Slower", "Lowers the speed of playing.", false, true,
                       [](Context& c) { change_speed(c, -1); }});
-  actions_.push_back({"time.as_fast", "Time", "As fast as possible", "Plays without a limit of speed.", false, false,
-                      [](Context& c) {
-                        c.send(command::SetSpeed{c.frame.speed > 0 ? 0.0 : c.frame.scene->speed});
-                      },
-                      {}, [](const Context& c) { return !(c.frame.speed > 0); }});
-  actions_.push_back({"time.restart", "Time", "Restart", "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
+  actions_.push_back({"time.as_fast",
+                      "Time",
+                      "As fast as possible",
+                      "Plays without a limit of speed.",
+                      false,
+                      false,
+                      [](Context& c) { c.send(command::SetSpeed{c.frame.speed > 0 ? 0.0 : c.frame.scene->speed}); },
+                      {},
+                      [](const Context& c) { return !(c.frame.speed > 0); }});
+  actions_.push_back({"time.restart", "Time", "Restart",
+                      "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
                       false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
-  actions_.push_back({"time.from_here", "Time", "Edits apply from here", "A changed setting acts from the next step.",
-                      true, false, [](Context& c) { c.view.edit_mode = EditMode::from_here; }, {},
+  actions_.push_back({"time.from_here",
+                      "Time",
+                      "Edits apply from here",
+                      "A changed setting acts from the next step.",
+                      true,
+                      false,
+                      [](Context& c) { c.view.edit_mode = EditMode::from_here; },
+                      {},
                       [](const Context& c) { return c.view.edit_mode == EditMode::from_here; }});
-  actions_.push_back({"time.from_start", "Time", "Edits apply from step 0",
-                      "A changed setting redraws the whole path to the same step.", false, false,
-                      [](Context& c) { c.view.edit_mode = EditMode::from_start; }, {},
+  actions_.push_back({"time.from_start",
+                      "Time",
+                      "Edits apply from step 0",
+                      "A changed setting redraws the whole path to the same step.",
+                      false,
+                      false,
+                      [](Context& c) { c.view.edit_mode = EditMode::from_start; },
+                      {},
                       [](const Context& c) { return c.view.edit_mode == EditMode::from_start; }});
 }
 
@@ -267,12 +285,15 @@ void Actions::add_runs() {
                       [](Context& c) { select_neighbour(c, +1); }, has_runs});
   actions_.push_back({"runs.previous", "Runs", "Select previous run", "Recipe and inspector show the run above.", false,
                       true, [](Context& c) { select_neighbour(c, -1); }, has_runs});
-  actions_.push_back({"runs.start_inwards", "Runs", "Start inwards", "Moves the selected run's start to a smaller norm.",
-                      false, true, [](Context& c) { scale_start(c, 1 / 1.1); }, has_selection});
-  actions_.push_back({"runs.start_outwards", "Runs", "Start outwards", "Moves the selected run's start to a larger norm.",
-                      false, true, [](Context& c) { scale_start(c, 1.1); }, has_selection});
-  actions_.push_back({"runs.reset_settings", "Runs", "Settings of the file", "Sets the selected run's hyperparameters back to the file's values.",
-                      false, false, reset_settings, settings_differ});
+  actions_.push_back({"runs.start_inwards", "Runs", "Start inwards",
+                      "Moves the selected run's start to a smaller norm.", false, true,
+                      [](Context& c) { scale_start(c, 1 / 1.1); }, has_selection});
+  actions_.push_back({"runs.start_outwards", "Runs", "Start outwards",
+                      "Moves the selected run's start to a larger norm.", false, true,
+                      [](Context& c) { scale_start(c, 1.1); }, has_selection});
+  actions_.push_back({"runs.reset_settings", "Runs", "Settings of the file",
+                      "Sets the selected run's hyperparameters back to the file's values.", false, false,
+                      reset_settings, settings_differ});
   actions_.push_back({"runs.show_all", "Runs", "Show all", "Ends hiding and solo.", true, false,
                       [](Context& c) { show_all(c); },
                       [](const Context& c) { return !c.view.hidden.empty() || c.view.solo; }});
@@ -284,7 +305,7 @@ void Actions::add_runs() {
       action.label = fmt::format("{} run {}", solo ? "Only" : "Show", i + 1);
       action.help = solo ? fmt::format("Shows run {} alone; again shows all.", i + 1)
                          : fmt::format("Shows or hides run {}.", i + 1);
-      
+
       action.enabled = [i](const Context& c) { return run_at(c.frame, i) != nullptr; };
       if (solo) {
         action.run = [i](Context& c) { toggle_solo(c, run_at(c.frame, i)->id); };
@@ -305,7 +326,14 @@ void Actions::add_runs() {
 
 void Actions::add_view() {
   const auto layout = [this](const char* id, const char* label, const char* help, LayoutKind kind, bool line) {
-    actions_.push_back({id, "View", label, help, line, false, [kind](Context& c) { c.view.layout = kind; }, {},
+    actions_.push_back({id,
+                        "View",
+                        label,
+                        help,
+                        line,
+                        false,
+                        [kind](Context& c) { c.view.layout = kind; },
+                        {},
                         [kind](const Context& c) { return c.view.layout == kind; }});
   };
   layout("view.study", "Layout Study", "All panels.", LayoutKind::study, false);
@@ -335,22 +363,41 @@ void Actions::add_view() {
   turn("view.turn_right", "To the right", -kFiveDegrees, 0);
   turn("view.turn_up", "Upwards", 0, -kFiveDegrees);
   turn("view.turn_down", "Downwards", 0, kFiveDegrees);
-  actions_.push_back({"view.log_radius", "View", "Logarithmic radius", "Equal ratios of the norm take equal space.",
-                      false, false, [](Context& c) { c.view.polar.log_radius = !c.view.polar.log_radius; }, {},
+  actions_.push_back({"view.log_radius",
+                      "View",
+                      "Logarithmic radius",
+                      "Equal ratios of the norm take equal space.",
+                      false,
+                      false,
+                      [](Context& c) { c.view.polar.log_radius = !c.view.polar.log_radius; },
+                      {},
                       [](const Context& c) { return c.view.polar.log_radius; }});
-  actions_.push_back({"view.log_y", "View", "Log y", "Logarithmic upward axis of the plot used last.", true, false,
-                      [](Context& c) { auto& s = focused_scales(c.view); s.log_y = !s.log_y; }});
+  actions_.push_back(
+      {"view.log_y", "View", "Log y", "Logarithmic upward axis of the plot used last.", true, false, [](Context& c) {
+         auto& s = focused_scales(c.view);
+         s.log_y = !s.log_y;
+       }});
   actions_.push_back({"view.log_x", "View", "Log x", "Logarithmic axis to the right of the plot used last.", false,
-                      false, [](Context& c) { auto& s = focused_scales(c.view); s.log_x = !s.log_x; }});
+                      false, [](Context& c) {
+                        auto& s = focused_scales(c.view);
+                        s.log_x = !s.log_x;
+                      }});
   actions_.push_back({"view.whole_range", "View", "All steps", "Ends the zoom to a range of steps.", false, false,
-                      [](Context& c) { c.view.range.reset(); }, [](const Context& c) { return c.view.range.has_value(); }});
+                      [](Context& c) { c.view.range.reset(); },
+                      [](const Context& c) { return c.view.range.has_value(); }});
 
   for (const char* name : {"dark", "light", "projector"}) {
     const std::string word = name;
-    actions_.push_back({"view.theme." + word, "View/Theme", "Theme " + word, "Colours and type of this layout.", false,
-                        false,
-                        [word](Context& c) { (c.view.layout == LayoutKind::show ? c.view.show_theme : c.view.theme) = word; },
-                        {}, [word](const Context& c) { return c.view.current_theme() == word; }});
+    actions_.push_back(
+        {"view.theme." + word,
+         "View/Theme",
+         "Theme " + word,
+         "Colours and type of this layout.",
+         false,
+         false,
+         [word](Context& c) { (c.view.layout == LayoutKind::show ? c.view.show_theme : c.view.theme) = word; },
+         {},
+         [word](const Context& c) { return c.view.current_theme() == word; }});
   }
   const auto zoom = [this](const char* id, const char* label, const char* help, float factor) {
     actions_.push_back({id, "View", label, help, false, true, [factor](Context& c) {
@@ -362,24 +409,36 @@ void Actions::add_view() {
   zoom("view.larger", "Larger", "Larger type and controls, up to 300 %.", 1.1f);
   zoom("view.smaller", "Smaller", "Smaller type and controls, down to 75 %.", 1.0f / 1.1f);
   zoom("view.normal_size", "Normal size", "Type and controls at 100 %.", 0.0f);
-  actions_.push_back({"view.plots_only", "View", "Plots only", "Hides everything but the plots.", true, false,
-                      [](Context& c) { c.view.plots_only = !c.view.plots_only; }, {},
+  actions_.push_back({"view.plots_only",
+                      "View",
+                      "Plots only",
+                      "Hides everything but the plots.",
+                      true,
+                      false,
+                      [](Context& c) { c.view.plots_only = !c.view.plots_only; },
+                      {},
                       [](const Context& c) { return c.view.plots_only; }});
-  actions_.push_back({"view.next_panel", "View", "Next panel", "Moves the keyboard to the next panel; Tab goes from control to control in it.",
-                      true, false, [](Context& c) { c.view.requests.focus_panel = +1; }});
-  actions_.push_back({"view.previous_panel", "View", "Previous panel", "Moves the keyboard to the panel before.", false, false,
-                      [](Context& c) { c.view.requests.focus_panel = -1; }});
+  actions_.push_back({"view.next_panel", "View", "Next panel",
+                      "Moves the keyboard to the next panel; Tab goes from control to control in it.", true, false,
+                      [](Context& c) { c.view.requests.focus_panel = +1; }});
+  actions_.push_back({"view.previous_panel", "View", "Previous panel", "Moves the keyboard to the panel before.", false,
+                      false, [](Context& c) { c.view.requests.focus_panel = -1; }});
   actions_.push_back({"view.full_screen", "View", "Full screen", "Fills the screen.", false, false,
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
   for (const Panel& panel : panels()) {
     const std::string name = panel.name;
-    actions_.push_back({"view.panel." + name, "View/Panels", std::string("Panel ") + panel.title,
-                        "Shows or hides this panel.", false, false,
+    actions_.push_back({"view.panel." + name,
+                        "View/Panels",
+                        std::string("Panel ") + panel.title,
+                        "Shows or hides this panel.",
+                        false,
+                        false,
                         [name](Context& c) {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;
                         },
-                        {}, [name](const Context& c) { return panel_shown(c.view, name); }});
+                        {},
+                        [name](const Context& c) { return panel_shown(c.view, name); }});
   }
 }
 
@@ -438,7 +497,8 @@ void Actions::handle_keys(ActionContext& context) const {
         if (popup && action.id != "file.quit") continue;
         if (dialog && !acts_in_dialogs(action.id)) continue;
         if (is_arrow(plain) && control) continue;
-        if (plain == ImGuiKey_Escape && (control || context.view.pending)) continue; // theirs: it gives up what is being done
+        if (plain == ImGuiKey_Escape && (control || context.view.pending))
+          continue; // theirs: it gives up what is being done
         const ImGuiInputFlags flags = action.repeats ? ImGuiInputFlags_Repeat : ImGuiInputFlags_None;
         if (!ImGui::IsKeyChordPressed(chord, flags, ImGuiKeyOwner_Any)) continue;
         if (enabled(action, context)) action.run(context);

@@ -24,10 +24,10 @@ struct ActionContext {
 };
 
 struct Action {
-  std::string id;    // "time.play"
-  std::string menu;  // "Time", or "Runs/Only" for a menu inside it
-  std::string label; // "Play or pause"
-  std::string help;  // one sentence of at most 20 words
+  std::string id;         // "time.play"
+  std::string menu;       // "Time", or "Runs/Only" for a menu inside it
+  std::string label;      // "Play or pause"
+  std::string help;       // one sentence of at most 20 words
   bool separator = false; // a line above it in the menu
   bool repeats = false;   // acts again while the key is held
   std::function<void(ActionContext&)> run;

@@ -6,7 +6,7 @@
 #include "engine/setting.hpp"
 
 #if POLARSCOPE_WINDOW
-#include "app/gui.hpp"
+#  include "app/gui.hpp"
 #endif
 
 #include <CLI/CLI.hpp>
@@ -84,7 +84,8 @@ int print_result(const std::string& text) {
 }
 
 int run_command_line(int argc, char** argv) {
-  CLI::App app("Polarscope shows the magnitude and direction of neural-network weights as optimizers move them.", "polarscope");
+  CLI::App app("Polarscope shows the magnitude and direction of neural-network weights as optimizers move them.",
+               "polarscope");
   app.set_version_flag("--version", fmt::format("polarscope {}", POLARSCOPE_VERSION));
   auto arguments = std::make_shared<SceneArguments>();
   Commands commands{app};

@@ -3,7 +3,7 @@
 #include "engine/bench.hpp"
 #include "engine/files.hpp"
 #if POLARSCOPE_WINDOW
-#include "app/window_bench.hpp"
+#  include "app/window_bench.hpp"
 #endif
 
 #include <CLI/CLI.hpp>

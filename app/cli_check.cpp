@@ -46,13 +46,14 @@ std::string hparam_line(const OptimizerSpec& spec, const std::map<std::string, d
 std::string schedule_lines(const OptimizerSpec& spec) {
   std::string out;
   for (const auto& [name, s] : spec.schedules)
-    out += fmt::format("  schedule of {}: {}, warmup {}, cooldown {}, shape {}, final {}\n", name, s.kind, s.warmup, s.cooldown, s.shape, s.final_value);
+    out += fmt::format("  schedule of {}: {}, warmup {}, cooldown {}, shape {}, final {}\n", name, s.kind, s.warmup,
+                       s.cooldown, s.shape, s.final_value);
   return out;
 }
 
 std::string describe_optimizer(const OptimizerSpec& spec) {
-  return fmt::format("optimizer {}: {}\n{}  {:10}{}\n{}", spec.name, spec.title, composition(spec), "numbers", hparam_line(spec, {}).substr(1),
-                     schedule_lines(spec));
+  return fmt::format("optimizer {}: {}\n{}  {:10}{}\n{}", spec.name, spec.title, composition(spec), "numbers",
+                     hparam_line(spec, {}).substr(1), schedule_lines(spec));
 }
 
 Result<std::string> describe_scene(const Scene& scene) {
@@ -65,8 +66,8 @@ Result<std::string> describe_scene(const Scene& scene) {
     auto program = compile(scene, run);
     if (!program) return program.error();
     programs.push_back(*program);
-    out += fmt::format("run {}: {}\n{}  {:10}{}\n{}", run.label, run.optimizer.name, composition(run.optimizer), "numbers",
-                       hparam_line(run.optimizer, run.hparams).substr(1), schedule_lines(run.optimizer));
+    out += fmt::format("run {}: {}\n{}  {:10}{}\n{}", run.label, run.optimizer.name, composition(run.optimizer),
+                       "numbers", hparam_line(run.optimizer, run.hparams).substr(1), schedule_lines(run.optimizer));
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
@@ -85,7 +86,9 @@ Result<std::string> describe_lesson(const Result<Lesson>& lesson, const std::str
     for (const RunSpec& run : scene->runs) labels.push_back(run.label);
     const std::string& wanted = part.goal.start_run;
     if (!wanted.empty() && std::find(labels.begin(), labels.end(), wanted) == labels.end())
-      return bad_input(fmt::format("start_run: scene '{}' has no run '{}'{}", scene->path, wanted, suggestion(wanted, labels)), {file});
+      return bad_input(
+          fmt::format("start_run: scene '{}' has no run '{}'{}", scene->path, wanted, suggestion(wanted, labels)),
+          {file});
     out += fmt::format("part {}: {}\n", &part - lesson->parts.data() + 1, part.text);
   }
   return out;
@@ -121,8 +124,11 @@ Result<std::string> describe(const std::string& name) {
 
 void check_command(Commands& commands) {
   auto name = std::make_shared<std::string>();
-  CLI::App* command = commands.app.add_subcommand("check", "Validates a scene, an optimizer or a lesson and prints what it resolves to");
-  command->add_option("FILE", *name, "A scene's, an optimizer's or a lesson's TOML file, or the name of an installed one")->required();
+  CLI::App* command = commands.app.add_subcommand(
+      "check", "Validates a scene, an optimizer or a lesson and prints what it resolves to");
+  command
+      ->add_option("FILE", *name, "A scene's, an optimizer's or a lesson's TOML file, or the name of an installed one")
+      ->required();
   command->callback([name, &commands] {
     commands.chosen = [name] {
       const auto text = describe(*name);

@@ -30,8 +30,11 @@ Result<int> check_device(const ConformArguments& arguments) {
 
 void conform_command(Commands& commands) {
   auto arguments = std::make_shared<ConformArguments>();
-  CLI::App* command = commands.app.add_subcommand("conform", "Compares a device with the double-precision CPU, operation by operation");
-  command->add_option("--device", arguments->device, "cpu (default) or cuda")->check(one_of({"cpu", "cuda"}))->type_name("D");
+  CLI::App* command =
+      commands.app.add_subcommand("conform", "Compares a device with the double-precision CPU, operation by operation");
+  command->add_option("--device", arguments->device, "cpu (default) or cuda")
+      ->check(one_of({"cpu", "cuda"}))
+      ->type_name("D");
   command->add_option("--json", arguments->json, "The record; - is stdout")->type_name("FILE");
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {

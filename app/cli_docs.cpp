@@ -38,7 +38,8 @@ Result<int> write_pages(bool only_check) {
   int stale = 0;
   for (const DocPage& page : reference_pages()) {
     const std::string path = *folder + page.name;
-    const auto committed = file_exists(path) ? read_file(path, std::size_t{1} << 24) : Result<std::string>(std::string());
+    const auto committed =
+        file_exists(path) ? read_file(path, std::size_t{1} << 24) : Result<std::string>(std::string());
     if (!committed) return committed.error();
     if (*committed == page.text) continue;
     ++stale;
@@ -72,9 +73,12 @@ Result<int> print_program(const std::string& name) {
 
 void docs_command(Commands& commands) {
   auto arguments = std::make_shared<DocsArguments>();
-  CLI::App* command = commands.app.add_subcommand("docs", "Writes the reference pages to assets/docs/, or prints a scene's step program");
+  CLI::App* command = commands.app.add_subcommand(
+      "docs", "Writes the reference pages to assets/docs/, or prints a scene's step program");
   auto* check = command->add_flag("--check", arguments->check, "Write nothing; exit 1 when a page is stale");
-  command->add_option("--program", arguments->program, "Print the operations of one step of this scene's runs")->type_name("SCENE")->excludes(check);
+  command->add_option("--program", arguments->program, "Print the operations of one step of this scene's runs")
+      ->type_name("SCENE")
+      ->excludes(check);
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {
       const auto code = arguments->program.empty() ? write_pages(arguments->check) : print_program(arguments->program);

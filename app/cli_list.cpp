@@ -37,14 +37,16 @@ Json json_value(const SettingValue& value) {
 Json settings_json(const std::vector<Setting>& settings) {
   Json out = Json::array();
   for (const Setting& s : settings)
-    out.push_back({{"name", s.name}, {"default", json_value(s.value)}, {"allowed", allowed_text(s)}, {"meaning", s.meaning}});
+    out.push_back(
+        {{"name", s.name}, {"default", json_value(s.value)}, {"allowed", allowed_text(s)}, {"meaning", s.meaning}});
   return out;
 }
 
 // "lr=0.1 momentum=0.9"
 std::string settings_line(const std::vector<Setting>& settings, const std::string& prefix = "") {
   std::string out;
-  for (const Setting& s : settings) out += fmt::format("{}{}{}={}", out.empty() ? "" : " ", prefix, s.name, shown_text(s, s.value));
+  for (const Setting& s : settings)
+    out += fmt::format("{}{}{}={}", out.empty() ? "" : " ", prefix, s.name, shown_text(s, s.value));
   return out;
 }
 
@@ -75,8 +77,12 @@ Result<Listing> list_optimizers() {
       if (!options.empty()) line += " " + settings_line(options, std::string(part_name(link.part)) + ".");
     }
     out.text += fmt::format("  options:{}\n", line);
-    out.json.push_back({{"name", name}, {"title", spec->title}, {"description", spec->description}, {"source", spec->source},
-                        {"hparams", settings_json(hparams)}, {"parts", parts}});
+    out.json.push_back({{"name", name},
+                        {"title", spec->title},
+                        {"description", spec->description},
+                        {"source", spec->source},
+                        {"hparams", settings_json(hparams)},
+                        {"parts", parts}});
   }
   return out;
 }
@@ -86,8 +92,13 @@ Result<Listing> list_problems() {
   for (const Problem& p : problems()) {
     out.text += fmt::format("{}: {}\n  {}\n", p.kind, p.title, p.meaning);
     if (!p.keys.empty()) out.text += fmt::format("  keys: {}\n", settings_line(p.keys));
-    out.json.push_back({{"kind", p.kind}, {"title", p.title}, {"meaning", p.meaning}, {"formula", p.formula}, {"source", p.source},
-                        {"keys", settings_json(p.keys)}, {"start_keys", settings_json(p.start_keys)}});
+    out.json.push_back({{"kind", p.kind},
+                        {"title", p.title},
+                        {"meaning", p.meaning},
+                        {"formula", p.formula},
+                        {"source", p.source},
+                        {"keys", settings_json(p.keys)},
+                        {"start_keys", settings_json(p.start_keys)}});
   }
   return out;
 }
@@ -97,8 +108,13 @@ Result<Listing> list_metrics() {
   std::vector<std::vector<std::string>> rows = {{"metric", "unit", "meaning"}};
   for (const Metric& m : metrics()) {
     rows.push_back({m.name, m.unit, m.meaning});
-    out.json.push_back({{"name", m.name}, {"title", m.title}, {"unit", m.unit}, {"formula", m.formula}, {"meaning", m.meaning},
-                        {"source", m.source}, {"every", m.every}});
+    out.json.push_back({{"name", m.name},
+                        {"title", m.title},
+                        {"unit", m.unit},
+                        {"formula", m.formula},
+                        {"meaning", m.meaning},
+                        {"source", m.source},
+                        {"every", m.every}});
   }
   out.text = text_table(rows);
   return out;
@@ -111,8 +127,13 @@ Result<Listing> list_stages() {
     std::vector<Setting> all = s.hparams;
     all.insert(all.end(), s.options.begin(), s.options.end());
     rows.push_back({part_name(s.part), s.kind, settings_line(all), s.meaning});
-    out.json.push_back({{"part", part_name(s.part)}, {"kind", s.kind}, {"meaning", s.meaning}, {"formula", s.formula},
-                        {"source", s.source}, {"hparams", settings_json(s.hparams)}, {"options", settings_json(s.options)}});
+    out.json.push_back({{"part", part_name(s.part)},
+                        {"kind", s.kind},
+                        {"meaning", s.meaning},
+                        {"formula", s.formula},
+                        {"source", s.source},
+                        {"hparams", settings_json(s.hparams)},
+                        {"options", settings_json(s.options)}});
   }
   out.text = text_table(rows);
   return out;
@@ -136,7 +157,10 @@ Result<Listing> list_lessons() {
     const auto lesson = load_lesson(name);
     if (!lesson) return lesson.error();
     rows.push_back({"lessons/" + name, lesson->title});
-    out.json.push_back({{"name", "lessons/" + name}, {"title", lesson->title}, {"scene", lesson->scene}, {"parts", lesson->parts.size()}});
+    out.json.push_back({{"name", "lessons/" + name},
+                        {"title", lesson->title},
+                        {"scene", lesson->scene},
+                        {"parts", lesson->parts.size()}});
   }
   out.text = text_table(rows);
   return out;
@@ -153,7 +177,8 @@ Result<Listing> list_devices() {
   std::vector<std::vector<std::string>> rows;
   for (const DeviceInfo& d : devices()) {
     rows.push_back({d.name, d.available ? d.description : "not available: " + d.why_not});
-    out.json.push_back({{"name", d.name}, {"description", d.description}, {"available", d.available}, {"why_not", d.why_not}});
+    out.json.push_back(
+        {{"name", d.name}, {"description", d.description}, {"available", d.available}, {"why_not", d.why_not}});
   }
   out.text = text_table(rows);
   return out;
@@ -178,7 +203,9 @@ Result<void> list(const ListArguments& arguments) {
     if (!listing) return listing.error();
     if (!arguments.json.empty()) {
       const Json json = {{"version", 1}, {kind.name, listing->json}};
-      if (auto done = write_file(arguments.json, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"); !done) return done;
+      if (auto done = write_file(arguments.json, json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+          !done)
+        return done;
     }
     return arguments.json == "-" ? Result<void>{} : write_file("-", listing->text);
   }
@@ -189,7 +216,8 @@ Result<void> list(const ListArguments& arguments) {
 
 void list_command(Commands& commands) {
   auto arguments = std::make_shared<ListArguments>();
-  CLI::App* command = commands.app.add_subcommand("list", "Lists optimizers, problems, metrics, stages, scenes, lessons, claims or devices");
+  CLI::App* command = commands.app.add_subcommand(
+      "list", "Lists optimizers, problems, metrics, stages, scenes, lessons, claims or devices");
   std::vector<std::string> names;
   for (const Kind& kind : kKinds) names.emplace_back(kind.name);
   command->add_option("WHAT", arguments->what, "One of those")->required()->check(one_of(names));

@@ -92,10 +92,12 @@ private:
 
 void replay_command(Commands& commands) {
   auto arguments = std::make_shared<ReplayArguments>();
-  CLI::App* command = commands.app.add_subcommand("replay", "Pushes recorded weights and gradients through an optimizer");
+  CLI::App* command =
+      commands.app.add_subcommand("replay", "Pushes recorded weights and gradients through an optimizer");
   add_trace_options(*command, arguments->scene);
   command->get_option("--optimizer")->required();
-  command->add_option("--out", arguments->out, "The weights of every step as .safetensors; - is stdout")->type_name("FILE");
+  command->add_option("--out", arguments->out, "The weights of every step as .safetensors; - is stdout")
+      ->type_name("FILE");
   command->add_flag("--states", arguments->states, "In --out also the optimizer's state after the last step");
   command->add_option("--csv", arguments->csv, "Every recorded value; - is stdout")->type_name("FILE");
   command->callback([arguments, &commands] {

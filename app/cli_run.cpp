@@ -8,7 +8,7 @@
 #include "engine/report.hpp"
 
 #if POLARSCOPE_WINDOW
-#include "app/shot.hpp"
+#  include "app/shot.hpp"
 #endif
 
 #include <fmt/format.h>
@@ -112,7 +112,8 @@ private:
   }
 
   Result<int> finish() {
-    const bool to_stdout = arguments_.csv == "-" || arguments_.json == "-" || arguments_.png == "-" || arguments_.record == "-";
+    const bool to_stdout =
+        arguments_.csv == "-" || arguments_.json == "-" || arguments_.png == "-" || arguments_.record == "-";
     std::string text;
     if (arguments_.report) {
       auto sentences = report_sentences(frame_, arguments_.step);
@@ -149,9 +150,13 @@ void run_command(Commands& commands) {
   add_scene_options(*command, arguments->scene);
   command->add_option("--csv", arguments->csv, "Every recorded value; - is stdout")->type_name("FILE");
   command->add_option("--json", arguments->json, "The result for other programs; - is stdout")->type_name("FILE");
-  command->add_option("--png", arguments->png, "A picture of the window at the last step; - is stdout")->type_name("FILE");
-  command->add_option("--record", arguments->record, "Weights and gradients as .safetensors; - is stdout")->type_name("FILE");
-  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")->transform(whole_number(1, kMostSteps))->type_name("N");
+  command->add_option("--png", arguments->png, "A picture of the window at the last step; - is stdout")
+      ->type_name("FILE");
+  command->add_option("--record", arguments->record, "Weights and gradients as .safetensors; - is stdout")
+      ->type_name("FILE");
+  command->add_option("--record-every", arguments->record_every, "Record every Nth step only")
+      ->transform(whole_number(1, kMostSteps))
+      ->type_name("N");
   command->add_flag("--report", arguments->report, "Plain sentences instead of the table");
   command->add_option("--step", arguments->step, "The step that --report tells of; default: the last")
       ->transform(whole_number(0, kMostSteps))

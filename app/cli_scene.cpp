@@ -47,7 +47,8 @@ public:
   void draw(long head, long steps, double seconds) {
     if (!terminal_ || seconds < kProgressAfter || head == 0) return;
     const double left = seconds / static_cast<double>(head) * static_cast<double>(steps - head);
-    fmt::print(stderr, "\r\033[K{:3.0f} %  step {} of {}  {:.0f} s left", 100.0 * static_cast<double>(head) / static_cast<double>(steps), head, steps, left);
+    fmt::print(stderr, "\r\033[K{:3.0f} %  step {} of {}  {:.0f} s left",
+               100.0 * static_cast<double>(head) / static_cast<double>(steps), head, steps, left);
     std::fflush(stderr);
     drawn_ = true;
   }
@@ -77,11 +78,14 @@ bool InterruptGuard::requested() { return interrupt_requested; }
 namespace {
 
 void add_shared_options(CLI::App& command, SceneArguments& arguments) {
-  command.add_option("--set", arguments.sets, "[LABEL:]key=value: a hyperparameter, an option or a key of the scene; may be repeated")
+  command
+      .add_option("--set", arguments.sets,
+                  "[LABEL:]key=value: a hyperparameter, an option or a key of the scene; may be repeated")
       ->allow_extra_args(false)
       ->type_name("K=V");
-  command.add_option("--steps", arguments.steps,
-                     "Where to end, earlier or later; schedules keep to scene.steps, which --set scene.steps=N changes")
+  command
+      .add_option("--steps", arguments.steps,
+                  "Where to end, earlier or later; schedules keep to scene.steps, which --set scene.steps=N changes")
       ->transform(whole_number(1, kMostSteps))
       ->type_name("N");
   command.add_option("--seed", arguments.seed, "Instead of scene.seed")
@@ -90,8 +94,12 @@ void add_shared_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("--device", arguments.device, "cpu, cuda, or auto: the CPU, which small scenes are fastest on")
       ->check(one_of({"cpu", "cuda", "auto"}))
       ->type_name("D");
-  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")->transform(whole_number(0, 1024))->type_name("N");
-  command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")->check(one_of({"f32", "f64"}))->type_name("P");
+  command.add_option("--threads", arguments.threads, "0 is one per core; results do not depend on it")
+      ->transform(whole_number(0, 1024))
+      ->type_name("N");
+  command.add_option("--precision", arguments.precision, "f32 or f64 instead of the scene's")
+      ->check(one_of({"f32", "f64"}))
+      ->type_name("P");
 }
 
 } // namespace
@@ -111,7 +119,8 @@ void add_trace_options(CLI::App& command, SceneArguments& arguments) {
 namespace {
 
 Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgument>& sets) {
-  if (!arguments.scene.ends_with(".safetensors") && arguments.optimizer.empty()) return load_scene(arguments.scene, sets);
+  if (!arguments.scene.ends_with(".safetensors") && arguments.optimizer.empty())
+    return load_scene(arguments.scene, sets);
   auto scene = trace_scene(arguments.scene, arguments.run, arguments.optimizer);
   if (!scene || sets.empty()) return scene;
   return parse_scene(to_toml(*scene), "--set", sets);
@@ -165,7 +174,8 @@ std::string device_name(const Frame& frame) { return frame.device.starts_with("C
 
 void explain_failures(const Report& report) {
   for (const ExpectReport& e : report.expect)
-    if (e.reached && !e.held) fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
+    if (e.reached && !e.held)
+      fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
   for (const RunReport& run : report.runs)
     for (const InvariantStatus& i : run.invariants)
       if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);

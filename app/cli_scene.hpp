@@ -23,7 +23,7 @@ struct SceneArguments {
   std::string scene;
   std::vector<std::string> sets;
   std::optional<long> steps, seed;
-  std::string precision; // "" = the scene's
+  std::string precision;      // "" = the scene's
   std::string optimizer, run; // of a trace: what it goes through, and which run of several; "" as trace_scene has it
   std::string device = "auto";
   int threads = 0;

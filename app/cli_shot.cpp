@@ -4,7 +4,7 @@
 #include "app/cli_usage.hpp"
 
 #if POLARSCOPE_WINDOW
-#include "app/shot.hpp"
+#  include "app/shot.hpp"
 #endif
 
 #include <cstdio>
@@ -36,7 +36,8 @@ Result<void> shoot(const ShotArguments& a) {
   options.scale = static_cast<float>(a.scale);
   int width = 0, height = 0, used = 0;
   if (!a.size.empty()) {
-    const bool read = std::sscanf(a.size.c_str(), "%5dx%5d%n", &width, &height, &used) == 2 && used == static_cast<int>(a.size.size());
+    const bool read = std::sscanf(a.size.c_str(), "%5dx%5d%n", &width, &height, &used) == 2 &&
+                      used == static_cast<int>(a.size.size());
     if (!read || width < 64 || height < 64 || width > 16384 || height > 16384)
       return bad_input("--size must be WxH in pixels, 64x64 to 16384x16384");
     options.width = width;
@@ -56,10 +57,16 @@ void shot_command(Commands& commands) {
   auto arguments = std::make_shared<ShotArguments>();
   CLI::App* command = commands.app.add_subcommand("shot", "Draws the window at a step, without a display");
   add_scene_options(*command, arguments->scene);
-  command->add_option("--step", arguments->step, "The step shown; default: the last")->transform(whole_number(0, kMostSteps))->type_name("N");
-  command->add_option("--layout", arguments->layout, "study or show; default: the scene's")->check(one_of({"study", "show"}))->type_name("L");
+  command->add_option("--step", arguments->step, "The step shown; default: the last")
+      ->transform(whole_number(0, kMostSteps))
+      ->type_name("N");
+  command->add_option("--layout", arguments->layout, "study or show; default: the scene's")
+      ->check(one_of({"study", "show"}))
+      ->type_name("L");
   command->add_option("--size", arguments->size, "Pixels, default 1440x900")->type_name("WxH");
-  command->add_option("--theme", arguments->theme, "dark, light or projector")->check(one_of({"dark", "light", "projector"}))->type_name("T");
+  command->add_option("--theme", arguments->theme, "dark, light or projector")
+      ->check(one_of({"dark", "light", "projector"}))
+      ->type_name("T");
   command->add_option("--scale", arguments->scale, "1 is 100 %")->check(CLI::Range(0.5, 4.0))->type_name("S");
   command->add_option("-o,--out", arguments->out, "PNG file; - is stdout")->required()->type_name("FILE");
   command->callback([arguments, &commands] {

@@ -44,7 +44,8 @@ std::vector<std::string> option_names(const CLI::App& command) {
 // The first word that the command does not know, as an option or as an argument too many.
 std::optional<std::string> unexpected(const CLI::App& command, const std::string& name) {
   const std::vector<std::string> words = command.remaining();
-  const auto option = std::find_if(words.begin(), words.end(), [](const std::string& w) { return w.size() > 1 && w[0] == '-'; });
+  const auto option =
+      std::find_if(words.begin(), words.end(), [](const std::string& w) { return w.size() > 1 && w[0] == '-'; });
   const std::string of = name.empty() ? "" : fmt::format(" of '{}'", name);
   if (option != words.end()) {
     const std::string typed = option->substr(0, option->find('='));
@@ -100,7 +101,8 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
     const std::string word = app.get_option("SCENE")->as<std::string>();
     const auto unknown = unexpected(app, "");
     if (unknown && (word.empty() || unknown->starts_with("no option"))) return *unknown;
-    if (is(CLI::ExitCodes::ExtrasError)) return fmt::format("no command '{}'{}", word, suggestion(word, command_names(app)));
+    if (is(CLI::ExitCodes::ExtrasError))
+      return fmt::format("no command '{}'{}", word, suggestion(word, command_names(app)));
   } else if (const auto unknown = unexpected(command, command.get_name())) {
     return *unknown; // before what is missing: it may be that, misspelt
   }

@@ -85,9 +85,7 @@ Framebuffer& Framebuffer::operator=(Framebuffer&& other) noexcept {
   return *this;
 }
 
-void Framebuffer::bind() const {
-  GL_CALL(PFNGLBINDFRAMEBUFFERPROC, glBindFramebuffer)(GL_FRAMEBUFFER, framebuffer_);
-}
+void Framebuffer::bind() const { GL_CALL(PFNGLBINDFRAMEBUFFERPROC, glBindFramebuffer)(GL_FRAMEBUFFER, framebuffer_); }
 
 void Framebuffer::bind_default() { GL_CALL(PFNGLBINDFRAMEBUFFERPROC, glBindFramebuffer)(GL_FRAMEBUFFER, 0); }
 
@@ -100,8 +98,7 @@ Image Framebuffer::read() const {
   bind_default();
   const std::size_t row = static_cast<std::size_t>(width_) * 4;
   for (std::size_t y = 0; y < static_cast<std::size_t>(height_); ++y)
-    std::memcpy(image.rgba.data() + y * row,
-                bottom_up.data() + (static_cast<std::size_t>(height_) - 1 - y) * row, row);
+    std::memcpy(image.rgba.data() + y * row, bottom_up.data() + (static_cast<std::size_t>(height_) - 1 - y) * row, row);
   for (std::size_t i = 3; i < image.rgba.size(); i += 4) image.rgba[i] = 255;
   return image;
 }

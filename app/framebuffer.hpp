@@ -16,7 +16,7 @@ std::string gl_renderer();
 void gl_clear(int width, int height, const std::array<float, 4>& colour);
 
 class Framebuffer {
- public:
+public:
   // Too large a size is an error of kind machine_lacks.
   static Result<Framebuffer> create(int width, int height);
   Framebuffer() = default;
@@ -30,7 +30,7 @@ class Framebuffer {
   static void bind_default(); // and here to the window again
   Image read() const;         // opaque, top row first
 
- private:
+private:
   unsigned framebuffer_ = 0;
   unsigned colour_ = 0;
   int width_ = 0;

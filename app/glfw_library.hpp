@@ -9,7 +9,7 @@
 namespace polarscope {
 
 class GlfwLibrary {
- public:
+public:
   enum class Platform { display, none };
   // `none` draws off screen, without a display server.
   static Result<std::unique_ptr<GlfwLibrary>> start(Platform platform);
@@ -17,7 +17,7 @@ class GlfwLibrary {
   GlfwLibrary(const GlfwLibrary&) = delete;
   GlfwLibrary& operator=(const GlfwLibrary&) = delete;
 
- private:
+private:
   GlfwLibrary() = default;
 };
 

@@ -15,8 +15,8 @@ namespace {
 class Pen {
 public:
   Pen(ImDrawList* list, const Theme& theme, ImVec2 centre, ImU32 colour, float size)
-      : list_(list), unit_(theme.px(size / 12)), width_(std::max(1.1f, theme.px(1.4f * size / 12))), colour_(colour),
-        origin_{centre.x - 6 * unit_, centre.y - 6 * unit_} {}
+      : list_(list), unit_(theme.px(size / 12)), width_(std::max(1.1f, theme.px(1.4f * size / 12))),
+        colour_(colour), origin_{centre.x - 6 * unit_, centre.y - 6 * unit_} {}
 
   ImVec2 at(float x, float y) const { return {origin_.x + x * unit_, origin_.y + y * unit_}; }
 
@@ -118,18 +118,36 @@ void draw_object(const Pen& pen, Icon icon) {
     pen.line({{6, 7.4f}, {6, 1.2f}}), pen.line({{3.2f, 3.8f}, {6, 1}, {8.8f, 3.8f}});
     pen.line({{2.4f, 6}, {1.2f, 6}, {1.2f, 11}, {10.8f, 11}, {10.8f, 6}, {9.6f, 6}});
     break;
-  case Icon::folder:
-    pen.line({{1, 10.4f}, {1, 1.8f}, {4.6f, 1.8f}, {6, 3.4f}, {11, 3.4f}, {11, 10.4f}}, true);
-    break;
+  case Icon::folder: pen.line({{1, 10.4f}, {1, 1.8f}, {4.6f, 1.8f}, {6, 3.4f}, {11, 3.4f}, {11, 10.4f}}, true); break;
   case Icon::lesson:
     pen.line({{6, 3}, {6, 10.6f}});
-    pen.line({{6, 3}, {4.4f, 1.8f}, {1, 1.8f}, {1, 9.4f}, {4.4f, 9.4f}, {6, 10.6f}, {7.6f, 9.4f}, {11, 9.4f}, {11, 1.8f},
-              {7.6f, 1.8f}}, true);
+    pen.line({{6, 3},
+              {4.4f, 1.8f},
+              {1, 1.8f},
+              {1, 9.4f},
+              {4.4f, 9.4f},
+              {6, 10.6f},
+              {7.6f, 9.4f},
+              {11, 9.4f},
+              {11, 1.8f},
+              {7.6f, 1.8f}},
+             true);
     break;
   case Icon::shown:
   case Icon::hidden:
-    pen.line({{0.6f, 6}, {2.4f, 3.8f}, {4.4f, 2.8f}, {6, 2.6f}, {7.6f, 2.8f}, {9.6f, 3.8f}, {11.4f, 6}, {9.6f, 8.2f},
-              {7.6f, 9.2f}, {6, 9.4f}, {4.4f, 9.2f}, {2.4f, 8.2f}}, true);
+    pen.line({{0.6f, 6},
+              {2.4f, 3.8f},
+              {4.4f, 2.8f},
+              {6, 2.6f},
+              {7.6f, 2.8f},
+              {9.6f, 3.8f},
+              {11.4f, 6},
+              {9.6f, 8.2f},
+              {7.6f, 9.2f},
+              {6, 9.4f},
+              {4.4f, 9.2f},
+              {2.4f, 8.2f}},
+             true);
     pen.circle(6, 6, 1.6f);
     if (icon == Icon::hidden) pen.line({{1.6f, 10.8f}, {10.4f, 1.2f}});
     break;

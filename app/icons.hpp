@@ -6,9 +6,40 @@
 namespace polarscope {
 
 enum class Icon {
-  none, restart, step_back, play, pause, step_forward, to_start, to_end, fork, add, remove, duplicate, fair, explain,
-  copy, export_file, chevron_down, chevron_right, search, undo, check, cross, shown, hidden, solo, pin, warning, flag,
-  diamond, target, more, folder, lesson, logo
+  none,
+  restart,
+  step_back,
+  play,
+  pause,
+  step_forward,
+  to_start,
+  to_end,
+  fork,
+  add,
+  remove,
+  duplicate,
+  fair,
+  explain,
+  copy,
+  export_file,
+  chevron_down,
+  chevron_right,
+  search,
+  undo,
+  check,
+  cross,
+  shown,
+  hidden,
+  solo,
+  pin,
+  warning,
+  flag,
+  diamond,
+  target,
+  more,
+  folder,
+  lesson,
+  logo
 };
 
 // Centre in pixels; `size` in design pixels of the box (12 as designed).

@@ -8,7 +8,7 @@
 namespace polarscope {
 
 class IdleWait {
- public:
+public:
   // True if woken since the last call.
   bool wait(double timeout_seconds) {
     std::unique_lock lock(mutex_);
@@ -25,7 +25,7 @@ class IdleWait {
     wake_.notify_one();
   }
 
- private:
+private:
   std::mutex mutex_;
   std::condition_variable wake_;
   bool woken_ = false;

@@ -12,8 +12,7 @@ namespace polarscope {
 
 struct Image {
   Image() = default;
-  Image(int w, int h)
-      : width(w), height(h), rgba(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * 4) {}
+  Image(int w, int h) : width(w), height(h), rgba(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * 4) {}
 
   int width = 0; // pixels
   int height = 0;

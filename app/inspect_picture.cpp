@@ -251,10 +251,8 @@ void draw_card(const Pen& pen, const Box& box, const Card& card, bool compared) 
   };
   draw_row_norms(pen, part(0), card);
   draw_spectra(pen, part(1), card);
-  if (card.change)
-    draw_movement(pen, part(2), *card.change);
-  else if (compared)
-    draw_nothing(pen, part(2), "not in both, or of other shape");
+  if (card.change) draw_movement(pen, part(2), *card.change);
+  else if (compared) draw_nothing(pen, part(2), "not in both, or of other shape");
 }
 
 void draw_header(const Pen& pen, const InspectReport& report, std::size_t shown, std::size_t matrices, float width) {

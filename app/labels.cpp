@@ -36,7 +36,8 @@ std::vector<PlacedLabel> place_labels(std::span<const LabelRequest> requests, co
                                       std::span<const Box> obstacles, float gap) {
   std::vector<PlacedLabel> placed;
   const auto free = [&](const Box& box) {
-    if (box.min.x < area.min.x || box.min.y < area.min.y || box.max.x > area.max.x || box.max.y > area.max.y) return false;
+    if (box.min.x < area.min.x || box.min.y < area.min.y || box.max.x > area.max.x || box.max.y > area.max.y)
+      return false;
     for (const PlacedLabel& other : placed)
       if (other.slot >= 0 && overlap(box, other.box, gap)) return false;
     return std::none_of(obstacles.begin(), obstacles.end(), [&](const Box& other) { return overlap(box, other); });

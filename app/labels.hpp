@@ -14,7 +14,7 @@ struct Box {
 bool overlap(const Box& a, const Box& b, float gap = 0);
 
 struct LabelRequest {
-  ImVec2 anchor;      // pixels
+  ImVec2 anchor; // pixels
   ImVec2 size;
   float clearance;    // between anchor and label
   int last_slot = -1; // where it was in the frame before: kept while it is free, so that labels do not jump

@@ -49,7 +49,8 @@ LayoutForm Layout::form_for(ImVec2 size, const Theme& theme, LayoutKind kind) {
   const float unit = theme.px(1);
   const float width = size.x / unit, height = size.y / unit;
   if (width < kStripsWidth || height < kStripsHeight) return LayoutForm::tiny;
-  if (kind == LayoutKind::show) return width < kShowWidth || height < kShowHeight ? LayoutForm::compact : LayoutForm::wide;
+  if (kind == LayoutKind::show)
+    return width < kShowWidth || height < kShowHeight ? LayoutForm::compact : LayoutForm::wide;
   if (width < kMediumWidth || height < kMediumHeight) return LayoutForm::compact;
   return width < kWideWidth ? LayoutForm::medium : LayoutForm::wide;
 }
@@ -77,9 +78,12 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   } else if (form == LayoutForm::wide) {
     ImGuiID left = 0, right = 0, rest = 0, centre = 0, top = 0, middle = 0;
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, theme.px(kLeftWidth) / size.x, &left, &rest);
-    ImGui::DockBuilderSplitNode(rest, ImGuiDir_Right, theme.px(kRightWidth) / (size.x - theme.px(kLeftWidth)), &right, &centre);
-    ImGui::DockBuilderSplitNode(left, ImGuiDir_Up, 0.30f, &place(PanelPlace::left_top), &place(PanelPlace::left_bottom));
-    ImGui::DockBuilderSplitNode(centre, ImGuiDir_Down, 0.31f, &place(PanelPlace::centre_bottom), &place(PanelPlace::centre));
+    ImGui::DockBuilderSplitNode(rest, ImGuiDir_Right, theme.px(kRightWidth) / (size.x - theme.px(kLeftWidth)), &right,
+                                &centre);
+    ImGui::DockBuilderSplitNode(left, ImGuiDir_Up, 0.30f, &place(PanelPlace::left_top),
+                                &place(PanelPlace::left_bottom));
+    ImGui::DockBuilderSplitNode(centre, ImGuiDir_Down, 0.31f, &place(PanelPlace::centre_bottom),
+                                &place(PanelPlace::centre));
     ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.333f, &top, &rest);
     ImGui::DockBuilderSplitNode(rest, ImGuiDir_Up, 0.5f, &middle, &place(PanelPlace::right_bottom));
     place(PanelPlace::right_top) = top;
@@ -93,7 +97,8 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
     for (PanelPlace p : {PanelPlace::right_top, PanelPlace::right_middle, PanelPlace::right_bottom}) place(p) = top;
   }
   for (const Panel& panel : panels())
-    if (belongs(panel, kind, form)) ImGui::DockBuilderDockWindow(window_name(panel, kind, form).c_str(), place(panel.place));
+    if (belongs(panel, kind, form))
+      ImGui::DockBuilderDockWindow(window_name(panel, kind, form).c_str(), place(panel.place));
   // The first plot of every dock is the one in front; where there is none, the first panel.
   std::set<ImGuiID> fronted;
   for (const bool plots : {true, false})
@@ -141,9 +146,11 @@ void fade_cut_tabs(const ImGuiDockNode* node, const Theme& theme) {
   const float wide = theme.px(22);
   ImDrawList* list = node->HostWindow->DrawList;
   if (bar->ScrollingAnim + (to - from) < bar->WidthAllTabs - 1)
-    list->AddRectFilledMultiColor({to - wide, bar->BarRect.Min.y}, {to, bar->BarRect.Max.y}, none, ground, ground, none);
+    list->AddRectFilledMultiColor({to - wide, bar->BarRect.Min.y}, {to, bar->BarRect.Max.y}, none, ground, ground,
+                                  none);
   if (bar->ScrollingAnim > 1)
-    list->AddRectFilledMultiColor({from, bar->BarRect.Min.y}, {from + wide, bar->BarRect.Max.y}, ground, none, none, ground);
+    list->AddRectFilledMultiColor({from, bar->BarRect.Min.y}, {from + wide, bar->BarRect.Max.y}, ground, none, none,
+                                  ground);
 }
 } // namespace
 
@@ -168,7 +175,8 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0.0f);
   ImGui::Begin("##docks", nullptr,
                ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
-                   ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoNavFocus);
+                   ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus |
+                   ImGuiWindowFlags_NoNavFocus);
   for (LayoutKind k : kKinds)
     for (LayoutForm f : kForms) {
       const bool shown = k == kind && f == form;
@@ -184,7 +192,8 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
 }
 
 void Layout::rescale(float ratio) {
-  for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(LayoutKind::study, form)), {ratio, ratio});
+  for (LayoutForm form : kForms)
+    rescale_node(ImGui::DockBuilderGetNode(dock_id(LayoutKind::study, form)), {ratio, ratio});
 }
 
 void Layout::save_if_moved() {

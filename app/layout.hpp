@@ -29,8 +29,8 @@ public:
 
   // Submits the dock space of (kind, form) into the rectangle, and keeps the others alive. Builds the default where
   // there is none yet, where `reset` asks for it, and where a shown panel would be out of reach.
-  void submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 size, const ViewState& view,
-              const Theme& theme, bool reset);
+  void submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 size, const ViewState& view, const Theme& theme,
+              bool reset);
 
   // ImGui's window name of a panel in the dock space that was submitted: "Polar###polar@study-wide".
   std::string window_name(const Panel& panel) const;
@@ -48,7 +48,7 @@ private:
   std::string file_;
   LayoutKind kind_ = LayoutKind::study;
   LayoutForm form_ = LayoutForm::wide;
-  ImVec2 show_size_{0, 0}; // of Show's dock space when it was last submitted
+  ImVec2 show_size_{0, 0};        // of Show's dock space when it was last submitted
   std::set<std::string> checked_; // dock spaces whose remembered state was looked at
 };
 

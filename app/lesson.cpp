@@ -60,7 +60,8 @@ void LessonGuide::begin(std::size_t index, bool reopen, ActionContext& context) 
   ViewState& view = context.view;
   begun_ = index;
   const std::string& scene = scene_of(index);
-  if (reopen || !part.scene.empty() || installed_name(*context.frame.scene) != scene) context.send(command::OpenScene{scene});
+  if (reopen || !part.scene.empty() || installed_name(*context.frame.scene) != scene)
+    context.send(command::OpenScene{scene});
   if (part.compute > 0) context.send(command::ComputeTo{part.compute});
   if (!part.metric.empty()) view.metric = part.metric, view.against_norm = true;
   for (const std::string& panel : part.log_x) view.scales[panel].log_x = true;

@@ -63,7 +63,8 @@ private:
     std::istringstream in(part.text);
     long count = 0;
     for (std::string word; in >> word;) ++count;
-    if (count > kMostWords) errors_.add(bad_input(fmt::format("'text' has {} words; allowed: {}", count, kMostWords), value.place));
+    if (count > kMostWords)
+      errors_.add(bad_input(fmt::format("'text' has {} words; allowed: {}", count, kMostWords), value.place));
     lesson_.parts.push_back(std::move(part));
   }
 
@@ -86,7 +87,8 @@ private:
     std::vector<std::string> out;
     for (const TomlValue& item : list.items)
       if (item.is_text()) out.push_back(item.text);
-    if (out.empty() || out.size() != list.items.size()) errors_.add(bad_input("'log_x' is a list of words", list.place));
+    if (out.empty() || out.size() != list.items.size())
+      errors_.add(bad_input("'log_x' is a list of words", list.place));
     return out;
   }
 

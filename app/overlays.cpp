@@ -14,7 +14,8 @@ namespace polarscope {
 namespace {
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -25,8 +26,9 @@ void draw_shade(const PanelContext& c) {
   ImGui::PushStyleColor(ImGuiCol_WindowBg, with_alpha(c.theme.colour().bar, 0.55f));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0.0f);
   ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0.0f);
-  ImGui::Begin("##shade", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
-                                       ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoFocusOnAppearing);
+  ImGui::Begin("##shade", nullptr,
+               ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
+                   ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoFocusOnAppearing);
   if (ImGui::IsWindowAppearing()) ImGui::BringWindowToDisplayFront(ImGui::GetCurrentWindow());
   ImGui::End();
   ImGui::PopStyleVar(2);
@@ -45,9 +47,10 @@ bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
   ImGui::PushStyleColor(ImGuiCol_WindowBg, c.theme.colour().panel);
   ImGui::PushStyleColor(ImGuiCol_Border, c.theme.colour().frame);
-  const bool filled = ImGui::Begin(title, open, ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking |
-                                                    ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoMove |
-                                                    ImGuiWindowFlags_NoResize);
+  const bool filled =
+      ImGui::Begin(title, open,
+                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
+                       ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize);
   if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows)) ImGui::SetWindowFocus();
   // Also while its filter is being typed in, which takes Esc from the table of keys.
   if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) *open = false;
@@ -65,9 +68,10 @@ void end_overlay() {
 
 void draw_help(const PanelContext& c) {
   if (begin_overlay(c, "Help and keys", {760, 640}, &c.view.help_open)) {
-    ImGui::TextWrapped("Each run is a colour, a marker and a dash, the same everywhere. Rest the pointer on a number or a "
-                       "curve to read its exact value, unit and formula. Tab moves the keyboard focus, Enter presses; "
-                       "Space always plays.");
+    ImGui::TextWrapped(
+        "Each run is a colour, a marker and a dash, the same everywhere. Rest the pointer on a number or a "
+        "curve to read its exact value, unit and formula. Tab moves the keyboard focus, Enter presses; "
+        "Space always plays.");
     std::string menu;
     for (const Action& action : c.actions.all()) {
       const std::string top = action.menu.substr(0, action.menu.find('/'));
@@ -114,7 +118,8 @@ void draw_help(const PanelContext& c) {
 }
 
 // One line of a list: name, then its description in the quieter ink. True when chosen.
-bool list_row(const PanelContext& c, const std::string& id, const std::string& name, const std::string& words, bool chosen) {
+bool list_row(const PanelContext& c, const std::string& id, const std::string& name, const std::string& words,
+              bool chosen) {
   const Theme& theme = c.theme;
   ImGui::PushStyleColor(ImGuiCol_Header, theme.colour().hover);
   ImGui::PushStyleColor(ImGuiCol_HeaderHovered, theme.colour().hover);
@@ -131,7 +136,9 @@ bool list_row(const PanelContext& c, const std::string& id, const std::string& n
   return pressed;
 }
 
-bool matches(const std::string& filter, const std::string& text) { return filter.empty() || lower(text).find(lower(filter)) != std::string::npos; }
+bool matches(const std::string& filter, const std::string& text) {
+  return filter.empty() || lower(text).find(lower(filter)) != std::string::npos;
+}
 
 void filter_field(const PanelContext& c, const char* hint) {
   if (ImGui::IsWindowAppearing()) {

@@ -2,15 +2,15 @@
 
 namespace polarscope {
 
-#define POLARSCOPE_PANEL(name, title, place, plot, in_show, meaning) \
-  void draw_##name(const PanelContext&);                             \
+#define POLARSCOPE_PANEL(name, title, place, plot, in_show, meaning)                                                   \
+  void draw_##name(const PanelContext&);                                                                               \
   std::string text_of_##name(const PanelContext&);
 #include "app/panels/panels.def"
 #undef POLARSCOPE_PANEL
 
 const std::vector<Panel>& panels() {
   static const std::vector<Panel> list = {
-#define POLARSCOPE_PANEL(name, title, place, plot, in_show, meaning) \
+#define POLARSCOPE_PANEL(name, title, place, plot, in_show, meaning)                                                   \
   {#name, title, PanelPlace::place, plot, in_show, meaning, draw_##name, text_of_##name},
 #include "app/panels/panels.def"
 #undef POLARSCOPE_PANEL

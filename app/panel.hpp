@@ -45,16 +45,25 @@ struct PanelContext {
 
 // The size of the docks that panels stand in is look.md's grid; see Layout.
 enum class PanelPlace {
-  transport, lesson, time_axis, status, // strips over the whole width
-  left_top, left_bottom, centre, centre_bottom, right_top, right_middle, right_bottom,
+  transport,
+  lesson,
+  time_axis,
+  status, // strips over the whole width
+  left_top,
+  left_bottom,
+  centre,
+  centre_bottom,
+  right_top,
+  right_middle,
+  right_bottom,
 };
 
 struct Panel {
   std::string name;  // "row_norms"
   std::string title; // "Row norms"
   PanelPlace place;
-  bool plot;    // stays when everything else is hidden
-  bool in_show; // part of the layout Show
+  bool plot;           // stays when everything else is hidden
+  bool in_show;        // part of the layout Show
   std::string meaning; // what its "?" says, plain sentences
   void (*draw)(const PanelContext&);
   std::string (*as_text)(const PanelContext&); // plain sentences, for the clipboard

@@ -38,7 +38,8 @@ ShownPart shown_part_of(const ParamInfo& info, int parameter, int row) {
   return {parameter, static_cast<std::size_t>(row) * info.cols, info.cols};
 }
 
-void add_points(const SeriesView& series, const ShownPart& part, const Plane& plane, long from, long to, long stride, PlanePath& path) {
+void add_points(const SeriesView& series, const ShownPart& part, const Plane& plane, long from, long to, long stride,
+                PlanePath& path) {
   PlanePoint point;
   const auto measure = [&](auto numbers) {
     const auto shown = numbers.subspan(part.first, part.count);
@@ -62,12 +63,14 @@ void add_points(const SeriesView& series, const ShownPart& part, const Plane& pl
   }
 }
 
-void extend_path(const SeriesView& series, const ShownPart& part, const Plane& plane, long to, long stride, PlanePath& path) {
+void extend_path(const SeriesView& series, const ShownPart& part, const Plane& plane, long to, long stride,
+                 PlanePath& path) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < path.size(); ++i)
     if (path.step[i] % stride == 0) {
       if (kept != i) {
-        path.step[kept] = path.step[i], path.angle[kept] = path.angle[i], path.norm[kept] = path.norm[i], path.along[kept] = path.along[i];
+        path.step[kept] = path.step[i], path.angle[kept] = path.angle[i], path.norm[kept] = path.norm[i],
+        path.along[kept] = path.along[i];
         std::copy_n(path.weights.begin() + static_cast<std::ptrdiff_t>(i * part.count), part.count,
                     path.weights.begin() + static_cast<std::ptrdiff_t>(kept * part.count));
       }
@@ -85,7 +88,8 @@ void turn_path(const ShownPart& part, const Plane& plane, long to, PlanePath& pa
   e2.assign(first, first + static_cast<std::ptrdiff_t>(part.count));
   path.angle.clear();
   for (std::size_t i = 0; i < path.size(); ++i)
-    path.angle.push_back(unwrapped(std::atan2(dot(path.weights.data() + i * part.count, e2.data(), part.count), path.along[i]), path.angle));
+    path.angle.push_back(unwrapped(
+        std::atan2(dot(path.weights.data() + i * part.count, e2.data(), part.count), path.along[i]), path.angle));
 }
 
 long stride_for(const SeriesView& series, int most) {
@@ -98,7 +102,8 @@ double path_mark(const SeriesView& series, int parameter, long step) {
   double mark = 0;
   if (step >= 0)
     series.with_weight(parameter, step, [&](auto numbers) {
-      for (std::size_t i = 0; i < numbers.size(); ++i) mark += static_cast<double>(numbers[i]) * (1 + 0.001 * static_cast<double>(i % 97));
+      for (std::size_t i = 0; i < numbers.size(); ++i)
+        mark += static_cast<double>(numbers[i]) * (1 + 0.001 * static_cast<double>(i % 97));
     });
   return mark;
 }

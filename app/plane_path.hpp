@@ -20,9 +20,9 @@ ShownPart shown_part_of(const ParamInfo& info, int parameter, int row); // row â
 
 struct PlanePath {
   std::vector<long> step;
-  std::vector<float> angle, norm;     // in the plane, unwrapped; full norm of the part
-  std::vector<float> along;           // first coordinate, along e1
-  std::vector<float> weights;         // the part at each step, so that turning the plane reads nothing else
+  std::vector<float> angle, norm; // in the plane, unwrapped; full norm of the part
+  std::vector<float> along;       // first coordinate, along e1
+  std::vector<float> weights;     // the part at each step, so that turning the plane reads nothing else
 
   std::size_t size() const { return step.size(); }
   long last() const { return step.empty() ? -1 : step.back(); }
@@ -30,9 +30,11 @@ struct PlanePath {
 
 // Adds the points at from, from + stride, â€¦ up to `to`; steps that are not stored are left out. Ends where the path is not
 // finite: frozen by divergence.
-void add_points(const SeriesView& series, const ShownPart& part, const Plane& plane, long from, long to, long stride, PlanePath& path);
+void add_points(const SeriesView& series, const ShownPart& part, const Plane& plane, long from, long to, long stride,
+                PlanePath& path);
 // Points at multiples of `stride` up to `to`, added to those that are known; a stride that has grown leaves out points.
-void extend_path(const SeriesView& series, const ShownPart& part, const Plane& plane, long to, long stride, PlanePath& path);
+void extend_path(const SeriesView& series, const ShownPart& part, const Plane& plane, long to, long stride,
+                 PlanePath& path);
 // The same points up to `to` in a plane with the same e1.
 void turn_path(const ShownPart& part, const Plane& plane, long to, PlanePath& path);
 // The least power of two that leaves at most `most` points of the record.

@@ -90,7 +90,8 @@ void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& pa
   thin_points(path.points, std::max(0.9f, theme.px(0.9f)), kept);
   points.clear(), colours.clear(), widths.clear();
   const float least = theme.colour().dark ? 0.16f : 0.22f;
-  const float thin = theme.stroke(1.1f), thick = theme.projector() ? theme.curve_width(selected) : theme.stroke(selected ? 2.6f : 2.1f);
+  const float thin = theme.stroke(1.1f),
+              thick = theme.projector() ? theme.curve_width(selected) : theme.stroke(selected ? 2.6f : 2.1f);
   const float span = static_cast<float>(std::max(1L, path.newest - path.oldest));
   for (int k : kept) {
     const auto i = static_cast<std::size_t>(k);
@@ -103,7 +104,8 @@ void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& pa
   stroke(list, points, colours, widths);
 }
 
-void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunStyle& style, bool selected, bool dimmed) {
+void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunStyle& style, bool selected,
+                     bool dimmed) {
   const Palette& c = theme.colour();
   const float radius = theme.marker_radius(selected);
   const ImU32 colour = dimmed ? mix(c.panel, style.colour, 0.55f) : style.colour;
@@ -122,7 +124,9 @@ void draw_ended(ImDrawList* list, const Theme& theme, ImVec2 at) {
 
 void start_looks(const Theme& theme, std::span<const ImVec2> starts, std::vector<StartLook>& looks) {
   looks.assign(starts.size(), {});
-  const auto apart = [&](std::size_t a, std::size_t b) { return std::hypot(starts[a].x - starts[b].x, starts[a].y - starts[b].y); };
+  const auto apart = [&](std::size_t a, std::size_t b) {
+    return std::hypot(starts[a].x - starts[b].x, starts[a].y - starts[b].y);
+  };
   int glowing = 0;
   for (std::size_t i = 0; i < starts.size(); ++i)
     for (std::size_t k = 0; k < i; ++k) {
@@ -138,7 +142,8 @@ void start_looks(const Theme& theme, std::span<const ImVec2> starts, std::vector
 void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 colour, std::optional<ImVec2> along,
                        bool active, float glow) {
   const Palette& c = theme.colour();
-  if (glow > 0 || active) draw_glow(list, at, theme.px(active ? 32 : 18 + 8 * glow), colour, (c.dark ? 0.75f : 0.6f) * (active ? 1 : glow));
+  if (glow > 0 || active)
+    draw_glow(list, at, theme.px(active ? 32 : 18 + 8 * glow), colour, (c.dark ? 0.75f : 0.6f) * (active ? 1 : glow));
   const float radius = theme.px(theme.projector() ? 5.5f : 4.6f);
   list->AddCircleFilled(at, radius + theme.px(1.4f), c.panel);
   list->AddCircleFilled(at, radius, colour);
@@ -164,7 +169,9 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
   std::vector<LabelRequest> requests;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const ImVec2 name = measure(theme, text::kName, labels[i].name);
-    const float norm = labels[i].norm.empty() ? 0 : (measure(theme, text::kLabel, "norm ").x + theme.px(2)) + measure(theme, text::kTick, labels[i].norm).x;
+    const float norm = labels[i].norm.empty() ? 0
+                                              : (measure(theme, text::kLabel, "norm ").x + theme.px(2)) +
+                                                    measure(theme, text::kTick, labels[i].norm).x;
     ImVec2 size = name;
     if (norm > 0 && one_line) size.x += theme.px(10) + norm;
     else if (norm > 0) size = {std::max(name.x, norm), name.y + measure(theme, text::kLabel, "norm").y - theme.px(1)};
@@ -175,7 +182,8 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
     slots[i] = placed[i].slot;
     if (placed[i].slot < 0) continue;
     const Box& box = placed[i].box;
-    const ImVec2 nearest{std::clamp(labels[i].at.x, box.min.x, box.max.x), std::clamp(labels[i].at.y, box.min.y, box.max.y)};
+    const ImVec2 nearest{std::clamp(labels[i].at.x, box.min.x, box.max.x),
+                         std::clamp(labels[i].at.y, box.min.y, box.max.y)};
     const ImVec2 way{nearest.x - labels[i].at.x, nearest.y - labels[i].at.y};
     const float reach = std::hypot(way.x, way.y), skip = theme.px(9);
     if (reach > skip + 2)
@@ -187,9 +195,12 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
     draw_text(list, theme, text::kName, at, c.text, labels[i].name);
     if (labels[i].norm.empty()) continue;
     const float drop = (name.y - measure(theme, text::kLabel, "n").y) * 0.5f;
-    const ImVec2 second = one_line ? ImVec2{at.x + name.x + theme.px(10), at.y + drop} : ImVec2{at.x, at.y + name.y - theme.px(1)};
+    const ImVec2 second =
+        one_line ? ImVec2{at.x + name.x + theme.px(10), at.y + drop} : ImVec2{at.x, at.y + name.y - theme.px(1)};
     draw_text(list, theme, text::kLabel, second, c.text2, "norm");
-    draw_text(list, theme, text::kTick, {second.x + (measure(theme, text::kLabel, "norm ").x + theme.px(2)), second.y + theme.px(0.5f)}, c.text2, labels[i].norm);
+    draw_text(list, theme, text::kTick,
+              {second.x + (measure(theme, text::kLabel, "norm ").x + theme.px(2)), second.y + theme.px(0.5f)}, c.text2,
+              labels[i].norm);
   }
 }
 
@@ -212,7 +223,8 @@ float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, I
     style.halo = 0;
     if (faint && part != UpdatePart::gradient) style = faint_arrow(style, c.panel);
     draw_arrow(list, {bottom_left.x, y}, {bottom_left.x + theme.px(36), y}, style);
-    draw_text_aligned(list, theme, text::kLabel, {bottom_left.x + theme.px(46), y}, c.text2, arrow_words(part), 0, 0.5f);
+    draw_text_aligned(list, theme, text::kLabel, {bottom_left.x + theme.px(46), y}, c.text2, arrow_words(part), 0,
+                      0.5f);
   }
   if (title.empty()) return row * static_cast<float>(rows);
   draw_text_aligned(list, theme, text::kLabel, {bottom_left.x, top - theme.px(11)}, c.text2, title, 0, 0.5f);
@@ -234,7 +246,8 @@ void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, c
   const float below = y0 + tall + theme.px(9);
   draw_text_aligned(list, theme, text::kTick, {x0, below}, c.text3, format_value(field.low, 2), 0, 0.5f);
   draw_text_aligned(list, theme, text::kTick, {x0 + wide, below}, c.text3, format_value(field.high, 2), 1, 0.5f);
-  if (words.substr(0, 4) == "loss") draw_text_aligned(list, theme, text::kLabel, {x0 - theme.px(8), y0 + tall * 0.5f}, c.text2, words, 1, 0.5f);
+  if (words.substr(0, 4) == "loss")
+    draw_text_aligned(list, theme, text::kLabel, {x0 - theme.px(8), y0 + tall * 0.5f}, c.text2, words, 1, 0.5f);
   else draw_text_aligned(list, theme, text::kLabel, {x0 + wide, y0 - theme.px(18)}, c.text2, words, 1, 0.5f);
 }
 

@@ -22,16 +22,16 @@ namespace polarscope {
 // One run's path, oldest point first; the last one is where it is now (at the cursor).
 struct PlaneTrail {
   RunStyle style{};
-  std::string name;           // "A  SGD", written beside the point; empty: not written
-  std::string short_name;     // "A"
+  std::string name;       // "A  SGD", written beside the point; empty: not written
+  std::string short_name; // "A"
   bool selected = false;
-  bool dimmed = false;        // parent of a fork, or another run is soloed
+  bool dimmed = false; // parent of a fork, or another run is soloed
   std::vector<long> step;
-  std::vector<float> angle;   // radians in the plane, unwrapped
-  std::vector<float> radius;  // full norm
+  std::vector<float> angle;                     // radians in the plane, unwrapped
+  std::vector<float> radius;                    // full norm
   std::vector<float> ghost_angle, ghost_radius; // the path before the last edit from step 0, drawn faint
-  bool draggable = true;      // its start has a handle
-  bool ended = false;         // diverged: the last point is where it was last finite
+  bool draggable = true;                        // its start has a handle
+  bool ended = false;                           // diverged: the last point is where it was last finite
 };
 
 // The loss as a function of the angle: value k at angle 2πk/n. Empty: not known (yet).
@@ -70,7 +70,7 @@ struct PlanePicture {
   float radius_least = 0, radius_most = 1;                 // over every stored point, so that the rings keep still
   std::string empty_text;                                  // what to say when there is nothing to draw
   std::string note;                                        // one line: why the plane is another than was chosen
-  std::uint64_t generation = 0;                            // changes with the trails; 0: not known, so nothing drawn is kept
+  std::uint64_t generation = 0; // changes with the trails; 0: not known, so nothing drawn is kept
 };
 // Arrows of an update that the plane hardly shows are drawn faint: below this share.
 inline constexpr double kFaintShare = 0.1;
@@ -95,15 +95,16 @@ struct FadingPath {
 void draw_fading_path(ImDrawList* list, const Theme& theme, const FadingPath& path, ImU32 colour, bool selected,
                       bool dimmed, float opacity = 1);
 
-void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunStyle& style, bool selected, bool dimmed);
+void draw_now_marker(ImDrawList* list, const Theme& theme, ImVec2 at, const RunStyle& style, bool selected,
+                     bool dimmed);
 // ✕ where a run diverged.
 void draw_ended(ImDrawList* list, const Theme& theme, ImVec2 at);
 // How starts that stand close together are told apart.
 struct StartLook {
-  bool drawn = true;  // one of several at the same point stands for all
+  bool drawn = true;   // one of several at the same point stands for all
   bool shared = false; // it does: drawn in ink, not in one run's colour
-  bool alone = true;  // no other start so near that its chevrons would be crossed
-  float glow = 1;     // 0 to 1: of neighbours only the first glows, and less the more starts there are
+  bool alone = true;   // no other start so near that its chevrons would be crossed
+  float glow = 1;      // 0 to 1: of neighbours only the first glows, and less the more starts there are
 };
 void start_looks(const Theme& theme, std::span<const ImVec2> starts, std::vector<StartLook>& looks);
 // Ring over a glow; with `along` (unit vector in pixels) also two chevrons that say how it can be dragged.

@@ -13,7 +13,8 @@ namespace {
 // Of the living runs; of all where none lives.
 PlotExtent value_extent(const PlotFrame& f) {
   PlotExtent extent;
-  const bool all_ended = std::all_of(f.curves.begin(), f.curves.end(), [](const PlotCurve& curve) { return curve.ended(); });
+  const bool all_ended =
+      std::all_of(f.curves.begin(), f.curves.end(), [](const PlotCurve& curve) { return curve.ended(); });
   for (std::size_t i = 0; i < f.curves.size(); ++i) {
     if (f.curves[i].ended() && !all_ended) continue;
     const PlotExtent& own = f.cache.curves[i].extent;
@@ -22,7 +23,8 @@ PlotExtent value_extent(const PlotFrame& f) {
   if (extent.empty()) return extent;
   for (const PlotExpected& line : f.spec.expected)
     for (const Sample& s : line.points)
-      if (const double value = line.factor * s.value; static_cast<double>(s.step) >= f.x.least && static_cast<double>(s.step) <= f.x.most && f.y.shows(value))
+      if (const double value = line.factor * s.value;
+          static_cast<double>(s.step) >= f.x.least && static_cast<double>(s.step) <= f.x.most && f.y.shows(value))
         extent.add(value);
   return extent;
 }
@@ -46,8 +48,8 @@ void draw_curves(const PlotFrame& f) {
       if (curve.selected != selected || curve.sources.empty()) continue;
       const ImU32 colour = curve_colour(f.theme, curve);
       const float width = f.theme.curve_width(curve.selected);
-      const bool same = kept.drawn_of == kept.made && kept.drawn_x == f.x && kept.drawn_y == f.y && kept.ghost == curve.ghost &&
-                        kept.colour == colour && kept.width == width;
+      const bool same = kept.drawn_of == kept.made && kept.drawn_x == f.x && kept.drawn_y == f.y &&
+                        kept.ghost == curve.ghost && kept.colour == colour && kept.width == width;
       if (same && kept.drawing.replay(f.list)) continue;
       kept.drawing.begin(f.list);
       draw_curve(f, curve, kept);
@@ -64,11 +66,12 @@ void place_axes(PlotFrame& f, ImVec2 min, ImVec2 max) {
   float widest = 0;
   for (const PlotCurve& curve : f.curves) widest = std::max(widest, measure(theme, text::kName, curve.name).x);
   const float needed = std::max(theme.px(22), std::min(widest, (max.x - min.x) * 0.25f) + theme.px(22));
-  f.x = {log_x ? std::max(1.0, f.shared.from) : f.shared.from, std::max(f.shared.to, f.shared.from + 1), std::round(min.x + theme.px(48)),
-         std::round(max.x - theme.px(22)), log_x};
+  f.x = {log_x ? std::max(1.0, f.shared.from) : f.shared.from, std::max(f.shared.to, f.shared.from + 1),
+         std::round(min.x + theme.px(48)), std::round(max.x - theme.px(22)), log_x};
   const float free = f.x.last - f.x.pixel(std::min(static_cast<double>(f.shared.head), f.x.most));
   f.x.last = std::round(f.x.last - std::max(0.0f, needed - theme.px(22) - free * 0.5f));
-  f.y = {0, 1, std::round(max.y - theme.px(f.spec.y_words.empty() ? 24 : 40)), std::round(min.y + theme.px(8)), f.spec.log_y};
+  f.y = {0, 1, std::round(max.y - theme.px(f.spec.y_words.empty() ? 24 : 40)), std::round(min.y + theme.px(8)),
+         f.spec.log_y};
 }
 
 } // namespace
@@ -81,15 +84,16 @@ Sample PlotSource::nearest(double step) const {
 }
 
 bool PlotCurve::ended() const {
-  return !sources.empty() && std::all_of(sources.begin(), sources.end(), [](const PlotSource& s) { return s.ended_at.has_value(); });
+  return !sources.empty() &&
+         std::all_of(sources.begin(), sources.end(), [](const PlotSource& s) { return s.ended_at.has_value(); });
 }
 
 ImU32 curve_colour(const Theme& theme, const PlotCurve& curve) {
   return curve.dimmed ? mix(theme.colour().panel, curve.style.colour, 0.55f) : curve.style.colour;
 }
 
-PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec& spec, std::span<const PlotCurve> curves,
-                     const PlotShared& shared, PlotCache& cache) {
+PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec& spec,
+                     std::span<const PlotCurve> curves, const PlotShared& shared, PlotCache& cache) {
   PlotResult result;
   ImDrawList* list = ImGui::GetWindowDrawList();
   PlotFrame f{list, theme, spec, curves, shared, cache, {}, {}};
@@ -108,7 +112,8 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
     const float head = std::round(f.x.pixel(std::max(static_cast<double>(shared.head), f.x.least)));
     list->AddRectFilled({head, f.y.last}, {f.x.last, f.y.first}, theme.colour().not_computed());
   }
-  list->PushClipRect({f.x.first - theme.px(2), f.y.last - theme.px(6)}, {f.x.last + theme.px(2), f.y.first + theme.px(6)}, true);
+  list->PushClipRect({f.x.first - theme.px(2), f.y.last - theme.px(6)},
+                     {f.x.last + theme.px(2), f.y.first + theme.px(6)}, true);
   draw_targets(f);
   draw_curves(f);
   draw_expected(f);
@@ -117,7 +122,8 @@ PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec&
   draw_end_labels(f, max.x - theme.px(6));
   note_not_shown(f, result);
   if (!spec.y_words.empty())
-    draw_text_aligned(list, theme, text::kLabel, {min.x, max.y - theme.px(2)}, theme.colour().text3, spec.y_words, 0, 1);
+    draw_text_aligned(list, theme, text::kLabel, {min.x, max.y - theme.px(2)}, theme.colour().text3, spec.y_words, 0,
+                      1);
   read_pointer(f, result);
   ImGui::SetCursorScreenPos(min);
   ImGui::Dummy({max.x - min.x, max.y - min.y});

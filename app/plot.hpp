@@ -63,9 +63,9 @@ struct PlotTarget {
 };
 
 struct PlotSpec {
-  const char* id; // of the ImGui item
+  const char* id;                             // of the ImGui item
   std::string title, unit, formula, sentence; // of the metric, for the hover card
-  std::string stored_unit; // where files have another unit than the plot: "rad"
+  std::string stored_unit;                    // where files have another unit than the plot: "rad"
   bool log_y = false;
   bool presenting = false; // Show: larger marks, nothing to hover
   std::vector<PlotTarget> targets;
@@ -100,14 +100,14 @@ struct PlotCache {
   struct Band {
     std::vector<double> step, least, median, greatest;
   };
-  struct Curve { // by position
+  struct Curve {                     // by position
     std::vector<PlotSource> sources; // that extent and band were made from
     PlotAxis x;
     bool log_y = false;
     PlotExtent extent;
     Band band;
-    double made_at = -1; // seconds of ImGui's clock
-    long not_shown = -1; // values ≤ 0 that a log axis cannot show; −1: not counted
+    double made_at = -1;    // seconds of ImGui's clock
+    long not_shown = -1;    // values ≤ 0 that a log axis cannot show; −1: not counted
     std::uint64_t made = 0; // changes with extent and band
 
     std::uint64_t drawn_of = 0; // `made` that the drawing shows
@@ -123,9 +123,9 @@ struct PlotCache {
   // Where each curve's name stands, as last drawn.
   struct End {
     int curve;
-    ImVec2 at;     // of the curve's last point
-    bool ended;    // ✕: the run diverged there
-    bool below;    // its last value is ≤ 0 on a log axis: at the lower edge
+    ImVec2 at;  // of the curve's last point
+    bool ended; // ✕: the run diverged there
+    bool below; // its last value is ≤ 0 on a log axis: at the lower edge
   };
   std::vector<End> ends;
   std::vector<ImVec2> cursor_marks; // one for each curve that has a value there, as last drawn
@@ -135,16 +135,16 @@ struct PlotResult {
   std::optional<std::pair<double, double>> range; // zoomed or panned: the new shared range
   bool reset_range = false;                       // double click
   std::optional<long> hover_step;
-  int hovered = -1;                               // curve whose sample is shown
-  std::optional<double> copied;                   // the hovered value was clicked
-  bool focused = false;                           // under the pointer or with keyboard focus
-  long not_shown = 0;                             // values ≤ 0 that a log axis cannot show
-  std::string not_shown_words;                    // "2 values of A not above 0, not shown"
+  int hovered = -1;             // curve whose sample is shown
+  std::optional<double> copied; // the hovered value was clicked
+  bool focused = false;         // under the pointer or with keyboard focus
+  long not_shown = 0;           // values ≤ 0 that a log axis cannot show
+  std::string not_shown_words;  // "2 values of A not above 0, not shown"
 };
 
 // Fills the rectangle of pixels.
-PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec& spec, std::span<const PlotCurve> curves,
-                     const PlotShared& shared, PlotCache& cache);
+PlotResult draw_plot(const Theme& theme, ImVec2 min, ImVec2 max, const PlotSpec& spec,
+                     std::span<const PlotCurve> curves, const PlotShared& shared, PlotCache& cache);
 
 // ---- parts used by other plots and by tests ------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@
 namespace polarscope {
 
 float PlotAxis::pixel(double value) const {
-  const double t = log ? std::log(std::max(value, 1e-300) / least) / std::log(most / least) : (value - least) / (most - least);
+  const double t =
+      log ? std::log(std::max(value, 1e-300) / least) / std::log(most / least) : (value - least) / (most - least);
   return first + static_cast<float>(std::clamp(t, -50.0, 50.0)) * (last - first);
 }
 
@@ -36,7 +37,8 @@ void trace_curve(const PlotSource& source, const PlotAxis& x, const PlotAxis& y,
     const double to = i + 1 == pieces ? x.most : part.value(x.first + w * static_cast<float>(i + 1));
     found.clear();
     // each bucket gives up to four points: half as many buckets as pixels
-    source.series.query(source.column, from, to, std::max(2, static_cast<int>(width / static_cast<float>(2 * pieces))), found);
+    source.series.query(source.column, from, to, std::max(2, static_cast<int>(width / static_cast<float>(2 * pieces))),
+                        found);
     for (const MinMax& m : found) {
       if (m.first_step == m.last_step && m.min == m.max) {
         add(static_cast<double>(m.first_step), m.first);
@@ -58,7 +60,8 @@ std::vector<PlotTick> axis_ticks(const PlotAxis& axis, int most) {
   std::vector<PlotTick> ticks;
   const auto add = [&](double value) { ticks.push_back({value, format_value(value, 4)}); };
   if (axis.log) {
-    const int first = static_cast<int>(std::floor(std::log10(axis.least))), last = static_cast<int>(std::ceil(std::log10(axis.most)));
+    const int first = static_cast<int>(std::floor(std::log10(axis.least))),
+              last = static_cast<int>(std::ceil(std::log10(axis.most)));
     const double decades = std::log10(axis.most / axis.least);
     for (const std::vector<double>& digits : {std::vector<double>{1, 2, 3, 4, 6, 8}, {1, 2, 5}, {1, 3}, {1}}) {
       ticks.clear();
@@ -79,7 +82,8 @@ std::vector<PlotTick> axis_ticks(const PlotAxis& axis, int most) {
     step = digit * decade;
     if (std::floor(axis.most / step) - std::ceil(axis.least / step) + 1 <= most) break;
   }
-  for (double k = std::ceil(axis.least / step - 1e-9); k * step <= axis.most + 1e-9 * span; ++k) add(k == 0 ? 0.0 : k * step);
+  for (double k = std::ceil(axis.least / step - 1e-9); k * step <= axis.most + 1e-9 * span; ++k)
+    add(k == 0 ? 0.0 : k * step);
   return ticks;
 }
 

@@ -75,7 +75,8 @@ PlotExtent extent_of(const PlotCurve& curve, const PlotAxis& x, bool log_y, cons
   const long from = static_cast<long>(std::floor(x.least)), to = static_cast<long>(std::ceil(x.most));
   for (const PlotSource& source : curve.sources)
     if (!source.empty())
-      if (const auto m = source.series.extent(source.column, from, to, log_y)) extent.add(source.factor * m->min), extent.add(source.factor * m->max);
+      if (const auto m = source.series.extent(source.column, from, to, log_y))
+        extent.add(source.factor * m->min), extent.add(source.factor * m->max);
   return extent;
 }
 
@@ -87,8 +88,11 @@ void update_curves(const PlotFrame& f) {
   for (std::size_t i = 0; i < f.curves.size(); ++i) {
     const PlotCurve& curve = f.curves[i];
     PlotCache::Curve& kept = f.cache.curves[i];
-    const bool same_view = kept.made > 0 && kept.x == f.x && kept.log_y == f.spec.log_y && kept.sources.size() == curve.sources.size();
-    if (same_view && (kept.sources == curve.sources || (curve.band() && f.shared.moving && now - kept.made_at < kBandSeconds))) continue;
+    const bool same_view =
+        kept.made > 0 && kept.x == f.x && kept.log_y == f.spec.log_y && kept.sources.size() == curve.sources.size();
+    if (same_view &&
+        (kept.sources == curve.sources || (curve.band() && f.shared.moving && now - kept.made_at < kBandSeconds)))
+      continue;
     kept.sources = curve.sources;
     kept.x = f.x, kept.log_y = f.spec.log_y;
     if (curve.band()) make_band(curve, f.x, kept.band);

@@ -26,7 +26,9 @@ std::optional<Sample> ending_of(const PlotFrame& f, std::size_t index) {
   if (!curve.ended()) return std::nullopt;
   std::optional<Sample> last;
   for (const PlotSource& source : curve.sources)
-    if (const Sample s = source.nearest(static_cast<double>(*source.ended_at)); s.step >= 0 && (!last || s.step > last->step)) last = s;
+    if (const Sample s = source.nearest(static_cast<double>(*source.ended_at));
+        s.step >= 0 && (!last || s.step > last->step))
+      last = s;
   return last;
 }
 
@@ -42,9 +44,12 @@ std::string words_of(const PlotCurve& curve, bool below) {
 void draw_name(const PlotFrame& f, const PlotCurve& curve, const std::string& words, ImVec2 marker, ImU32 ground) {
   const Palette& c = f.theme.colour();
   const float half = f.theme.px(f.spec.presenting ? 8 : 7.5f), wide = measure(f.theme, text::kName, words).x;
-  f.list->AddRectFilled({marker.x - f.theme.px(6), marker.y - half}, {marker.x + wide + f.theme.px(11), marker.y + half}, ground);
-  draw_marker(f.list, curve.style.marker, marker, f.theme.px(f.spec.presenting ? 5 : 4.2f), curve_colour(f.theme, curve), c.panel, f.theme.px(1.2f));
-  draw_text_aligned(f.list, f.theme, text::kName, {marker.x + f.theme.px(9), marker.y}, curve.dimmed ? c.text2 : c.text, words, 0, 0.5f);
+  f.list->AddRectFilled({marker.x - f.theme.px(6), marker.y - half},
+                        {marker.x + wide + f.theme.px(11), marker.y + half}, ground);
+  draw_marker(f.list, curve.style.marker, marker, f.theme.px(f.spec.presenting ? 5 : 4.2f),
+              curve_colour(f.theme, curve), c.panel, f.theme.px(1.2f));
+  draw_text_aligned(f.list, f.theme, text::kName, {marker.x + f.theme.px(9), marker.y}, curve.dimmed ? c.text2 : c.text,
+                    words, 0, 0.5f);
 }
 
 // Names of living curves in one column to the right of the last of them.
@@ -63,9 +68,11 @@ void name_living(const PlotFrame& f, float right_edge) {
     if (std::isnan(y)) continue;
     const PlotCurve& curve = f.curves[static_cast<std::size_t>(e.curve)];
     const std::string words = words_of(curve, e.below);
-    const float marker = std::min(end + f.theme.px(16), right_edge - measure(f.theme, text::kName, words).x - f.theme.px(14));
+    const float marker =
+        std::min(end + f.theme.px(16), right_edge - measure(f.theme, text::kName, words).x - f.theme.px(14));
     if (marker - e.at.x > f.theme.px(8) && !f.spec.presenting) {
-      const std::array<ImVec2, 3> leader{ImVec2{e.at.x + f.theme.px(2), e.at.y}, {end + f.theme.px(4), y}, {marker - f.theme.px(7), y}};
+      const std::array<ImVec2, 3> leader{
+          ImVec2{e.at.x + f.theme.px(2), e.at.y}, {end + f.theme.px(4), y}, {marker - f.theme.px(7), y}};
       stroke(f.list, leader, with_alpha(f.theme.colour().text3, 0.6f), f.theme.hairline());
     }
     const Palette& c = f.theme.colour();
@@ -88,9 +95,11 @@ void name_ended(const PlotFrame& f, float right_edge) {
     const float y = std::round(placed[k++]);
     if (std::isnan(y)) continue;
     const PlotCurve& curve = f.curves[static_cast<std::size_t>(e.curve)];
-    const float marker = std::min(e.at.x + f.theme.px(18), right_edge - measure(f.theme, text::kName, curve.name).x - f.theme.px(14));
+    const float marker =
+        std::min(e.at.x + f.theme.px(18), right_edge - measure(f.theme, text::kName, curve.name).x - f.theme.px(14));
     if (std::abs(y - e.at.y) > f.theme.px(4))
-      stroke_line(f.list, {e.at.x + f.theme.px(5), e.at.y}, {marker - f.theme.px(7), y}, with_alpha(f.theme.colour().text3, 0.6f), f.theme.hairline());
+      stroke_line(f.list, {e.at.x + f.theme.px(5), e.at.y}, {marker - f.theme.px(7), y},
+                  with_alpha(f.theme.colour().text3, 0.6f), f.theme.hairline());
     draw_name(f, curve, curve.name, {marker, y}, f.theme.colour().panel);
   }
 }
@@ -103,7 +112,8 @@ std::optional<double> value_at(const PlotFrame& f, std::size_t index, double ste
     const PlotCache::Band& band = f.cache.curves[index].band;
     if (band.step.empty()) return std::nullopt;
     const auto after = std::lower_bound(band.step.begin(), band.step.end(), step);
-    const auto k = static_cast<std::size_t>(std::min<std::ptrdiff_t>(after - band.step.begin(), static_cast<std::ptrdiff_t>(band.step.size()) - 1));
+    const auto k = static_cast<std::size_t>(
+        std::min<std::ptrdiff_t>(after - band.step.begin(), static_cast<std::ptrdiff_t>(band.step.size()) - 1));
     return band.median[k];
   }
   if (curve.sources.empty() || curve.sources.front().column < 0) return std::nullopt;
@@ -118,7 +128,8 @@ void draw_expected(const PlotFrame& f) {
   for (const PlotExpected& line : f.spec.expected) {
     points.clear();
     for (const Sample& s : line.points)
-      if (const double value = line.factor * s.value; f.x.shows(static_cast<double>(s.step)) && f.y.shows(value) && std::isfinite(value)) {
+      if (const double value = line.factor * s.value;
+          f.x.shows(static_cast<double>(s.step)) && f.y.shows(value) && std::isfinite(value)) {
         const ImVec2 at{f.x.pixel(static_cast<double>(s.step)), f.y.pixel(value)};
         if (points.empty() || std::hypot(at.x - points.back().x, at.y - points.back().y) > 0.8f) points.push_back(at);
       }
@@ -148,21 +159,26 @@ void draw_cursor(const PlotFrame& f) {
   const auto inside = [&](double step) { return step >= f.x.least && step <= f.x.most; };
   f.cache.cursor_marks.clear();
   if (f.shared.hover_step && inside(static_cast<double>(*f.shared.hover_step)))
-    crisp_vertical(f.list, f.x.pixel(static_cast<double>(*f.shared.hover_step)), f.y.last, f.y.first, with_alpha(c.text, 0.25f), f.theme.hairline());
+    crisp_vertical(f.list, f.x.pixel(static_cast<double>(*f.shared.hover_step)), f.y.last, f.y.first,
+                   with_alpha(c.text, 0.25f), f.theme.hairline());
   const auto cursor = static_cast<double>(f.shared.cursor);
   if (!inside(cursor)) return;
   const float px = f.x.pixel(cursor);
-  if (!f.spec.presenting) crisp_vertical(f.list, px, f.y.last, f.y.first, with_alpha(c.text, 0.92f), f.theme.hairline());
+  if (!f.spec.presenting)
+    crisp_vertical(f.list, px, f.y.last, f.y.first, with_alpha(c.text, 0.92f), f.theme.hairline());
   for (std::size_t i = 0; i < f.curves.size(); ++i) {
-    if (const auto ending = ending_of(f, i); ending && cursor > static_cast<double>(ending->step)) continue; // ✕ says where it ended
+    if (const auto ending = ending_of(f, i); ending && cursor > static_cast<double>(ending->step))
+      continue; // ✕ says where it ended
     const auto value = value_at(f, i, cursor);
     if (!value) continue;
     // what a log axis cannot show is below all that it shows
     const ImVec2 at{std::round(px), f.y.shows(*value) ? f.y.pixel(*value) : f.y.first};
     if (at.y < f.y.last - 2 || at.y > f.y.first + 2) continue;
     f.cache.cursor_marks.push_back(at);
-    const float radius = f.spec.presenting ? f.theme.marker_radius(false) : f.theme.px(f.curves[i].selected ? 4.4f : 3.8f);
-    draw_marker(f.list, f.curves[i].style.marker, at, radius, curve_colour(f.theme, f.curves[i]), c.panel, f.theme.px(1.4f));
+    const float radius =
+        f.spec.presenting ? f.theme.marker_radius(false) : f.theme.px(f.curves[i].selected ? 4.4f : 3.8f);
+    draw_marker(f.list, f.curves[i].style.marker, at, radius, curve_colour(f.theme, f.curves[i]), c.panel,
+                f.theme.px(1.4f));
   }
 }
 
@@ -171,16 +187,20 @@ void draw_end_labels(const PlotFrame& f, float right_edge) {
   for (std::size_t i = 0; i < f.curves.size(); ++i) {
     const PlotCurve& curve = f.curves[i];
     if (curve.name.empty() || curve.sources.empty()) continue;
-    const auto height = [&](double value) { return f.y.shows(value) ? std::clamp(f.y.pixel(value), f.y.last, f.y.first) : f.y.first; };
+    const auto height = [&](double value) {
+      return f.y.shows(value) ? std::clamp(f.y.pixel(value), f.y.last, f.y.first) : f.y.first;
+    };
     if (const auto ending = ending_of(f, i)) {
       const auto step = static_cast<double>(ending->step);
-      if (step >= f.x.least && step <= f.x.most) f.cache.ends.push_back({static_cast<int>(i), {f.x.pixel(step), height(ending->value)}, true, false});
+      if (step >= f.x.least && step <= f.x.most)
+        f.cache.ends.push_back({static_cast<int>(i), {f.x.pixel(step), height(ending->value)}, true, false});
       continue;
     }
     const double last = std::min(last_step_of(curve), f.x.most);
     const auto value = value_at(f, i, last);
     if (!value || !f.x.shows(last)) continue;
-    f.cache.ends.push_back({static_cast<int>(i), {f.x.pixel(std::max(last, f.x.least)), height(*value)}, false, !f.y.shows(*value)});
+    f.cache.ends.push_back(
+        {static_cast<int>(i), {f.x.pixel(std::max(last, f.x.least)), height(*value)}, false, !f.y.shows(*value)});
   }
   name_living(f, right_edge);
   name_ended(f, right_edge);
@@ -211,7 +231,8 @@ void note_not_shown(const PlotFrame& f, PlotResult& result) {
   if (!whose.empty()) result.not_shown_words += " of " + whose;
   result.not_shown_words += " not above 0, not shown";
   const float line = f.spec.expected.empty() ? 9 : 24; // above the caption of expected lines
-  draw_text_aligned(f.list, f.theme, text::kLabel, {f.x.last - f.theme.px(4), f.y.first - f.theme.px(line)}, f.theme.colour().warning,
+  draw_text_aligned(f.list, f.theme, text::kLabel, {f.x.last - f.theme.px(4), f.y.first - f.theme.px(line)},
+                    f.theme.colour().warning,
                     fit(f.theme, text::kLabel, result.not_shown_words, f.x.last - f.x.first - f.theme.px(8)), 1, 0.5f);
 }
 

@@ -44,7 +44,9 @@ void show_sample(const PlotFrame& f, const Found& found) {
   card.run = curve.style;
   card.title = curve.card_title.empty() ? f.spec.title : curve.card_title;
   card.place = curve.card_place.empty() ? curve.name : curve.card_place;
-  if (curve.sources.size() > 1) card.place += ", " + format_count(static_cast<long>(found.source)) + " of " + format_count(static_cast<long>(curve.sources.size()));
+  if (curve.sources.size() > 1)
+    card.place += ", " + format_count(static_cast<long>(found.source)) + " of " +
+                  format_count(static_cast<long>(curve.sources.size()));
   card.place += ", step " + format_count(found.sample.step);
   card.value = format_digits(found.sample.value);
   if (found.sample.step > 0)
@@ -53,7 +55,8 @@ void show_sample(const PlotFrame& f, const Found& found) {
   card.unit = f.spec.unit;
   card.formula = f.spec.formula;
   card.sentence = f.spec.sentence;
-  if (!f.spec.stored_unit.empty()) card.sentence += " In files: " + format_digits(found.sample.value / source.factor) + " " + f.spec.stored_unit + ".";
+  if (!f.spec.stored_unit.empty())
+    card.sentence += " In files: " + format_digits(found.sample.value / source.factor) + " " + f.spec.stored_unit + ".";
   card.exact = format_exact(found.sample.value);
   show_hover_card(f.theme, card);
 }
@@ -64,9 +67,12 @@ void plot_input(const PlotFrame& f, PlotResult& result) {
   double from = f.x.least, to = f.x.most;
   const double most = std::max(1.0, static_cast<double>(f.shared.steps));
   ImGui::SetCursorScreenPos({f.x.first, f.y.last});
-  for (ImPlotCol which : {ImPlotCol_FrameBg, ImPlotCol_PlotBg, ImPlotCol_PlotBorder}) ImPlot::PushStyleColor(which, ImU32{0});
-  constexpr ImPlotAxisFlags kAxis = ImPlotAxisFlags_NoDecorations | ImPlotAxisFlags_NoMenus | ImPlotAxisFlags_NoHighlight | ImPlotAxisFlags_NoSideSwitch;
-  if (ImPlot::BeginPlot(f.spec.id, {f.x.last - f.x.first, f.y.first - f.y.last}, ImPlotFlags_CanvasOnly | ImPlotFlags_NoFrame)) {
+  for (ImPlotCol which : {ImPlotCol_FrameBg, ImPlotCol_PlotBg, ImPlotCol_PlotBorder})
+    ImPlot::PushStyleColor(which, ImU32{0});
+  constexpr ImPlotAxisFlags kAxis = ImPlotAxisFlags_NoDecorations | ImPlotAxisFlags_NoMenus |
+                                    ImPlotAxisFlags_NoHighlight | ImPlotAxisFlags_NoSideSwitch;
+  if (ImPlot::BeginPlot(f.spec.id, {f.x.last - f.x.first, f.y.first - f.y.last},
+                        ImPlotFlags_CanvasOnly | ImPlotFlags_NoFrame)) {
     ImPlot::SetupAxis(ImAxis_X1, nullptr, kAxis);
     ImPlot::SetupAxis(ImAxis_Y1, nullptr, kAxis | ImPlotAxisFlags_Lock);
     if (f.x.log) ImPlot::SetupAxisScale(ImAxis_X1, ImPlotScale_Log10);
@@ -83,7 +89,8 @@ void plot_input(const PlotFrame& f, PlotResult& result) {
   }
   ImPlot::PopStyleColor(3);
   const double moved = std::abs(from - f.x.least) + std::abs(to - f.x.most);
-  if (!result.reset_range && moved > 1e-9 * most && to > from) result.range = std::pair(f.x.log && from <= 1 ? 0.0 : from, to);
+  if (!result.reset_range && moved > 1e-9 * most && to > from)
+    result.range = std::pair(f.x.log && from <= 1 ? 0.0 : from, to);
 }
 
 void read_pointer(const PlotFrame& f, PlotResult& result) {

@@ -20,11 +20,17 @@ constexpr int kSectors = 720;
 float rim_height(const Theme& theme, float outer) { return std::clamp(outer * 0.1f, theme.px(12), theme.px(34)); }
 
 // Grey, not the field's blue: the rim says the loss once more, to readers of a grey print too.
-ImU32 rim_ink(const Theme& theme) { return theme.colour().dark ? IM_COL32(232, 232, 234, 255) : IM_COL32(27, 28, 31, 255); }
+ImU32 rim_ink(const Theme& theme) {
+  return theme.colour().dark ? IM_COL32(232, 232, 234, 255) : IM_COL32(27, 28, 31, 255);
+}
 
 std::array<double, 6> mesh_key(const Theme& theme, const PolarScale& scale, const PlaneField& field) {
-  return {scale.centre.x, scale.centre.y, scale.outer, static_cast<double>(field.generation),
-          static_cast<double>(theme_key(theme)), static_cast<double>(field.loss.size())};
+  return {scale.centre.x,
+          scale.centre.y,
+          scale.outer,
+          static_cast<double>(field.generation),
+          static_cast<double>(theme_key(theme)),
+          static_cast<double>(field.loss.size())};
 }
 
 void build_field(const Theme& theme, const PolarScale& scale, const PlaneField& field, MeshCache& mesh) {
@@ -33,8 +39,9 @@ void build_field(const Theme& theme, const PolarScale& scale, const PlaneField& 
     const float a = 2 * kPi * static_cast<float>(i) / kSectors;
     const ImU32 shade = theme.colour().field(field.level(a));
     for (float ring : kRings)
-      mesh.vertex({scale.centre.x + ring * scale.outer * std::cos(a), scale.centre.y - ring * scale.outer * std::sin(a)},
-                  with_alpha(shade, field_opacity(ring)));
+      mesh.vertex(
+          {scale.centre.x + ring * scale.outer * std::cos(a), scale.centre.y - ring * scale.outer * std::sin(a)},
+          with_alpha(shade, field_opacity(ring)));
     if (i == 0) continue;
     const auto before = static_cast<unsigned>(4 * (i - 1)), now = static_cast<unsigned>(4 * i);
     for (unsigned r = 0; r < 3; ++r) mesh.quad(before + r, before + r + 1, now + r + 1, now + r);
@@ -48,7 +55,8 @@ void build_rim(const Theme& theme, const PolarScale& scale, const PlaneField& fi
     const float a = 2 * kPi * static_cast<float>(i) / kSectors, level = field.level(a);
     const ImVec2 d{std::cos(a), -std::sin(a)};
     for (float r : {inner, inner + height * level})
-      mesh.vertex({scale.centre.x + d.x * r, scale.centre.y + d.y * r}, with_alpha(ink, std::lerp(0.10f, 0.36f, level)));
+      mesh.vertex({scale.centre.x + d.x * r, scale.centre.y + d.y * r},
+                  with_alpha(ink, std::lerp(0.10f, 0.36f, level)));
     if (i == 0) continue;
     const auto before = static_cast<unsigned>(2 * (i - 1)), now = static_cast<unsigned>(2 * i);
     mesh.quad(before, before + 1, now + 1, now);
@@ -66,7 +74,8 @@ void draw_rim(ImDrawList* list, const Theme& theme, const PolarScale& scale, con
     edge.push_back({scale.centre.x + r * std::cos(a), scale.centre.y - r * std::sin(a)});
   }
   stroke(list, edge, with_alpha(rim_ink(theme), 0.62f), theme.stroke(1.25f), true);
-  list->AddCircle(scale.centre, inner, theme.colour().panel, kSectors / 2, std::max(2.0f, theme.px(2))); // the mesh has no smooth edge of its own
+  list->AddCircle(scale.centre, inner, theme.colour().panel, kSectors / 2,
+                  std::max(2.0f, theme.px(2))); // the mesh has no smooth edge of its own
 }
 
 void draw_grid(ImDrawList* list, const Theme& theme, const PolarScale& scale) {
@@ -91,8 +100,8 @@ void draw_rings(ImDrawList* list, const Theme& theme, const PolarScale& scale, s
 }
 
 struct RingLabel {
-  ImVec2 at;    // left end of the number, middle
-  float word;   // width of "norm " before it
+  ImVec2 at;  // left end of the number, middle
+  float word; // width of "norm " before it
   std::string number;
   Box box;
 };
@@ -123,7 +132,8 @@ bool touches(const Box& box, std::span<const Box> obstacles) {
 
 // The ray on which fewest labels touch an obstacle and fewest trail points are near; the present one unless another is
 // clearly emptier.
-void choose_ring_ray(const PolarFrame& d, std::span<const float> norms, std::span<const Box> obstacles, PolarView& view) {
+void choose_ring_ray(const PolarFrame& d, std::span<const float> norms, std::span<const Box> obstacles,
+                     PolarView& view) {
   constexpr std::array<float, 8> kDegrees{-27, 27, -153, 153, 63, -63, 117, -117};
   const std::size_t samples = std::clamp<std::size_t>(800 / d.picture.trails.size(), 8, 200); // of each trail
   const auto crowd = [&](float ray) {
@@ -186,7 +196,9 @@ std::vector<float> ring_norms(const PolarScale& scale) {
   const auto first = static_cast<int>(std::floor(std::log10(scale.least))) - 1;
   const auto last = static_cast<int>(std::ceil(std::log10(scale.most)));
   const float range = scale.most / scale.least;
-  const std::vector<float> digits = range < 8 ? std::vector<float>{1, 2, 3, 4, 5, 6, 8} : range < 300 ? std::vector<float>{1, 2, 5} : std::vector<float>{1};
+  const std::vector<float> digits = range < 8     ? std::vector<float>{1, 2, 3, 4, 5, 6, 8}
+                                    : range < 300 ? std::vector<float>{1, 2, 5}
+                                                  : std::vector<float>{1};
   for (int decade = first; decade <= last; ++decade)
     for (float digit : digits) {
       const float norm = digit * std::pow(10.0f, static_cast<float>(decade));
@@ -200,7 +212,8 @@ void draw_ring_labels(const PolarFrame& d, std::span<const float> norms, PolarVi
   const ImU32 ink = d.theme.colour().text2;
   for (const RingLabel& label : ring_labels(d, norms, view.ring_ray)) {
     if (touches(label.box, obstacles)) continue;
-    if (label.word > 0) draw_text_aligned(d.list, d.theme, text::kLabel, {label.at.x - label.word, label.at.y}, ink, "norm", 0, 0.5f);
+    if (label.word > 0)
+      draw_text_aligned(d.list, d.theme, text::kLabel, {label.at.x - label.word, label.at.y}, ink, "norm", 0, 0.5f);
     draw_text_aligned(d.list, d.theme, text::kTick, label.at, ink, label.number, 0, 0.5f);
     obstacles.push_back(label.box);
   }
@@ -223,7 +236,8 @@ void draw_well_notches(const PolarFrame& d) {
     const ImVec2 out{std::cos(well.angle), -std::sin(well.angle)}, side{-out.y, out.x};
     const float r = d.scale.outer - d.theme.px(1.5f), size = d.theme.px(9), half = d.theme.px(4.5f);
     const auto at = [&](float radial, float across) {
-      return ImVec2{d.scale.centre.x + out.x * radial + side.x * across, d.scale.centre.y + out.y * radial + side.y * across};
+      return ImVec2{d.scale.centre.x + out.x * radial + side.x * across,
+                    d.scale.centre.y + out.y * radial + side.y * across};
     };
     d.list->AddTriangleFilled(at(r, half), at(r - size, 0), at(r, -half), d.theme.colour().text2);
   }
@@ -233,13 +247,16 @@ void draw_well_words(const PolarFrame& d, std::vector<Box>& obstacles) {
   const Palette& c = d.theme.colour();
   for (const Well& well : find_wells(d.picture.field, 4)) {
     const std::string number = format_fixed(well.loss, 2);
-    const float word = measure(d.theme, text::kLabel, "well ").x + d.theme.px(2), wide = word + measure(d.theme, text::kTick, number).x;
+    const float word = measure(d.theme, text::kLabel, "well ").x + d.theme.px(2),
+                wide = word + measure(d.theme, text::kTick, number).x;
     const float half = d.theme.px(7);
     // beside the notch first, then further along the ring on either side, then further in
-    for (const auto& [in, turn] : {std::pair{22.0f, 0.0f}, {22.0f, 0.25f}, {22.0f, -0.25f}, {44.0f, 0.0f}, {40.0f, 0.22f}, {40.0f, -0.22f}}) {
+    for (const auto& [in, turn] :
+         {std::pair{22.0f, 0.0f}, {22.0f, 0.25f}, {22.0f, -0.25f}, {44.0f, 0.0f}, {40.0f, 0.22f}, {40.0f, -0.22f}}) {
       const ImVec2 out{std::cos(well.angle + turn), -std::sin(well.angle + turn)};
       const float r = d.scale.outer - d.theme.px(in);
-      const float middle = d.scale.centre.x + out.x * r - out.x * wide * 0.42f; // clear of the ring at the left and right
+      const float middle =
+          d.scale.centre.x + out.x * r - out.x * wide * 0.42f; // clear of the ring at the left and right
       const ImVec2 left{middle - wide * 0.5f, d.scale.centre.y + out.y * r};
       const Box box{{left.x, left.y - half}, {left.x + wide, left.y + half}};
       if (touches(box, obstacles)) continue;

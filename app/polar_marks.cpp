@@ -18,13 +18,15 @@ constexpr float kPi = std::numbers::pi_v<float>;
 // Where the line from a point inside the disc to one outside meets the ring.
 ImVec2 meet_ring(ImVec2 centre, float radius, ImVec2 inside, ImVec2 outside) {
   const ImVec2 p{inside.x - centre.x, inside.y - centre.y}, way{outside.x - inside.x, outside.y - inside.y};
-  const float a = way.x * way.x + way.y * way.y, b = p.x * way.x + p.y * way.y, c = p.x * p.x + p.y * p.y - radius * radius;
+  const float a = way.x * way.x + way.y * way.y, b = p.x * way.x + p.y * way.y,
+              c = p.x * p.x + p.y * p.y - radius * radius;
   const float t = a > 0 ? std::clamp((-b + std::sqrt(std::max(0.0f, b * b - a * c))) / a, 0.0f, 1.0f) : 0;
   return {inside.x + way.x * t, inside.y + way.y * t};
 }
 
 // Draws the parts of a path that lie in the disc. `step` empty: a ghost.
-void draw_clipped(const PolarFrame& d, const PlaneTrail& trail, std::span<const float> angle, std::span<const float> radius, std::span<const long> step) {
+void draw_clipped(const PolarFrame& d, const PlaneTrail& trail, std::span<const float> angle,
+                  std::span<const float> radius, std::span<const long> step) {
   static thread_local std::vector<ImVec2> points;
   static thread_local std::vector<std::size_t> index; // of the path, for each point
   static thread_local std::vector<long> steps;
@@ -34,8 +36,8 @@ void draw_clipped(const PolarFrame& d, const PlaneTrail& trail, std::span<const 
   };
   const auto flush = [&] {
     if (points.size() > 1)
-      draw_fading_path(d.list, d.theme, {points, steps, ghost ? 0 : step.front(), ghost ? 0 : step.back(), under}, trail.style.colour,
-                       !ghost && trail.selected, !ghost && trail.dimmed);
+      draw_fading_path(d.list, d.theme, {points, steps, ghost ? 0 : step.front(), ghost ? 0 : step.back(), under},
+                       trail.style.colour, !ghost && trail.selected, !ghost && trail.dimmed);
     points.clear(), index.clear(), steps.clear();
   };
   const auto add = [&](ImVec2 at, std::size_t i) {
@@ -59,9 +61,15 @@ void draw_clipped(const PolarFrame& d, const PlaneTrail& trail, std::span<const 
 } // namespace
 
 void draw_trails(const PolarFrame& d, PolarView& view) {
-  const std::array<double, 9> key{d.scale.centre.x, d.scale.centre.y, d.scale.outer, d.scale.least, d.scale.most,
-                                  d.scale.log ? 1.0 : 0.0, static_cast<double>(d.picture.generation),
-                                  static_cast<double>(d.picture.field.generation), static_cast<double>(theme_key(d.theme))};
+  const std::array<double, 9> key{d.scale.centre.x,
+                                  d.scale.centre.y,
+                                  d.scale.outer,
+                                  d.scale.least,
+                                  d.scale.most,
+                                  d.scale.log ? 1.0 : 0.0,
+                                  static_cast<double>(d.picture.generation),
+                                  static_cast<double>(d.picture.field.generation),
+                                  static_cast<double>(theme_key(d.theme))};
   const bool same = d.picture.generation != 0 && key == view.trails_key;
   if (same && view.trails.replay(d.list)) return;
   view.trails_key = key;
@@ -93,10 +101,14 @@ void draw_start_rays(const PolarFrame& d) {
   for (const PlaneTrail& trail : d.picture.trails) {
     if (trail.angle.empty()) continue;
     const float a = trail.angle.front();
-    if (std::any_of(drawn.begin(), drawn.end(), [&](float b) { return std::abs(std::remainder(a - b, 2 * kPi)) < 0.01f; })) continue;
+    if (std::any_of(drawn.begin(), drawn.end(),
+                    [&](float b) { return std::abs(std::remainder(a - b, 2 * kPi)) < 0.01f; }))
+      continue;
     drawn.push_back(a);
-    const std::array<ImVec2, 2> ray{ImVec2{d.scale.centre.x + 0.06f * d.scale.outer * std::cos(a), d.scale.centre.y - 0.06f * d.scale.outer * std::sin(a)},
-                                    ImVec2{d.scale.centre.x + d.scale.outer * std::cos(a), d.scale.centre.y - d.scale.outer * std::sin(a)}};
+    const std::array<ImVec2, 2> ray{
+        ImVec2{d.scale.centre.x + 0.06f * d.scale.outer * std::cos(a),
+               d.scale.centre.y - 0.06f * d.scale.outer * std::sin(a)},
+        ImVec2{d.scale.centre.x + d.scale.outer * std::cos(a), d.scale.centre.y - d.scale.outer * std::sin(a)}};
     stroke_dashed(d.list, ray, with_alpha(d.theme.colour().text2, 0.7f), d.theme.stroke(1.1f), dots);
   }
 }
@@ -104,7 +116,8 @@ void draw_start_rays(const PolarFrame& d) {
 void mark_obstacles(const PolarFrame& d, std::vector<Box>& obstacles) {
   for (const PlaneTrail& trail : d.picture.trails) {
     if (trail.angle.empty()) continue;
-    const ImVec2 start = d.scale.at(trail.angle.front(), std::min(trail.radius.front(), d.scale.most)), now = now_point(d, trail);
+    const ImVec2 start = d.scale.at(trail.angle.front(), std::min(trail.radius.front(), d.scale.most)),
+                 now = now_point(d, trail);
     const float s = d.theme.px(16), r = d.theme.marker_radius(trail.selected) + d.theme.px(trail.selected ? 5 : 2);
     obstacles.push_back({{start.x - s, start.y - s}, {start.x + s, start.y + s}});
     obstacles.push_back({{now.x - r, now.y - r}, {now.x + r, now.y + r}});
@@ -116,7 +129,9 @@ std::optional<StartDrag> handle_starts(const PolarFrame& d, const PolarOptions& 
   static thread_local std::vector<StartLook> looks;
   starts.clear();
   for (const PlaneTrail& trail : d.picture.trails)
-    starts.push_back(trail.angle.empty() ? ImVec2{-1e6f, -1e6f} : d.scale.at(trail.angle.front(), std::min(trail.radius.front(), d.scale.most)));
+    starts.push_back(trail.angle.empty()
+                         ? ImVec2{-1e6f, -1e6f}
+                         : d.scale.at(trail.angle.front(), std::min(trail.radius.front(), d.scale.most)));
   start_looks(d.theme, starts, looks);
   std::optional<StartDrag> drag;
   const float half = d.theme.px(14);
@@ -150,15 +165,16 @@ std::optional<StartDrag> handle_starts(const PolarFrame& d, const PolarOptions& 
         const float reach = std::clamp(std::hypot(to.x, to.y), d.scale.outer * 0.03f, d.scale.outer);
         const bool along_ray = ImGui::GetIO().KeyShift;
         if (view.moved)
-          drag = StartDrag{index, along_ray ? angle : std::atan2(to.y, to.x), d.scale.radius(reach), ImGui::IsItemDeactivated()};
+          drag = StartDrag{index, along_ray ? angle : std::atan2(to.y, to.x), d.scale.radius(reach),
+                           ImGui::IsItemDeactivated()};
         if (ImGui::IsItemDeactivated()) view.dragging = -1;
       }
     }
     if (!looks[i].drawn && !active) continue;
     const ImVec2 along{std::cos(angle), -std::sin(angle)};
     const bool chevrons = can && (looks[i].alone || hovered || active);
-    draw_start_handle(d.list, d.theme, at, looks[i].shared ? d.theme.colour().text : trail.style.colour, chevrons ? std::optional(along) : std::nullopt,
-                      active, looks[i].glow);
+    draw_start_handle(d.list, d.theme, at, looks[i].shared ? d.theme.colour().text : trail.style.colour,
+                      chevrons ? std::optional(along) : std::nullopt, active, looks[i].glow);
   }
   ImGui::SetCursorScreenPos(cursor);
   return drag;

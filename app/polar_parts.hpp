@@ -9,7 +9,8 @@
 
 namespace polarscope {
 
-inline constexpr float kPolarClearFrom = 0.035f, kPolarClearTo = 0.16f; // of the outer radius: the field fades in, the centre has no angle
+inline constexpr float kPolarClearFrom = 0.035f,
+                       kPolarClearTo = 0.16f; // of the outer radius: the field fades in, the centre has no angle
 
 struct PolarFrame {
   ImDrawList* list;

@@ -12,8 +12,8 @@ namespace polarscope {
 namespace {
 
 constexpr float kPi = std::numbers::pi_v<float>;
-constexpr float kLogInner = 0.14f;                  // of the outer radius: where the least norm of a log scale lies
-constexpr float kMargin = 30, kBareMargin = 6;      // design px around the rim: with angle labels, and in Show without
+constexpr float kLogInner = 0.14f;             // of the outer radius: where the least norm of a log scale lies
+constexpr float kMargin = 30, kBareMargin = 6; // design px around the rim: with angle labels, and in Show without
 
 void find_hovered(const PolarFrame& d, const Box& area, PolarResult& result) {
   if (!ImGui::IsWindowHovered() || ImGui::IsAnyItemActive() || !ImGui::IsMouseHoveringRect(area.min, area.max)) return;
@@ -34,14 +34,16 @@ void draw_hover(const PolarFrame& d, const PolarResult& result) {
   const PlaneTrail& trail = d.picture.trails[static_cast<std::size_t>(result.hovered)];
   const auto found = std::lower_bound(trail.step.begin(), trail.step.end(), result.hovered_step);
   const auto i = static_cast<std::size_t>(found - trail.step.begin());
-  d.list->AddCircle(d.scale.at(trail.angle[i], trail.radius[i]), d.theme.px(5), d.theme.colour().text, 0, d.theme.stroke(1.3f));
+  d.list->AddCircle(d.scale.at(trail.angle[i], trail.radius[i]), d.theme.px(5), d.theme.colour().text, 0,
+                    d.theme.stroke(1.3f));
   HoverCard card;
   card.run = trail.style;
   card.title = "Norm of the weight";
   card.place = trail.short_name + ", step " + format_count(trail.step[i]);
   card.value = format_digits(trail.radius[i]);
   if (i > 0 && trail.step[i] == trail.step[i - 1] + 1)
-    card.change = format_digits(static_cast<double>(trail.radius[i]) - static_cast<double>(trail.radius[i - 1]), 3, true);
+    card.change =
+        format_digits(static_cast<double>(trail.radius[i]) - static_cast<double>(trail.radius[i - 1]), 3, true);
   card.formula = "‖w‖ = √ Σᵢ wᵢ²";
   card.sentence = "Direction in this plane: " +
                   format_fixed(std::remainder(trail.angle[i], 2 * kPi) * 180.0 / std::numbers::pi, 2) +
@@ -50,12 +52,14 @@ void draw_hover(const PolarFrame& d, const PolarResult& result) {
 }
 
 // Names and norms where the runs are now, "before" where a ghost ends.
-void draw_labels(const PolarFrame& d, const Box& area, const PolarOptions& options, std::span<const Box> obstacles, PolarView& view) {
+void draw_labels(const PolarFrame& d, const Box& area, const PolarOptions& options, std::span<const Box> obstacles,
+                 PolarView& view) {
   static thread_local std::vector<NowLabel> labels;
   labels.clear();
   for (const PlaneTrail& trail : d.picture.trails)
     if (!trail.angle.empty() && !trail.name.empty())
-      labels.push_back({now_point(d, trail), options.keys ? trail.name : trail.short_name, options.keys ? format_norm(trail.radius.back()) : std::string{}});
+      labels.push_back({now_point(d, trail), options.keys ? trail.name : trail.short_name,
+                        options.keys ? format_norm(trail.radius.back()) : std::string{}});
   for (const PlaneTrail& trail : d.picture.trails)
     if (!trail.name.empty())
       if (const auto at = ghost_point(d, trail)) labels.push_back({*at, trail.short_name + " before", {}});
@@ -70,7 +74,8 @@ void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options
   const float pad = d.theme.px(12);
   const bool roomy = area.max.y - area.min.y > d.theme.px(340) && area.max.x - area.min.x > d.theme.px(420);
   if (!options.keys) {
-    draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2, options.rings_words, 0, 1);
+    draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2, options.rings_words,
+                      0, 1);
     if (!std::isnan(d.picture.share)) { // in two short lines, beside the disc
       const float line = d.theme.px(17), y = area.max.y - pad - line;
       draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y - line}, c.text2,
@@ -80,26 +85,33 @@ void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options
     return;
   }
   if (!d.picture.note.empty())
-    draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.min.y + d.theme.px(std::isnan(d.picture.share) ? 14 : 32)}, c.text2,
+    draw_text_aligned(d.list, d.theme, text::kLabel,
+                      {area.min.x + pad, area.min.y + d.theme.px(std::isnan(d.picture.share) ? 14 : 32)}, c.text2,
                       fit(d.theme, text::kLabel, d.picture.note, area.max.x - area.min.x - 2 * pad), 0, 0.5f);
-  if (!std::isnan(d.picture.share)) draw_share(d.list, d.theme, {area.min.x + pad, area.min.y + d.theme.px(14)}, d.picture.share, false);
+  if (!std::isnan(d.picture.share))
+    draw_share(d.list, d.theme, {area.min.x + pad, area.min.y + d.theme.px(14)}, d.picture.share, false);
   if (area.max.x - area.min.x > d.theme.px(480) && d.picture.note.empty())
-    draw_text_aligned(d.list, d.theme, text::kLabel, {area.max.x - pad, area.min.y + d.theme.px(14)}, c.text3, "trails fade with age", 1, 0.5f);
+    draw_text_aligned(d.list, d.theme, text::kLabel, {area.max.x - pad, area.min.y + d.theme.px(14)}, c.text3,
+                      "trails fade with age", 1, 0.5f);
   if (!roomy) return;
   if (d.picture.update) {
     const PlaneTrail& trail = d.picture.trails[static_cast<std::size_t>(d.picture.update->trail)];
     std::string title = "last update of " + trail.short_name;
     if (enlargement > 1) title += ", ×" + format_value(enlargement, 2);
     const bool faint = d.picture.share < kFaintShare;
-    const float key_height = draw_arrow_key(d.list, d.theme, {area.min.x + pad, area.max.y - pad + d.theme.px(2)}, trail.style.colour, title,
-                   std::hypot(d.picture.update->gradient_radial, d.picture.update->gradient_tangential) > 0, faint);
+    const float key_height =
+        draw_arrow_key(d.list, d.theme, {area.min.x + pad, area.max.y - pad + d.theme.px(2)}, trail.style.colour, title,
+                       std::hypot(d.picture.update->gradient_radial, d.picture.update->gradient_tangential) > 0, faint);
     if (faint)
-      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad - key_height - d.theme.px(8)}, c.text2, "faint: hardly in this plane", 0, 0.5f);
+      draw_text_aligned(d.list, d.theme, text::kLabel,
+                        {area.min.x + pad, area.max.y - pad - key_height - d.theme.px(8)}, c.text2,
+                        "faint: hardly in this plane", 0, 0.5f);
   }
   if (!d.picture.field.empty()) {
     const bool wide = area.max.x - area.min.x > d.theme.px(760);
     draw_field_key(d.list, d.theme, {area.max.x - pad, area.max.y - pad + d.theme.px(6)}, d.picture.field,
-                   wide ? "in this plane, shade and rim: " + field_words(d.picture.field) : field_words(d.picture.field));
+                   wide ? "in this plane, shade and rim: " + field_words(d.picture.field)
+                        : field_words(d.picture.field));
   }
 }
 

@@ -21,11 +21,11 @@ struct PolarView {
   std::vector<double> lines_key;
   std::array<double, 9> trails_key{};
   std::vector<int> label_slots;
-  float ring_ray = -0.45f;       // radians, where the rings are labelled
-  int dragging = -1;             // trail whose start is held
-  bool moved = false;            // since it was grabbed
-  float grab_x = 0, grab_y = 0;  // from the pointer to the start, pixels
-  float enlargement = 0;         // of the arrows in the last picture
+  float ring_ray = -0.45f;             // radians, where the rings are labelled
+  int dragging = -1;                   // trail whose start is held
+  bool moved = false;                  // since it was grabbed
+  float grab_x = 0, grab_y = 0;        // from the pointer to the start, pixels
+  float enlargement = 0;               // of the arrows in the last picture
   float held_least = 0, held_most = 0; // rings keep still while dragging
 };
 

@@ -12,9 +12,9 @@ namespace {
 
 constexpr double kElementBudget = 4e5; // kept for all paths of a picture, and for the selected run's
 constexpr int kPointBudget = 4000;     // drawn by all paths of a picture
-constexpr std::size_t kMostNames = 8;    // runs that are named beside their point
+constexpr std::size_t kMostNames = 8;  // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
-constexpr double kSamePlane = 0.9998;  // cosine between axes of planes whose loss may stand for each other
+constexpr double kSamePlane = 0.9998; // cosine between axes of planes whose loss may stand for each other
 
 const ParamInfo* parameter_of(const RunFrame& run, int parameter) {
   if (!run.program || parameter < 0 || parameter >= static_cast<int>(run.program->parameters().size())) return nullptr;
@@ -60,7 +60,8 @@ long plane_step(const Frame& frame) {
 
 // The plane of a start without a second direction: with the first step where it is known, else with the reference, else
 // with any axis. Says which.
-std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<double>& start, std::string& note) {
+std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice,
+                                    const std::vector<double>& start, std::string& note) {
   const auto shown = shown_part(start, p, choice);
   std::vector<double> first;
   if (run.series.weight(choice.parameter, 1, first)) {
@@ -81,7 +82,8 @@ std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, con
 }
 
 // `note`: one line where the plane is another than the chosen one.
-std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step, std::string& note) {
+std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step,
+                                  std::string& note) {
   note.clear();
   if (elements_of(p) == 2) return coordinate_plane(2, 0, 1);
   const std::vector<double>* start = weight_in(run.start, choice.parameter);
@@ -125,10 +127,12 @@ ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const F
   const ShownPart part = part_of(p, choice);
   const long stride = stride_for(run.series, most);
   const long known = entry.path.last();
-  const bool same_record = entry.scene == frame.scene_generation && entry.part == part && known >= 0 && stride >= entry.stride &&
-                           known <= run.series.last_step() && entry.mark == path_mark(run.series, choice.parameter, known);
+  const bool same_record = entry.scene == frame.scene_generation && entry.part == part && known >= 0 &&
+                           stride >= entry.stride && known <= run.series.last_step() &&
+                           entry.mark == path_mark(run.series, choice.parameter, known);
   const bool same = same_record && entry.plane == plane;
-  const bool turned = same_record && !same && entry.plane.e1 == plane.e1; // start and current direction: as the cursor moves
+  const bool turned =
+      same_record && !same && entry.plane.e1 == plane.e1; // start and current direction: as the cursor moves
   entry.to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
   if (turned) turn_path(part, plane, entry.to, entry.path);
   else if (!same) entry.path = {};
@@ -142,7 +146,8 @@ ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const F
   const long ghost_last = run.ghost.empty() ? -1 : run.ghost.last_step();
   if (!same || entry.ghost_last != ghost_last) {
     entry.ghost = {};
-    if (ghost_last >= 0) extend_path(run.ghost, part, plane, ghost_last, stride_for(run.ghost, std::max(2, most / 2)), entry.ghost);
+    if (ghost_last >= 0)
+      extend_path(run.ghost, part, plane, ghost_last, stride_for(run.ghost, std::max(2, most / 2)), entry.ghost);
     entry.ghost_last = ghost_last;
   }
   return entry;
@@ -150,7 +155,8 @@ ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const F
 
 // The path up to `entry.to`: of the points on the grid those before it, then the exact one.
 void shown_path(const RunFrame& run, const ProjectionCache::Entry& entry, PlaneTrail& trail) {
-  const auto count = std::upper_bound(entry.path.step.begin(), entry.path.step.end(), entry.to) - entry.path.step.begin();
+  const auto count =
+      std::upper_bound(entry.path.step.begin(), entry.path.step.end(), entry.to) - entry.path.step.begin();
   trail.step.assign(entry.path.step.begin(), entry.path.step.begin() + count);
   trail.angle.assign(entry.path.angle.begin(), entry.path.angle.begin() + count);
   trail.radius.assign(entry.path.norm.begin(), entry.path.norm.begin() + count);
@@ -170,7 +176,8 @@ struct NormRange {
   float least = INFINITY, most = 0;
   void add(const NormRange& other) { least = std::min(least, other.least), most = std::max(most, other.most); }
 };
-NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const std::vector<float>& radius, ProjectionCache::Entry& entry) {
+NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice,
+                     const std::vector<float>& radius, ProjectionCache::Entry& entry) {
   NormRange range;
   for (float r : radius) range.add({r, r});
   const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
@@ -188,8 +195,8 @@ NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice&
 }
 
 // Share and arrows of the selected run's last update.
-void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, const Plane& plane,
-                int trail, PlanePicture& picture) {
+void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice,
+                const Plane& plane, int trail, PlanePicture& picture) {
   std::vector<double> now, before;
   if (frame.cursor < 1 || !run.series.weight(choice.parameter, frame.cursor, now) ||
       !run.series.weight(choice.parameter, frame.cursor - 1, before))
@@ -218,7 +225,8 @@ void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, con
 // The driver's last answer, where it belongs to this plane or to one that cannot be told apart by eye.
 void set_field(const std::shared_ptr<const Driver::PlaneLoss>& loss, const Driver::PlaneRequest& wanted,
                ProjectionCache& cache, PlanePicture& picture) {
-  if (!loss || loss->request.run != wanted.run || loss->request.parameter != wanted.parameter || loss->loss.size() < 8) return;
+  if (!loss || loss->request.run != wanted.run || loss->request.parameter != wanted.parameter || loss->loss.size() < 8)
+    return;
   if (dot(loss->request.e1, wanted.e1) < kSamePlane || dot(loss->request.e2, wanted.e2) < kSamePlane) return;
   for (double value : loss->loss)
     if (!std::isfinite(value)) return;
@@ -287,7 +295,8 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   // the selected run in detail, the others share what is left
   const int runs = std::max(1, static_cast<int>(frame.runs.size()));
   const int full = std::clamp(static_cast<int>(kElementBudget / static_cast<double>(elements)), 60, 600);
-  const int most = std::clamp(std::min(static_cast<int>(kElementBudget / static_cast<double>(elements) / runs), kPointBudget / runs), 40, 1000);
+  const int most = std::clamp(
+      std::min(static_cast<int>(kElementBudget / static_cast<double>(elements) / runs), kPointBudget / runs), 40, 1000);
   NormRange living, diverged;
   for (const RunFrame& run : frame.runs) {
     const ParamInfo* own = parameter_of(run, choice.parameter);
@@ -303,7 +312,8 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
     trail.ended = run.diverged && frame.cursor >= run.diverged_at;
     const NormRange range = norm_range(run, *own, choice, trail.radius, entry);
     (run.diverged ? diverged : living).add(range);
-    if (trail.selected) set_update(frame, run, *own, choice, cache.plane, static_cast<int>(picture.trails.size()), picture);
+    if (trail.selected)
+      set_update(frame, run, *own, choice, cache.plane, static_cast<int>(picture.trails.size()), picture);
     picture.trails.push_back(std::move(trail));
     drawing.runs.push_back(run.id);
   }
@@ -319,7 +329,8 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   return drawing;
 }
 
-std::vector<double> dragged_start(const RunFrame& run, const PlaneChoice& choice, const Plane& plane, const StartDrag& drag) {
+std::vector<double> dragged_start(const RunFrame& run, const PlaneChoice& choice, const Plane& plane,
+                                  const StartDrag& drag) {
   const ParamInfo* p = parameter_of(run, choice.parameter);
   const std::vector<double>* start = weight_in(run.start, choice.parameter);
   if (!p || !start || start->size() != plane.size()) return {};
@@ -345,11 +356,13 @@ std::optional<Driver::PlaneRequest> SphereLoss::update(RunId run, int parameter,
   };
   if (done_ < kMeridians && loss && loss->request == request(done_) && loss->loss.size() == kSphereSamples) {
     const int rows = kSphereSamples / 2 + 1, cols = 2 * kMeridians;
-    if (field_.loss.empty()) field_.rows = rows, field_.cols = cols, field_.loss.resize(static_cast<std::size_t>(rows * cols), NAN);
+    if (field_.loss.empty())
+      field_.rows = rows, field_.cols = cols, field_.loss.resize(static_cast<std::size_t>(rows * cols), NAN);
     for (int r = 0; r < rows; ++r) {
       const auto at = [&](int col) -> float& { return field_.loss[static_cast<std::size_t>(r * cols + col)]; };
       at(done_) = static_cast<float>(loss->loss[static_cast<std::size_t>(r)]);
-      at(done_ + kMeridians) = static_cast<float>(loss->loss[static_cast<std::size_t>((kSphereSamples - r) % kSphereSamples)]);
+      at(done_ + kMeridians) =
+          static_cast<float>(loss->loss[static_cast<std::size_t>((kSphereSamples - r) % kSphereSamples)]);
     }
     if (++done_ == kMeridians) ++field_.generation, set_field_range(field_);
   }
@@ -366,10 +379,12 @@ double length(const Point3& p) {
 
 // Where the action is: the mean of where the runs start and where they are, or of start and reference before the first
 // step; the starts where these cancel.
-Point3 aim_of(const Frame& frame, int parameter, const std::array<double, 3>& starts, const std::array<double, 3>& currents) {
+Point3 aim_of(const Frame& frame, int parameter, const std::array<double, 3>& starts,
+              const std::array<double, 3>& currents) {
   std::array<double, 3> other = currents;
   const RunFrame* run = frame.find(frame.selected);
-  if (const auto* reference = run && frame.cursor == 0 ? weight_in(run->reference, parameter) : nullptr; reference && reference->size() == 3)
+  if (const auto* reference = run && frame.cursor == 0 ? weight_in(run->reference, parameter) : nullptr;
+      reference && reference->size() == 3)
     for (std::size_t i = 0; i < 3; ++i) other[i] = (*reference)[i];
   const auto unit = [](std::array<double, 3> v) {
     const double size = std::max(std::hypot(v[0], v[1], v[2]), 1e-30);
@@ -388,7 +403,8 @@ SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int pa
                                   const std::function<bool(RunId)>& shown, const SphereField& field) {
   SpherePicture picture;
   std::array<double, 3> starts{}, currents{};
-  const bool complete = !field.empty() && std::none_of(field.loss.begin(), field.loss.end(), [](float v) { return !std::isfinite(v); });
+  const bool complete =
+      !field.empty() && std::none_of(field.loss.begin(), field.loss.end(), [](float v) { return !std::isfinite(v); });
   if (complete) picture.field = field;
   static thread_local std::vector<long> steps;
   static thread_local std::vector<double> weight;
@@ -416,7 +432,8 @@ SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int pa
       starts[i] += static_cast<double>(trail.point.front()[i]) / length(trail.point.front());
       currents[i] += static_cast<double>(trail.point.back()[i]) / length(trail.point.back());
     }
-    if (trail.selected || picture.trails.empty()) picture.unit = std::hypot(trail.point[0][0], trail.point[0][1], trail.point[0][2]);
+    if (trail.selected || picture.trails.empty())
+      picture.unit = std::hypot(trail.point[0][0], trail.point[0][1], trail.point[0][2]);
     picture.trails.push_back(std::move(trail));
   }
   if (any_norm) { // the sphere would show the loss at one norm, the paths stand at others
@@ -425,7 +442,8 @@ SpherePicture make_sphere_picture(const Theme& theme, const Frame& frame, int pa
   }
   picture.scene = frame.scene_generation + 1;
   picture.aim = aim_of(frame, parameter, starts, currents);
-  if (picture.trails.empty()) picture.empty_text = frame.runs.empty() ? "no runs: add one" : "no run has a parameter of three numbers";
+  if (picture.trails.empty())
+    picture.empty_text = frame.runs.empty() ? "no runs: add one" : "no run has a parameter of three numbers";
   return picture;
 }
 

@@ -37,25 +37,25 @@ bool has_one_plane(const RunFrame& run, int parameter);
 struct ProjectionCache {
   struct Entry {
     std::uint64_t scene = 0;
-    long to = -1;           // the path is shown up to this step
-    long stride = 0;        // points are at its multiples
-    double mark = 0;        // a number of the path itself, which changes when it is recomputed to the same length
+    long to = -1;    // the path is shown up to this step
+    long stride = 0; // points are at its multiples
+    double mark = 0; // a number of the path itself, which changes when it is recomputed to the same length
     Plane plane;
     ShownPart part;
     PlanePath path, ghost;
     long ghost_last = -1;
-    SeriesView norms_of;    // least and greatest norm of this record
+    SeriesView norms_of; // least and greatest norm of this record
     int norms_column = -1;
     float norm_least = 0, norm_most = 0;
   };
   std::map<RunId, Entry> runs;
-  Plane plane;              // in use
+  Plane plane; // in use
   PlaneChoice choice;
   std::uint64_t scene = 0;
   RunId run = 0;
-  long plane_step = -1;     // step whose weight made it
+  long plane_step = -1; // step whose weight made it
   double plane_mark = 0;
-  std::string note;         // why the plane is not the chosen one; "" when it is
+  std::string note; // why the plane is not the chosen one; "" when it is
   std::uint64_t field_generation = 0;
   std::shared_ptr<const Driver::PlaneLoss> field;
 };
@@ -72,7 +72,8 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
                                 const std::shared_ptr<const Driver::PlaneLoss>& loss, ProjectionCache& cache);
 
 // The new start weight of the dragged run's parameter (rows·cols numbers), for command::MoveStart.
-std::vector<double> dragged_start(const RunFrame& run, const PlaneChoice& choice, const Plane& plane, const StartDrag& drag);
+std::vector<double> dragged_start(const RunFrame& run, const PlaneChoice& choice, const Plane& plane,
+                                  const StartDrag& drag);
 
 // ---- sphere: parameters of three elements -----------------------------------------------------------------------
 

@@ -28,8 +28,9 @@ Result<void> write_to_config_folder(const std::string& name, std::string_view te
 }
 
 std::string settings_text(const ViewState& view) {
-  std::string text = fmt::format("version = 1\ntheme = \"{}\"\nshow_theme = \"{}\"\nsize = {:.3f}\nlesson = {}\n\n[panels]\n",
-                                 view.theme, view.show_theme, view.zoom, view.lesson.open);
+  std::string text =
+      fmt::format("version = 1\ntheme = \"{}\"\nshow_theme = \"{}\"\nsize = {:.3f}\nlesson = {}\n\n[panels]\n",
+                  view.theme, view.show_theme, view.zoom, view.lesson.open);
   for (const auto& [name, shown] : view.panels) text += fmt::format("{} = {}\n", name, shown);
   return text;
 }

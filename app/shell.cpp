@@ -22,7 +22,8 @@ namespace {
 
 // Strips, design pixels.
 constexpr float kMenuHeight = 32, kTransportRow = 44, kLessonHeight = 40, kTimeAxisHeight = 76, kStatusHeight = 28;
-constexpr float kCompactTimeAxisHeight = 64, kStatusFrom = 400; // in a compact window lower than that there is no status bar
+constexpr float kCompactTimeAxisHeight = 64,
+                kStatusFrom = 400; // in a compact window lower than that there is no status bar
 // The layout Show is designed for this much room, 15 % larger than a desk needs it; with more, everything grows.
 constexpr float kShowWidth = 1280, kShowHeight = 720, kShowGrowth = 1.15f, kMostShowGrowth = 3;
 // A panel smaller than this scrolls instead of squeezing its controls.
@@ -40,7 +41,7 @@ std::string layout_file(const ShellOptions& options) {
 
 ImVec2 least_size(const Panel& panel, LayoutKind layout, bool compact) {
   if (panel.is_strip()) return {280, 0};
-  if (layout == LayoutKind::show) return {160, 120}; // nothing there needs more
+  if (layout == LayoutKind::show) return {160, 120};        // nothing there needs more
   if (panel.name == "polar" && compact) return kLeastPanel; // a small picture rather than a part of one
   return panel.name == "polar" ? kLeastPolar : kLeastPanel;
 }
@@ -186,8 +187,10 @@ void Shell::draw() {
   caches_->lesson_parts = guide_ ? guide_->lesson().parts.size() : 0;
   caches_->lesson_waiting = guide_ && guide_->waiting();
   // The lesson's ring lies above every panel; what opens over the panels would be crossed by it.
-  const bool covered = view_.dialog_open() || ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
-  PanelContext context{*frame_, view_, send_, *theme_, actions_, plane_, *caches_, part && !covered ? part->highlight : "", true, false};
+  const bool covered =
+      view_.dialog_open() || ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
+  PanelContext context{
+      *frame_, view_, send_, *theme_, actions_, plane_, *caches_, part && !covered ? part->highlight : "", true, false};
 
   const ImVec2 size = ImGui::GetIO().DisplaySize;
   const LayoutForm form = Layout::form_for(size, *theme_, view_.layout);
@@ -287,7 +290,8 @@ void Shell::draw_menu(ActionContext& context) {
       ImDrawList* list = ImGui::GetWindowDrawList();
       const float middle = std::round(theme_->snap(kMenuHeight) * 0.5f);
       draw_icon(list, *theme_, Icon::logo, {theme_->px(20), middle}, theme_->colour().text, 14);
-      draw_text_aligned(list, *theme_, text::kName, {theme_->px(34), middle}, theme_->colour().text, "Polarscope", 0, 0.5f);
+      draw_text_aligned(list, *theme_, text::kName, {theme_->px(34), middle}, theme_->colour().text, "Polarscope", 0,
+                        0.5f);
       ImGui::SetCursorPosX(theme_->px(34) + measure(*theme_, text::kName, "Polarscope").x + theme_->px(14));
     }
     for (const std::string& menu : Actions::menus())
@@ -301,7 +305,8 @@ void Shell::draw_menu(ActionContext& context) {
     const ImVec2 words = measure(*theme_, text::kLabel, scene);
     if (ImGui::GetCursorPosX() + words.x + theme_->px(24) < width)
       draw_text_aligned(ImGui::GetWindowDrawList(), *theme_, text::kLabel,
-                        {width - theme_->px(12), std::round(theme_->snap(kMenuHeight) * 0.5f)}, theme_->colour().text2, scene, 1, 0.5f);
+                        {width - theme_->px(12), std::round(theme_->snap(kMenuHeight) * 0.5f)}, theme_->colour().text2,
+                        scene, 1, 0.5f);
     ImGui::EndMainMenuBar();
   }
   ImGui::PopStyleColor();
@@ -341,7 +346,8 @@ float Shell::draw_strip(const Panel& panel, const PanelContext& context, float t
   const float used = ImGui::GetCursorPosY() - ImGui::GetStyle().ItemSpacing.y; // after the last item
   end_of_drawing();
   const bool below = panel.place == PanelPlace::transport || panel.place == PanelPlace::lesson;
-  ImGui::GetWindowDrawList()->AddRectFilled({0, below ? top + height - 1 : top}, {size.x, (below ? top + height : top + 1)}, colour.line);
+  ImGui::GetWindowDrawList()->AddRectFilled({0, below ? top + height - 1 : top},
+                                            {size.x, (below ? top + height : top + 1)}, colour.line);
   ImGui::End();
   ImGui::PopStyleColor();
   return used;
@@ -400,14 +406,16 @@ void Shell::follow_focus() {
   if (windows.empty() || view_.dialog_open()) return;
   ImGuiContext& context = *ImGui::GetCurrentContext();
   const auto now = std::find_if(windows.begin(), windows.end(), [&](const ImGuiWindow* window) {
-    return context.NavWindow && context.NavWindow->RootWindow == window->RootWindow && ImGui::IsWindowChildOf(context.NavWindow, const_cast<ImGuiWindow*>(window), false, true);
+    return context.NavWindow && context.NavWindow->RootWindow == window->RootWindow &&
+           ImGui::IsWindowChildOf(context.NavWindow, const_cast<ImGuiWindow*>(window), false, true);
   });
   if (direction == 0) {
     if (!context.NavWindow) ImGui::FocusWindow(windows.front());
     return;
   }
   const auto count = static_cast<std::ptrdiff_t>(windows.size());
-  const std::ptrdiff_t index = now == windows.end() ? (direction > 0 ? 0 : count - 1) : (now - windows.begin() + direction + count) % count;
+  const std::ptrdiff_t index =
+      now == windows.end() ? (direction > 0 ? 0 : count - 1) : (now - windows.begin() + direction + count) % count;
   ImGuiWindow* next = windows[static_cast<std::size_t>(index)];
   ImGui::FocusWindow(next);
   ImGui::NavInitWindow(next, true);

@@ -73,7 +73,7 @@ private:
   std::optional<Theme> theme_;
   float theme_scale_ = 0;
   LayoutKind theme_layout_ = LayoutKind::study; // that the theme was made for
-  float study_unit_ = 0; // pixels per design pixel in Study, when it was last shown
+  float study_unit_ = 0;                        // pixels per design pixel in Study, when it was last shown
   Layout layout_;
   std::optional<LessonGuide> guide_;
   std::string guide_name_; // of its lesson

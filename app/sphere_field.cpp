@@ -13,7 +13,8 @@ namespace {
 constexpr float kPi = std::numbers::pi_v<float>;
 
 Point3 grid_point(const SphereField& field, float row, float col) {
-  const float polar = kPi * row / static_cast<float>(field.rows - 1), longitude = 2 * kPi * col / static_cast<float>(field.cols);
+  const float polar = kPi * row / static_cast<float>(field.rows - 1),
+              longitude = 2 * kPi * col / static_cast<float>(field.cols);
   return {std::sin(polar) * std::cos(longitude), std::sin(polar) * std::sin(longitude), std::cos(polar)};
 }
 
@@ -22,17 +23,20 @@ Point3 grid_point(const SphereField& field, float row, float col) {
 // Marching squares on the loss grid; segments are chained where they share an edge of the grid.
 void make_contours(const SphereField& field, std::vector<std::vector<Point3>>& chains) {
   chains.clear();
-  const auto value = [&](int r, int c) { return field.loss[static_cast<std::size_t>(r * field.cols + c % field.cols)]; };
+  const auto value = [&](int r, int c) {
+    return field.loss[static_cast<std::size_t>(r * field.cols + c % field.cols)];
+  };
   const auto direction = [&](float r, float c) { return grid_point(field, r, c); };
   for (int step = 1; step < 10; ++step) {
     const float level = std::lerp(field.low, field.high, static_cast<float>(step) / 10);
-    std::multimap<int, int> ends;                  // edge → segment
-    std::vector<std::pair<int, int>> segments;     // by edge ids
-    std::map<int, Point3> points;                  // crossing of each edge
+    std::multimap<int, int> ends;              // edge → segment
+    std::vector<std::pair<int, int>> segments; // by edge ids
+    std::map<int, Point3> points;              // crossing of each edge
     const auto edge_point = [&](int r0, int c0, int r1, int c1) {
       const int id = 2 * (r0 * field.cols + c0 % field.cols) + (r0 == r1 ? 0 : 1);
       const float a = value(r0, c0), b = value(r1, c1), t = (level - a) / (b - a);
-      points.emplace(id, direction(static_cast<float>(r0) + t * static_cast<float>(r1 - r0), static_cast<float>(c0) + t * static_cast<float>(c1 - c0)));
+      points.emplace(id, direction(static_cast<float>(r0) + t * static_cast<float>(r1 - r0),
+                                   static_cast<float>(c0) + t * static_cast<float>(c1 - c0)));
       return id;
     };
     for (int r = 0; r + 1 < field.rows; ++r)
@@ -83,7 +87,8 @@ float SphereField::level(Point3 d) const {
   const int r0 = std::min(static_cast<int>(r), rows - 2), c0 = static_cast<int>(c) % cols;
   const float fr = r - static_cast<float>(r0), fc = c - std::floor(c);
   const auto at = [&](int i, int j) { return loss[static_cast<std::size_t>(i * cols + j % cols)]; };
-  const float value = std::lerp(std::lerp(at(r0, c0), at(r0, c0 + 1), fc), std::lerp(at(r0 + 1, c0), at(r0 + 1, c0 + 1), fc), fr);
+  const float value =
+      std::lerp(std::lerp(at(r0, c0), at(r0, c0 + 1), fc), std::lerp(at(r0 + 1, c0), at(r0 + 1, c0 + 1), fc), fr);
   return std::clamp((value - low) / std::max(high - low, 1e-30f), 0.0f, 1.0f);
 }
 
@@ -98,7 +103,9 @@ std::vector<SphereWell> find_wells(const SphereField& field, std::size_t most) {
   std::vector<SphereWell> wells;
   const float deep = 0.05f * (field.high - field.low);
   if (field.empty() || !(deep > 0)) return wells;
-  const auto at = [&](int row, int col) { return field.loss[static_cast<std::size_t>(row * field.cols + (col + field.cols) % field.cols)]; };
+  const auto at = [&](int row, int col) {
+    return field.loss[static_cast<std::size_t>(row * field.cols + (col + field.cols) % field.cols)];
+  };
   // Lower than all grid points around it; of neighbours of one value the first. The poles are rows of equal points.
   for (int row = 0; row < field.rows; ++row)
     for (int col = 0; col < (row == 0 || row == field.rows - 1 ? 1 : field.cols); ++col) {
@@ -113,12 +120,15 @@ std::vector<SphereWell> find_wells(const SphereField& field, std::size_t most) {
         }
       if (least) wells.push_back({grid_point(field, static_cast<float>(row), static_cast<float>(col)), here});
     }
-  std::stable_sort(wells.begin(), wells.end(), [](const SphereWell& a, const SphereWell& b) { return a.loss < b.loss; });
+  std::stable_sort(wells.begin(), wells.end(),
+                   [](const SphereWell& a, const SphereWell& b) { return a.loss < b.loss; });
   // ripples of the sampling: another well, lower and near, stands for them
   std::vector<SphereWell> kept;
   for (const SphereWell& well : wells) {
     const bool near = std::any_of(kept.begin(), kept.end(), [&](const SphereWell& k) {
-      return k.direction[0] * well.direction[0] + k.direction[1] * well.direction[1] + k.direction[2] * well.direction[2] > 0.94f;
+      return k.direction[0] * well.direction[0] + k.direction[1] * well.direction[1] +
+                 k.direction[2] * well.direction[2] >
+             0.94f;
     });
     if (!near && well.loss < field.high - deep && kept.size() < most) kept.push_back(well);
   }

@@ -33,7 +33,8 @@ struct Turn {
 };
 
 Point3 grid_direction(int row, int col) {
-  const float polar = kPi * static_cast<float>(row) / kMeshRows, longitude = 2 * kPi * static_cast<float>(col) / kMeshCols;
+  const float polar = kPi * static_cast<float>(row) / kMeshRows,
+              longitude = 2 * kPi * static_cast<float>(col) / kMeshCols;
   return {std::sin(polar) * std::cos(longitude), std::sin(polar) * std::sin(longitude), std::cos(polar)};
 }
 
@@ -53,7 +54,8 @@ struct Scene3 {
     // light from the upper left, gentle, so that the shade still reads as loss
     const float light = std::clamp(-0.45f * normal[0] + 0.55f * normal[1] + 0.70f * normal[2], 0.0f, 1.0f);
     const ImU32 base = c.field(level);
-    return c.dark ? mix(c.bar, mix(base, c.grid, 0.05f * light), 0.55f + 0.55f * light) : mix(mix(base, c.ridge, 0.6f), base, 0.35f + 0.75f * light);
+    return c.dark ? mix(c.bar, mix(base, c.grid, 0.05f * light), 0.55f + 0.55f * light)
+                  : mix(mix(base, c.ridge, 0.6f), base, 0.35f + 0.75f * light);
   }
 };
 
@@ -140,8 +142,10 @@ void draw_stems(const Scene3& s, const SphereTrail& trail) {
     const Now top = now_of(s, trail, i);
     const Point3 foot{top.seen[0] / size, top.seen[1] / size, top.seen[2] / size};
     if (foot[2] < 0 || std::abs(size - 1) * s.pixels < 2) continue;
-    stroke_line(s.list, s.at(foot), top.at, mix(under(s, foot, trail.point[i]), trail.style.colour, 0.6f), s.theme.hairline());
-    s.list->AddCircleFilled(s.at(foot), s.theme.px(1.5f), mix(under(s, foot, trail.point[i]), trail.style.colour, 0.6f));
+    stroke_line(s.list, s.at(foot), top.at, mix(under(s, foot, trail.point[i]), trail.style.colour, 0.6f),
+                s.theme.hairline());
+    s.list->AddCircleFilled(s.at(foot), s.theme.px(1.5f),
+                            mix(under(s, foot, trail.point[i]), trail.style.colour, 0.6f));
   }
 }
 
@@ -150,17 +154,20 @@ void draw_path(const Scene3& s, const SphereTrail& trail, bool front) {
   static thread_local std::vector<ImVec2> points;
   static thread_local std::vector<std::size_t> index;
   static thread_local std::vector<Point3> seen;
-  const std::function<ImU32(std::size_t)> behind = [&](std::size_t i) { return under(s, seen[i], trail.point[index[i]]); };
+  const std::function<ImU32(std::size_t)> behind = [&](std::size_t i) {
+    return under(s, seen[i], trail.point[index[i]]);
+  };
   const auto flush = [&] {
     if (points.size() > 1)
-      draw_fading_path(s.list, s.theme, {points, steps, trail.step.front(), trail.step.back(), behind}, trail.style.colour, trail.selected && front,
-                       trail.dimmed, front ? 1.0f : 0.55f);
+      draw_fading_path(s.list, s.theme, {points, steps, trail.step.front(), trail.step.back(), behind},
+                       trail.style.colour, trail.selected && front, trail.dimmed, front ? 1.0f : 0.55f);
     points.clear(), steps.clear(), index.clear(), seen.clear();
   };
   for (std::size_t i = 0; i < trail.point.size(); ++i) {
     const Now now = now_of(s, trail, i);
     const bool here = s.hidden(now.seen) != front;
-    if (here || !points.empty()) points.push_back(now.at), steps.push_back(trail.step[i]), index.push_back(i), seen.push_back(now.seen);
+    if (here || !points.empty())
+      points.push_back(now.at), steps.push_back(trail.step[i]), index.push_back(i), seen.push_back(now.seen);
     if (!here) flush(); // the first point of the other side joins the two
   }
   flush();
@@ -195,8 +202,10 @@ void draw_shell(const Scene3& s, const SphereTrail& trail, std::vector<Box>& obs
   const ImVec2 at{s.centre.x + (r + s.theme.px(8)) * 0.83f, s.centre.y + (r + s.theme.px(8)) * 0.56f};
   const std::string words = "shell of " + trail.short_name;
   draw_text_aligned(s.list, s.theme, text::kLabel, at, s.theme.colour().text2, words, 0, 0.5f);
-  draw_text_aligned(s.list, s.theme, text::kTick, {at.x, at.y + s.theme.px(15)}, s.theme.colour().text2, format_value(norm, 3), 0, 0.5f);
-  obstacles.push_back({{at.x, at.y - s.theme.px(8)}, {at.x + measure(s.theme, text::kLabel, words).x, at.y + s.theme.px(22)}});
+  draw_text_aligned(s.list, s.theme, text::kTick, {at.x, at.y + s.theme.px(15)}, s.theme.colour().text2,
+                    format_value(norm, 3), 0, 0.5f);
+  obstacles.push_back(
+      {{at.x, at.y - s.theme.px(8)}, {at.x + measure(s.theme, text::kLabel, words).x, at.y + s.theme.px(22)}});
 }
 
 void draw_axes_cross(const Scene3& s, const Box& area) {
@@ -210,7 +219,8 @@ void draw_axes_cross(const Scene3& s, const Box& area) {
     const ImU32 ink = seen[2] < -0.1f ? s.theme.colour().text3 : s.theme.colour().text2;
     draw_arrow(s.list, origin, tip, {ink, s.theme.stroke(1.3f), ArrowHead::solid});
     if (std::hypot(seen[0], seen[1]) < 0.3f) continue; // towards the viewer: its name would cover the others'
-    draw_text_aligned(s.list, s.theme, text::kLabel, {origin.x + seen[0] * k * 1.4f, origin.y - seen[1] * k * 1.4f}, ink, words[i], 0.5f, 0.5f);
+    draw_text_aligned(s.list, s.theme, text::kLabel, {origin.x + seen[0] * k * 1.4f, origin.y - seen[1] * k * 1.4f},
+                      ink, words[i], 0.5f, 0.5f);
   }
 }
 
@@ -234,12 +244,16 @@ void draw_wells(const Scene3& s, const std::vector<SphereWell>& wells, bool word
     s.list->AddCircleFilled(at, s.theme.px(1.4f), c.text2);
     if (!words) continue;
     const std::string number = format_fixed(well.loss, 2);
-    const float word = measure(s.theme, text::kLabel, "well ").x + s.theme.px(2), wide = word + measure(s.theme, text::kTick, number).x;
-    for (const auto& [dx, dy] : {std::pair{0.0f, 18.0f}, {0.0f, -18.0f}, {40.0f, 0.0f}, {-40.0f, 0.0f}, {0.0f, 34.0f}, {0.0f, -34.0f}}) {
+    const float word = measure(s.theme, text::kLabel, "well ").x + s.theme.px(2),
+                wide = word + measure(s.theme, text::kTick, number).x;
+    for (const auto& [dx, dy] :
+         {std::pair{0.0f, 18.0f}, {0.0f, -18.0f}, {40.0f, 0.0f}, {-40.0f, 0.0f}, {0.0f, 34.0f}, {0.0f, -34.0f}}) {
       const ImVec2 left{at.x + s.theme.px(dx) - wide * 0.5f, at.y + s.theme.px(dy)};
       const Box box{{left.x, left.y - s.theme.px(7)}, {left.x + wide, left.y + s.theme.px(7)}};
-      if (std::any_of(obstacles.begin(), obstacles.end(), [&](const Box& other) { return overlap(box, other); })) continue;
-      draw_plate(s.list, s.theme, {box.min.x - s.theme.px(4), box.min.y - s.theme.px(2)}, {box.max.x + s.theme.px(4), box.max.y + s.theme.px(2)}, 0.6f);
+      if (std::any_of(obstacles.begin(), obstacles.end(), [&](const Box& other) { return overlap(box, other); }))
+        continue;
+      draw_plate(s.list, s.theme, {box.min.x - s.theme.px(4), box.min.y - s.theme.px(2)},
+                 {box.max.x + s.theme.px(4), box.max.y + s.theme.px(2)}, 0.6f);
       draw_text_aligned(s.list, s.theme, text::kLabel, left, c.text2, "well", 0, 0.5f);
       draw_text_aligned(s.list, s.theme, text::kTick, {left.x + word, left.y}, c.text, number, 0, 0.5f);
       obstacles.push_back(box);
@@ -300,7 +314,12 @@ void follow_field(const SpherePicture& picture, SphereView& view) {
 // One side of the sphere: paint, graticule, contours; kept until it is turned.
 void draw_half(const Scene3& s, bool front, SphereView& view) {
   const Palette& c = s.theme.colour();
-  const std::array<double, 7> key{view.yaw, view.pitch, s.centre.x, s.centre.y, s.pixels, static_cast<double>(s.picture.field.generation),
+  const std::array<double, 7> key{view.yaw,
+                                  view.pitch,
+                                  s.centre.x,
+                                  s.centre.y,
+                                  s.pixels,
+                                  static_cast<double>(s.picture.field.generation),
                                   static_cast<double>(theme_key(s.theme)) + (s.picture.field.empty() ? 0.5 : 0)};
   MeshCache& mesh = front ? view.front : view.back;
   if (mesh.stale(key)) paint_half(s, view.levels, front, mesh);
@@ -311,8 +330,11 @@ void draw_half(const Scene3& s, bool front, SphereView& view) {
   lines_key = key;
   lines.begin(s.list);
   draw_graticule(s, front);
-  for (const auto& chain : view.contours) stroke_side(s, chain, front, with_alpha(c.grid, front ? (c.dark ? 0.17f : 0.20f) : 0.05f));
-  if (front) s.list->AddCircle(s.centre, s.pixels, with_alpha(c.grid, c.dark ? 0.42f : 0.5f), 180, std::max(1.3f, s.theme.stroke(1.2f)));
+  for (const auto& chain : view.contours)
+    stroke_side(s, chain, front, with_alpha(c.grid, front ? (c.dark ? 0.17f : 0.20f) : 0.05f));
+  if (front)
+    s.list->AddCircle(s.centre, s.pixels, with_alpha(c.grid, c.dark ? 0.42f : 0.5f), 180,
+                      std::max(1.3f, s.theme.stroke(1.2f)));
   lines.end(s.list);
 }
 
@@ -332,12 +354,15 @@ void draw_runs(const Scene3& s, const Box& area, bool keys, std::vector<Box>& ob
     const Now now = now_of(s, trail, trail.point.size() - 1);
     const ImVec2 at{std::clamp(now.at.x, area.min.x, area.max.x), std::clamp(now.at.y, area.min.y, area.max.y)};
     if (looks[i].drawn)
-      draw_start_handle(s.list, s.theme, starts[i], looks[i].shared ? s.theme.colour().text : trail.style.colour, std::nullopt, false, looks[i].glow);
+      draw_start_handle(s.list, s.theme, starts[i], looks[i].shared ? s.theme.colour().text : trail.style.colour,
+                        std::nullopt, false, looks[i].glow);
     if (trail.ended) draw_ended(s.list, s.theme, at);
     else draw_now_marker(s.list, s.theme, at, trail.style, trail.selected, trail.dimmed || s.hidden(now.seen));
     const float r = s.theme.px(9);
     obstacles.push_back({{at.x - r, at.y - r}, {at.x + r, at.y + r}});
-    if (!trail.name.empty()) labels.push_back({at, keys ? trail.name : trail.short_name, keys ? format_norm(length(trail.point.back())) : std::string{}});
+    if (!trail.name.empty())
+      labels.push_back(
+          {at, keys ? trail.name : trail.short_name, keys ? format_norm(length(trail.point.back())) : std::string{}});
   }
   draw_wells(s, view.wells, keys, obstacles);
   draw_now_labels(s.list, s.theme, labels, area, obstacles, false, view.label_slots);
@@ -349,12 +374,16 @@ void draw_keys(const Scene3& s, const Box& area) {
   draw_axes_cross(s, area);
   PlaneField range;
   range.low = s.picture.field.low, range.high = s.picture.field.high;
-  if (!s.picture.field.empty()) draw_field_key(s.list, s.theme, {area.max.x - pad, area.max.y - pad - s.theme.px(18)}, range, "loss");
+  if (!s.picture.field.empty())
+    draw_field_key(s.list, s.theme, {area.max.x - pad, area.max.y - pad - s.theme.px(18)}, range, "loss");
   const float top = area.min.y + s.theme.px(14);
   draw_text_aligned(s.list, s.theme, text::kLabel, {area.min.x + pad, top}, c.text2,
-                    s.picture.note.empty() ? "sphere: norm " + format_value(s.picture.unit, 3) : s.picture.note, 0, 0.5f);
-  draw_text_aligned(s.list, s.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text3, "thin stems: how far a path has left the sphere", 0, 1);
-  draw_text_aligned(s.list, s.theme, text::kLabel, {area.max.x - pad, area.max.y - pad}, c.text3, "drag or Alt + arrows to turn", 1, 1);
+                    s.picture.note.empty() ? "sphere: norm " + format_value(s.picture.unit, 3) : s.picture.note, 0,
+                    0.5f);
+  draw_text_aligned(s.list, s.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text3,
+                    "thin stems: how far a path has left the sphere", 0, 1);
+  draw_text_aligned(s.list, s.theme, text::kLabel, {area.max.x - pad, area.max.y - pad}, c.text3,
+                    "drag or Alt + arrows to turn", 1, 1);
 }
 
 } // namespace
@@ -373,7 +402,12 @@ bool draw_sphere(const Theme& theme, const Box& area, const SpherePicture& pictu
   const bool turned = take_drag(theme, area, view);
   const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) - theme.px(8);
   const float radius = std::max(theme.px(12), std::min(kUnitShare * room, 0.96f * room / update_reach(picture, view)));
-  const Scene3 s{list, theme, picture, Turn(view), {std::round((area.min.x + area.max.x) * 0.5f), std::round((area.min.y + area.max.y) * 0.5f)}, radius};
+  const Scene3 s{list,
+                 theme,
+                 picture,
+                 Turn(view),
+                 {std::round((area.min.x + area.max.x) * 0.5f), std::round((area.min.y + area.max.y) * 0.5f)},
+                 radius};
   follow_field(picture, view);
   list->PushClipRect(area.min, area.max, true);
   std::vector<Box> obstacles;

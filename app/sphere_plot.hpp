@@ -59,8 +59,8 @@ struct SphereView {
   std::vector<std::vector<Point3>> contours;
   std::vector<float> levels; // of the drawing mesh's corners
   std::vector<SphereWell> wells;
-  MeshCache back, front;     // the painted halves, kept until turned
-  DrawCache lines[2];        // graticule and contours, behind and in front
+  MeshCache back, front; // the painted halves, kept until turned
+  DrawCache lines[2];    // graticule and contours, behind and in front
   std::array<double, 7> lines_key[2]{};
   std::uint64_t levels_of = 0;
 };

@@ -240,8 +240,8 @@ int regular(ImVec2 centre, float radius, int corners, float start, ImVec2* out) 
 // Outline of a plus, turned by `turn` radians.
 int plus_outline(ImVec2 centre, float radius, float turn, ImVec2* out) {
   const float a = radius * 1.18f, b = radius * 0.40f;
-  const std::array<ImVec2, 12> shape{ImVec2{-b, -a}, {b, -a}, {b, -b}, {a, -b}, {a, b}, {b, b},
-                                     {b, a}, {-b, a}, {-b, b}, {-a, b}, {-a, -b}, {-b, -b}};
+  const std::array<ImVec2, 12> shape{ImVec2{-b, -a}, {b, -a}, {b, -b}, {a, -b}, {a, b},   {b, b},
+                                     {b, a},         {-b, a}, {-b, b}, {-a, b}, {-a, -b}, {-b, -b}};
   const float c = std::cos(turn), s = std::sin(turn);
   for (std::size_t i = 0; i < shape.size(); ++i)
     out[i] = {centre.x + c * shape[i].x - s * shape[i].y, centre.y + s * shape[i].x + c * shape[i].y};
@@ -293,7 +293,8 @@ void arrow_body(ImDrawList* list, ImVec2 tail, ImVec2 tip, const ArrowStyle& sty
   const ImVec2 whole = tip - tail;
   const float size = length(whole);
   const ImVec2 d = whole * (1.0f / size), side = left_of(d);
-  const float head = std::min(style.head == ArrowHead::solid ? 4.6f * style.width : 3.0f + 3.2f * style.width, 0.7f * size);
+  const float head =
+      std::min(style.head == ArrowHead::solid ? 4.6f * style.width : 3.0f + 3.2f * style.width, 0.7f * size);
   const float spread = head * (style.head == ArrowHead::solid ? 0.46f : 0.5f);
   const float width = style.width + 2 * grow;
   const ImVec2 neck = style.head == ArrowHead::solid ? tip - d * (head * 0.8f) : tip;
@@ -374,7 +375,8 @@ bool DrawCache::replay(ImDrawList* list) const {
   list->PrimReserve(static_cast<int>(indices_.size()), static_cast<int>(vertices_.size()));
   const unsigned base = list->_VtxCurrentIdx;
   std::copy(vertices_.begin(), vertices_.end(), list->_VtxWritePtr);
-  std::transform(indices_.begin(), indices_.end(), list->_IdxWritePtr, [base](ImDrawIdx index) { return index + base; });
+  std::transform(indices_.begin(), indices_.end(), list->_IdxWritePtr,
+                 [base](ImDrawIdx index) { return index + base; });
   list->_VtxWritePtr += vertices_.size();
   list->_IdxWritePtr += indices_.size();
   list->_VtxCurrentIdx += static_cast<unsigned>(vertices_.size());

@@ -41,11 +41,11 @@ void draw_marker(ImDrawList* list, Marker marker, ImVec2 centre, float radius, I
 enum class ArrowHead { solid, open, bar };
 struct ArrowStyle {
   ImU32 colour;
-  float width;                        // pixels
+  float width; // pixels
   ArrowHead head;
-  std::span<const float> dash = {};   // pixels
+  std::span<const float> dash = {}; // pixels
   ImU32 halo_colour = 0;
-  float halo = 0;                     // pixels beyond the line
+  float halo = 0; // pixels beyond the line
 };
 // From tail to tip; shorter than 1.5 px draws nothing. The head shrinks with short arrows.
 void draw_arrow(ImDrawList* list, ImVec2 tail, ImVec2 tip, const ArrowStyle& style);

@@ -15,7 +15,7 @@ namespace polarscope {
 using Colour = std::array<float, 4>;
 
 class Surface {
- public:
+public:
   virtual ~Surface() = default;
 
   // Back ends of the current ImGui context.

@@ -16,7 +16,7 @@ namespace polarscope {
 namespace {
 
 class DisplaySurface final : public Surface {
- public:
+public:
   DisplaySurface(std::unique_ptr<GlfwLibrary> library, GLFWwindow* window)
       : library_(std::move(library)), window_(window) {
     glfwMakeContextCurrent(window_);
@@ -82,10 +82,8 @@ class DisplaySurface final : public Surface {
   }
 
   Came wait(double timeout_seconds) override {
-    if (timeout_seconds > 0 && !input_ && !woken_)
-      glfwWaitEventsTimeout(timeout_seconds);
-    else
-      glfwPollEvents();
+    if (timeout_seconds > 0 && !input_ && !woken_) glfwWaitEventsTimeout(timeout_seconds);
+    else glfwPollEvents();
     const bool woken = woken_.exchange(false);
     if (std::exchange(input_, false)) return Came::input;
     return woken ? Came::redraw : Came::nothing;
@@ -103,7 +101,7 @@ class DisplaySurface final : public Surface {
   }
   std::string renderer() const override { return gl_renderer(); }
 
- private:
+private:
   std::pair<int, int> size() const {
     int w = 0, h = 0;
     glfwGetFramebufferSize(window_, &w, &h);
@@ -148,8 +146,7 @@ Result<std::unique_ptr<Surface>> open_display_surface(const WindowOptions& optio
   glfwWindowHint(GLFW_DEPTH_BITS, 0);
   glfwWindowHint(GLFW_STENCIL_BITS, 0);
   glfwWindowHint(GLFW_SCALE_TO_MONITOR, GLFW_TRUE);
-  GLFWwindow* window =
-      glfwCreateWindow(options.width, options.height, options.title.c_str(), nullptr, nullptr);
+  GLFWwindow* window = glfwCreateWindow(options.width, options.height, options.title.c_str(), nullptr, nullptr);
   if (!window) return machine_lacks("the window needs OpenGL 3.3 (" + glfw_error() + ")");
   return std::unique_ptr<Surface>(new DisplaySurface(std::move(*library), window));
 }

@@ -8,12 +8,11 @@ namespace polarscope {
 namespace {
 
 class NullSurface final : public Surface {
- public:
+public:
   NullSurface(int width, int height) : width_(width), height_(height) {}
 
   void attach() override {
-    ImGui::GetIO().BackendFlags |=
-        ImGuiBackendFlags_RendererHasVtxOffset | ImGuiBackendFlags_RendererHasTextures;
+    ImGui::GetIO().BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset | ImGuiBackendFlags_RendererHasTextures;
   }
   void detach() override { answer_texture_requests(true); }
 
@@ -33,12 +32,10 @@ class NullSurface final : public Surface {
     return {};
   }
 
-  Came wait(double timeout_seconds) override {
-    return idle_.wait(timeout_seconds) ? Came::redraw : Came::nothing;
-  }
+  Came wait(double timeout_seconds) override { return idle_.wait(timeout_seconds) ? Came::redraw : Came::nothing; }
   void wake() override { idle_.wake(); }
 
- private:
+private:
   // ImGui hands textures (its growing font atlas) to the renderer and waits for each to be taken or
   // destroyed.
   static void answer_texture_requests(bool destroy_all) {

@@ -14,7 +14,7 @@ namespace polarscope {
 namespace {
 
 class OffscreenSurface final : public Surface {
- public:
+public:
   OffscreenSurface(std::unique_ptr<GlfwLibrary> library, GLFWwindow* context, Framebuffer picture)
       : library_(std::move(library)), context_(context), picture_(std::move(picture)) {}
   ~OffscreenSurface() override {
@@ -49,13 +49,11 @@ class OffscreenSurface final : public Surface {
     return {};
   }
 
-  Came wait(double timeout_seconds) override {
-    return idle_.wait(timeout_seconds) ? Came::redraw : Came::nothing;
-  }
+  Came wait(double timeout_seconds) override { return idle_.wait(timeout_seconds) ? Came::redraw : Came::nothing; }
   void wake() override { idle_.wake(); }
   std::string renderer() const override { return gl_renderer(); }
 
- private:
+private:
   std::unique_ptr<GlfwLibrary> library_; // outlives the context
   GLFWwindow* context_;
   Framebuffer picture_;
@@ -74,8 +72,7 @@ Result<std::unique_ptr<Surface>> open_offscreen_surface(const WindowOptions& opt
   glfwWindowHint(GLFW_VISIBLE, GLFW_FALSE);
   // The window is only a handle of the context; pictures of any size go to the framebuffer.
   GLFWwindow* context = glfwCreateWindow(16, 16, options.title.c_str(), nullptr, nullptr);
-  if (!context)
-    return machine_lacks("drawing without a display needs OpenGL 3.3 through EGL (" + glfw_error() + ")");
+  if (!context) return machine_lacks("drawing without a display needs OpenGL 3.3 through EGL (" + glfw_error() + ")");
   glfwMakeContextCurrent(context);
   auto picture = Framebuffer::create(options.width, options.height);
   if (!picture) return picture.error();

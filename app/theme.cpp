@@ -21,8 +21,8 @@ constexpr float kLetterSpacing = 0.08f; // em, of section titles
 
 constexpr std::array<float, 2> kDashB{9, 5}, kDashC{2, 4}, kDashE{5, 3}, kDashF{14, 4}, kDashH{1.5f, 5};
 constexpr std::array<float, 4> kDashD{10, 4, 2, 4}, kDashG{2, 3, 8, 3};
-constexpr std::array<std::span<const float>, kRunStyles> kDashes{std::span<const float>{}, kDashB, kDashC, kDashD,
-                                                                 kDashE, kDashF, kDashG, kDashH};
+constexpr std::array<std::span<const float>, kRunStyles> kDashes{
+    std::span<const float>{}, kDashB, kDashC, kDashD, kDashE, kDashF, kDashG, kDashH};
 
 ImFont* add_font(std::string_view name, ImFont* merge_into) {
   const EmbeddedFile file = embedded_font(name);
@@ -154,7 +154,8 @@ void Theme::apply_imgui() const {
   set(ImGuiCol_PopupBg, c.input);
   set(ImGuiCol_Border, c.frame);
   set(ImGuiCol_BorderShadow, with_alpha(c.panel, 0));
-  for (int i : {ImGuiCol_FrameBg, ImGuiCol_Button, ImGuiCol_TableHeaderBg, ImGuiCol_CheckboxSelectedBg}) set(i, c.input);
+  for (int i : {ImGuiCol_FrameBg, ImGuiCol_Button, ImGuiCol_TableHeaderBg, ImGuiCol_CheckboxSelectedBg})
+    set(i, c.input);
   for (int i : {ImGuiCol_FrameBgHovered, ImGuiCol_ButtonHovered, ImGuiCol_Header, ImGuiCol_HeaderHovered,
                 ImGuiCol_TabHovered, ImGuiCol_ScrollbarGrab})
     set(i, c.hover);
@@ -165,7 +166,8 @@ void Theme::apply_imgui() const {
                 ImGuiCol_TabDimmed, ImGuiCol_DockingEmptyBg})
     set(i, c.bar);
   for (int i : {ImGuiCol_TabSelected, ImGuiCol_TabDimmedSelected}) set(i, c.panel);
-  for (int i : {ImGuiCol_Separator, ImGuiCol_TableBorderStrong, ImGuiCol_TableBorderLight, ImGuiCol_TreeLines}) set(i, c.line);
+  for (int i : {ImGuiCol_Separator, ImGuiCol_TableBorderStrong, ImGuiCol_TableBorderLight, ImGuiCol_TreeLines})
+    set(i, c.line);
   for (int i : {ImGuiCol_SeparatorHovered, ImGuiCol_SeparatorActive, ImGuiCol_ResizeGrip, ImGuiCol_ResizeGripHovered,
                 ImGuiCol_ResizeGripActive})
     set(i, c.frame);

@@ -106,7 +106,8 @@ void draw_text_aligned(ImDrawList* list, const Theme& theme, TextStyle style, Im
                        std::string_view words, float x_align, float y_align);
 // Capitals with 0.08 em between letters.
 float measure_capitals(const Theme& theme, TextStyle style, std::string_view words);
-void draw_capitals(ImDrawList* list, const Theme& theme, TextStyle style, ImVec2 at, ImU32 colour, std::string_view words);
+void draw_capitals(ImDrawList* list, const Theme& theme, TextStyle style, ImVec2 at, ImU32 colour,
+                   std::string_view words);
 // Cut with an ellipsis so that it is no wider than `width`.
 std::string fit(const Theme& theme, TextStyle style, std::string_view words, float width);
 

@@ -46,7 +46,7 @@ struct WindowRequests {
   bool screenshot = false;
   bool reset_layout = false;
   bool toggle_fullscreen = false;
-  int focus_panel = 0; // +1, −1: the keyboard goes to the panel after or before
+  int focus_panel = 0;     // +1, −1: the keyboard goes to the panel after or before
   std::string copied_text; // for the clipboard
 };
 
@@ -68,21 +68,21 @@ struct LessonProgress {
 
 struct ViewState {
   LayoutKind layout = LayoutKind::study;
-  std::string theme = "dark";      // of Study
+  std::string theme = "dark"; // of Study
   std::string show_theme = "projector";
-  float zoom = 1.0f;               // UI scale chosen by the user, on top of the monitor's
+  float zoom = 1.0f; // UI scale chosen by the user, on top of the monitor's
   bool plots_only = false;
   std::map<std::string, bool> panels; // shown or not, by panel name; absent: the panel's default
 
   std::set<RunId> hidden;
   std::optional<RunId> solo;
-  RunId followed_selection = 0; // the selected run of the last frame; see follow_selection()
+  RunId followed_selection = 0;  // the selected run of the last frame; see follow_selection()
   std::optional<RunId> renaming; // its label is an input field now
   EditMode edit_mode = EditMode::from_here;
 
   std::optional<PendingEdit> pending; // a slider under the user's hand
 
-  std::optional<StepRange> range; // shared by all plots over steps; empty: 0 … the scene's end
+  std::optional<StepRange> range;           // shared by all plots over steps; empty: 0 … the scene's end
   std::map<std::string, AxisScales> scales; // by plot's panel name
   std::string focused_plot = "loss";        // where L and Shift L act: the plot last under the pointer
 

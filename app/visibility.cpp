@@ -8,13 +8,15 @@ namespace polarscope {
 namespace {
 
 long visible_count(const ActionContext& c) {
-  return std::count_if(c.frame.runs.begin(), c.frame.runs.end(), [&](const RunFrame& run) { return c.view.visible(run.id); });
+  return std::count_if(c.frame.runs.begin(), c.frame.runs.end(),
+                       [&](const RunFrame& run) { return c.view.visible(run.id); });
 }
 
 // The first visible run after the selected one, in the list's order, when that is not visible any more.
 void select_a_visible_one(ActionContext& c) {
   const auto& runs = c.frame.runs;
-  const auto at = std::find_if(runs.begin(), runs.end(), [&](const RunFrame& run) { return run.id == c.frame.selected; });
+  const auto at =
+      std::find_if(runs.begin(), runs.end(), [&](const RunFrame& run) { return run.id == c.frame.selected; });
   if (at == runs.end() || c.view.visible(at->id)) return;
   const auto seen = [&](const RunFrame& run) { return c.view.visible(run.id); };
   auto next = std::find_if(at, runs.end(), seen);

@@ -88,7 +88,9 @@ bool button(const Theme& theme, const char* label, const ButtonOptions& options)
   const float gap = icon_width > 0 && !words.empty() ? theme.px(8) : 0;
   const ImVec2 text_size = measure(theme, text::kButton, words);
   const float key_width =
-      options.key.empty() ? 0 : std::max(theme.px(16), measure(theme, text::kTick, options.key).x + theme.px(8)) + theme.px(6);
+      options.key.empty()
+          ? 0
+          : std::max(theme.px(16), measure(theme, text::kTick, options.key).x + theme.px(8)) + theme.px(6);
   const float contents = icon_width + gap + text_size.x + key_width;
   const float width = options.width > 0 ? theme.snap(options.width) : std::round(contents + 2 * pad);
   const Hit hit = hit_area(theme, label, {width, theme.snap(options.height)}, options.enabled);
@@ -98,7 +100,8 @@ bool button(const Theme& theme, const char* label, const ButtonOptions& options)
       {hit.hovered, hit.held, options.chosen, options.enabled, options.primary, options.frameless}, theme.px(6));
   float x = hit.min.x + std::max(pad * 0.5f, (width - contents) * 0.5f);
   const float middle = (hit.min.y + hit.max.y) * 0.5f;
-  if (icon_width > 0) draw_icon(list, theme, options.icon, {std::round(x + icon_width * 0.5f), std::round(middle)}, ink);
+  if (icon_width > 0)
+    draw_icon(list, theme, options.icon, {std::round(x + icon_width * 0.5f), std::round(middle)}, ink);
   x += icon_width + gap;
   const TextStyle style = options.primary ? TextStyle{Face::semibold, text::kButton.size} : text::kButton;
   draw_text_aligned(list, theme, style, {x, middle}, ink, words, 0, 0.5f);
@@ -107,14 +110,15 @@ bool button(const Theme& theme, const char* label, const ButtonOptions& options)
   return hit.pressed && options.enabled;
 }
 
-bool icon_button(const Theme& theme, const char* id, Icon icon, const char* help, bool framed, bool enabled, float size) {
+bool icon_button(const Theme& theme, const char* id, Icon icon, const char* help, bool framed, bool enabled,
+                 float size) {
   const float side = theme.snap(size);
   const Hit hit = hit_area(theme, id, {side, side}, enabled);
   ImDrawList* list = ImGui::GetWindowDrawList();
-  const ImU32 ink =
-      draw_button_plate(list, theme, hit.min, hit.max, {hit.hovered, hit.held, false, enabled, false, !framed}, theme.px(framed ? 6 : 4));
-  draw_icon(list, theme, icon,
-            {std::round((hit.min.x + hit.max.x) * 0.5f), std::round((hit.min.y + hit.max.y) * 0.5f)}, ink);
+  const ImU32 ink = draw_button_plate(
+      list, theme, hit.min, hit.max, {hit.hovered, hit.held, false, enabled, false, !framed}, theme.px(framed ? 6 : 4));
+  draw_icon(list, theme, icon, {std::round((hit.min.x + hit.max.x) * 0.5f), std::round((hit.min.y + hit.max.y) * 0.5f)},
+            ink);
   item_help(theme, help);
   return hit.pressed && enabled;
 }
@@ -191,7 +195,8 @@ bool begin_dropdown(const Theme& theme, const char* id, std::string_view preview
   const float note_width = note.empty() ? 0 : measure(theme, text::kLabel, note).x + theme.px(8);
   draw_text_aligned(list, theme, text::kButton, {at.x + theme.px(8), middle}, c.text,
                     fit(theme, text::kButton, preview, wide - theme.px(32) - note_width), 0, 0.5f);
-  if (!note.empty()) draw_text_aligned(list, theme, text::kLabel, {right - theme.px(24), middle}, c.text3, note, 1, 0.5f);
+  if (!note.empty())
+    draw_text_aligned(list, theme, text::kLabel, {right - theme.px(24), middle}, c.text3, note, 1, 0.5f);
   draw_icon(list, theme, Icon::chevron_down, {std::round(right - theme.px(13)), std::round(middle)}, c.text2, 10);
   return open;
 }
@@ -200,7 +205,8 @@ bool menu_row(const Theme& theme, const char* label, bool chosen, std::string_vi
   const Palette& c = theme.colour();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float tall = theme.snap(26);
-  const float needed = measure(theme, text::kButton, visible(label)).x + measure(theme, text::kLabel, note).x + theme.px(52);
+  const float needed =
+      measure(theme, text::kButton, visible(label)).x + measure(theme, text::kLabel, note).x + theme.px(52);
   const float wide = std::max(ImGui::GetContentRegionAvail().x, needed);
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, {0, 0});
   ImGui::PushStyleColor(ImGuiCol_Text, with_alpha(c.text, 0));
@@ -208,8 +214,10 @@ bool menu_row(const Theme& theme, const char* label, bool chosen, std::string_vi
   ImGui::PopStyleColor();
   ImGui::PopStyleVar();
   ImDrawList* list = ImGui::GetWindowDrawList();
-  if (chosen) draw_icon(list, theme, Icon::check, {std::round(at.x + theme.px(12)), std::round(at.y + tall * 0.5f)}, c.text, 10);
-  draw_text_aligned(list, theme, text::kButton, {at.x + theme.px(24), at.y + tall * 0.5f}, c.text, visible(label), 0, 0.5f);
+  if (chosen)
+    draw_icon(list, theme, Icon::check, {std::round(at.x + theme.px(12)), std::round(at.y + tall * 0.5f)}, c.text, 10);
+  draw_text_aligned(list, theme, text::kButton, {at.x + theme.px(24), at.y + tall * 0.5f}, c.text, visible(label), 0,
+                    0.5f);
   draw_text_aligned(list, theme, text::kLabel, {at.x + wide - theme.px(8), at.y + tall * 0.5f}, c.text2, note, 1, 0.5f);
   return picked;
 }
@@ -249,7 +257,8 @@ void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std
   const Palette& c = theme.colour();
   const TextStyle style{Face::medium, 11};
   const float wide = std::round(std::max(theme.px(16), measure(theme, style, key).x + theme.px(8)));
-  const float tall = theme.snap(16), top = std::round(right_middle.y - tall * 0.5f), left = std::round(right_middle.x - wide);
+  const float tall = theme.snap(16), top = std::round(right_middle.y - tall * 0.5f),
+              left = std::round(right_middle.x - wide);
   list->AddRect({left, top}, {left + wide, top + tall}, c.frame, theme.px(4), theme.hairline());
   draw_text_aligned(list, theme, style, {left + wide * 0.5f, top + tall * 0.5f}, c.text2, key, 0.5f, 0.5f);
 }
@@ -285,7 +294,8 @@ void check_light(const Theme& theme, Light light, std::string_view name, std::st
   const float note_width = measure(theme, text::kTick, note).x;
   draw_text_aligned(list, theme, text::kLabel, {at.x + theme.px(24), sign.y}, c.text2,
                     fit(theme, text::kLabel, name, width - note_width - theme.px(34)), 0, 0.5f);
-  draw_text_aligned(list, theme, text::kTick, {at.x + width, sign.y}, light == Light::broken ? c.broken : c.text2, note, 1, 0.5f);
+  draw_text_aligned(list, theme, text::kTick, {at.x + width, sign.y}, light == Light::broken ? c.broken : c.text2, note,
+                    1, 0.5f);
   ImGui::Dummy({width, tall});
 }
 
@@ -313,7 +323,10 @@ void draw_plate(ImDrawList* list, const Theme& theme, ImVec2 min, ImVec2 max, fl
 }
 
 void item_help(const Theme& theme, const char* help) {
-  if (!help || !*help || !ImGui::IsItemHovered(ImGuiHoveredFlags_DelayNormal | ImGuiHoveredFlags_Stationary | ImGuiHoveredFlags_AllowWhenDisabled)) return;
+  if (!help || !*help ||
+      !ImGui::IsItemHovered(ImGuiHoveredFlags_DelayNormal | ImGuiHoveredFlags_Stationary |
+                            ImGuiHoveredFlags_AllowWhenDisabled))
+    return;
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {theme.px(8), theme.px(5)});
   ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, theme.px(4));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, theme.hairline());

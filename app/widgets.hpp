@@ -22,8 +22,8 @@ struct ButtonOptions {
   bool primary = false;      // the inverse: ink plate
   bool chosen = false;       // pressed in, for toggles
   bool enabled = true;
-  bool frameless = false;    // text or icon only, plate on hover
-  float width = 0;           // 0 = as wide as the contents
+  bool frameless = false; // text or icon only, plate on hover
+  float width = 0;        // 0 = as wide as the contents
   float height = 28;
   const char* help = nullptr; // shown after resting on it
 };
@@ -40,7 +40,8 @@ bool segmented(const Theme& theme, const char* id, std::span<const char* const> 
 bool dropdown(const Theme& theme, const char* id, std::span<const std::string> words, int* chosen, float width,
               std::string_view note = {});
 // The same with own contents: fill it with menu_row() between begin and end.
-bool begin_dropdown(const Theme& theme, const char* id, std::string_view preview, float width, std::string_view note = {});
+bool begin_dropdown(const Theme& theme, const char* id, std::string_view preview, float width,
+                    std::string_view note = {});
 bool menu_row(const Theme& theme, const char* label, bool chosen, std::string_view note = {});
 void end_dropdown();
 
@@ -76,12 +77,12 @@ void section_title(const Theme& theme, std::string_view title, HeaderNote note =
 
 // ---- slider -----------------------------------------------------------------------------------------------------
 struct SliderSpec {
-  const char* label; // id; the text before "##" is written in front
-  double least, most;             // the track
+  const char* label;  // id; the text before "##" is written in front
+  double least, most; // the track
   bool log = false;
   bool integer = false;
-  std::optional<double> default_mark = {}; // triangle under the track
-  bool differs = false;                    // not the default: a button beside the label sets it back
+  std::optional<double> default_mark = {};  // triangle under the track
+  bool differs = false;                     // not the default: a button beside the label sets it back
   float label_width = 80, field_width = 56; // 0: none of it
   const char* help = nullptr;
   // What may be typed where that is more than the track; such a value stands at the track's end.
@@ -105,7 +106,8 @@ enum class Light { kept, broken, warning, not_promised };
 // Sign, name, and at the right end of `width` pixels a note in Mono: "worst 3e−8", "broke at 388, 0.8 %".
 void check_light(const Theme& theme, Light light, std::string_view name, std::string_view note, float width);
 // Marker and dash of a run as in the runs list, for a drawing of `width` design px.
-void run_key(ImDrawList* list, const Theme& theme, const RunStyle& style, ImVec2 left_middle, float width, float dim = 0);
+void run_key(ImDrawList* list, const Theme& theme, const RunStyle& style, ImVec2 left_middle, float width,
+             float dim = 0);
 
 void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std::string_view key);
 void draw_meter(ImDrawList* list, const Theme& theme, ImVec2 at, float share, float width, float height);
@@ -117,14 +119,14 @@ void draw_plate(ImDrawList* list, const Theme& theme, ImVec2 min, ImVec2 max, fl
 // ---- hover card -------------------------------------------------------------------------------------------------
 struct HoverCard {
   std::optional<RunStyle> run = {};
-  std::string title;    // "Row norm"
-  std::string place;    // "B.1, row 3, step 1,204"
-  std::string value;    // six digits
-  std::string change;   // "+0.00104", empty at the first step
-  std::string unit;     // empty: "no unit"
+  std::string title;  // "Row norm"
+  std::string place;  // "B.1, row 3, step 1,204"
+  std::string value;  // six digits
+  std::string change; // "+0.00104", empty at the first step
+  std::string unit;   // empty: "no unit"
   std::string formula;
   std::string sentence;
-  std::string exact;    // copied by a click: every digit
+  std::string exact; // copied by a click: every digit
 };
 // A card beside the pointer, drawn above everything; takes no input.
 void show_hover_card(const Theme& theme, const HoverCard& card);

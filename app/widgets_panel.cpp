@@ -24,14 +24,17 @@ float control_width(const Theme& theme, const HeaderControl& control) {
 }
 
 float gap_after(const Theme& theme, const HeaderControl& control) {
-  return control.kind == HeaderControl::Kind::icon ? 0 : theme.snap(control.kind == HeaderControl::Kind::toggle ? 8 : 10);
+  return control.kind == HeaderControl::Kind::icon ? 0
+                                                   : theme.snap(control.kind == HeaderControl::Kind::toggle ? 8 : 10);
 }
 
 bool show_control(const Theme& theme, const HeaderControl& control) {
   switch (control.kind) {
-  case HeaderControl::Kind::icon: return icon_button(theme, control.id, control.icon, control.help, false, true, kIconStep);
+  case HeaderControl::Kind::icon:
+    return icon_button(theme, control.id, control.icon, control.help, false, true, kIconStep);
   case HeaderControl::Kind::toggle: return toggle(theme, control.id, control.on, control.help);
-  case HeaderControl::Kind::dropdown: return dropdown(theme, control.id, control.choices, control.chosen, control.width);
+  case HeaderControl::Kind::dropdown:
+    return dropdown(theme, control.id, control.choices, control.chosen, control.width);
   case HeaderControl::Kind::segmented: break;
   }
   return segmented(theme, control.id, control.words, control.chosen, control.help, 24);
@@ -42,8 +45,8 @@ float control_height(const HeaderControl& control) {
 }
 
 // Title and note; returns the x after them.
-float draw_title(ImDrawList* list, const Theme& theme, std::string_view title, const HeaderNote& note, ImVec2 left_middle,
-                 float room) {
+float draw_title(ImDrawList* list, const Theme& theme, std::string_view title, const HeaderNote& note,
+                 ImVec2 left_middle, float room) {
   const Palette& c = theme.colour();
   const ImVec2 size = measure(theme, text::kSection, title);
   draw_capitals(list, theme, text::kSection, {left_middle.x, left_middle.y - size.y * 0.5f}, c.text, title);
@@ -77,7 +80,8 @@ HeaderControl HeaderControl::make_switch(const char* id, std::span<const char* c
   control.chosen = chosen;
   return control;
 }
-HeaderControl HeaderControl::make_dropdown(const char* id, std::span<const std::string> choices, int* chosen, float width) {
+HeaderControl HeaderControl::make_dropdown(const char* id, std::span<const std::string> choices, int* chosen,
+                                           float width) {
   HeaderControl control{Kind::dropdown, id};
   control.left = true;
   control.choices = choices;
@@ -103,7 +107,8 @@ int panel_header(const Theme& theme, std::string_view title, HeaderNote note, st
     shown[i] = false;
     (controls[i].left ? left_width : right_width) -= control_width(theme, controls[i]) + gap_after(theme, controls[i]);
   }
-  const float after = draw_title(list, theme, title, note, {left, middle}, right - left - left_width - right_width - theme.px(8));
+  const float after =
+      draw_title(list, theme, title, note, {left, middle}, right - left - left_width - right_width - theme.px(8));
   int used = -1;
   float x = after;
   for (bool at_left : {true, false}) {
@@ -147,12 +152,13 @@ void show_hover_card(const Theme& theme, const HoverCard& card) {
       name += theme.px(18);
     }
     draw_text_aligned(list, theme, text::kName, {name, y}, c.text, card.title, 0, 0.5f);
-    draw_text_aligned(list, theme, text::kLabel, {name + measure(theme, text::kName, card.title).x + theme.px(14), y}, c.text2,
-                      card.place, 0, 0.5f);
+    draw_text_aligned(list, theme, text::kLabel, {name + measure(theme, text::kName, card.title).x + theme.px(14), y},
+                      c.text2, card.place, 0, 0.5f);
     y = at.y + theme.px(54);
     draw_text_aligned(list, theme, text::kCardValue, {x, y}, c.text, card.value, 0, 0.5f);
     if (!card.change.empty()) {
-      const float change = std::max(x + theme.px(112), x + measure(theme, text::kCardValue, card.value).x + theme.px(16));
+      const float change =
+          std::max(x + theme.px(112), x + measure(theme, text::kCardValue, card.value).x + theme.px(16));
       draw_text_aligned(list, theme, text::kValue, {change, y + theme.px(2)}, c.text2, card.change, 0, 0.5f);
       draw_text_aligned(list, theme, text::kLabel, {right, y + theme.px(2)}, c.text2, "since the last step", 1, 0.5f);
     }
@@ -161,14 +167,17 @@ void show_hover_card(const Theme& theme, const HoverCard& card) {
     y += theme.px(18);
     const std::string_view unit = card.unit.empty() ? std::string_view("no unit") : std::string_view(card.unit);
     draw_text_aligned(list, theme, text::kLabel, {right, y}, c.text2, unit, 1, 0.5f);
-    draw_text_aligned(list, theme, text::kBody, {x, y}, c.text,
-                      fit(theme, text::kBody, card.formula, right - x - measure(theme, text::kLabel, unit).x - theme.px(12)), 0, 0.5f);
+    draw_text_aligned(
+        list, theme, text::kBody, {x, y}, c.text,
+        fit(theme, text::kBody, card.formula, right - x - measure(theme, text::kLabel, unit).x - theme.px(12)), 0,
+        0.5f);
     y += theme.px(16);
     ImFont* font = theme.font(Face::regular);
     const float size = theme.font_size(text::kLabel);
-    const ImVec2 block =
-        font->CalcTextSizeA(size, FLT_MAX, right - x, card.sentence.data(), card.sentence.data() + card.sentence.size());
-    list->AddText(font, size, {x, std::round(y)}, c.text2, card.sentence.data(), card.sentence.data() + card.sentence.size(), right - x);
+    const ImVec2 block = font->CalcTextSizeA(size, FLT_MAX, right - x, card.sentence.data(),
+                                             card.sentence.data() + card.sentence.size());
+    list->AddText(font, size, {x, std::round(y)}, c.text2, card.sentence.data(),
+                  card.sentence.data() + card.sentence.size(), right - x);
     y += block.y + theme.px(14);
     draw_text_aligned(list, theme, text::kLabel, {x, y}, c.text2, "Click copies all digits", 0, 0.5f);
     ImGui::Dummy({wide, y + theme.px(16) - at.y});

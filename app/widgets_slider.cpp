@@ -20,13 +20,16 @@ constexpr float kHandle = 6; // radius, design px
 // Position of a value on the track, 0 to 1.
 float position(const SliderSpec& spec, double value) {
   const double v = std::clamp(value, spec.least, spec.most);
-  if (spec.log && spec.least > 0) return static_cast<float>(std::log(v / spec.least) / std::log(spec.most / spec.least));
+  if (spec.log && spec.least > 0)
+    return static_cast<float>(std::log(v / spec.least) / std::log(spec.most / spec.least));
   return static_cast<float>((v - spec.least) / (spec.most - spec.least));
 }
 
 void draw_ticks(ImDrawList* list, const Theme& theme, const SliderSpec& spec, float x0, float x1, float y) {
   const ImU32 ink = theme.colour().frame;
-  const auto tick = [&](float t) { crisp_vertical(list, x0 + t * (x1 - x0), y, y + theme.px(4), ink, theme.hairline()); };
+  const auto tick = [&](float t) {
+    crisp_vertical(list, x0 + t * (x1 - x0), y, y + theme.px(4), ink, theme.hairline());
+  };
   if (!spec.log || spec.least <= 0) {
     for (int i = 0; i <= 4; ++i) tick(static_cast<float>(i) / 4);
     return;
@@ -78,7 +81,8 @@ SliderResult track(const Theme& theme, const SliderSpec& spec, double* value, Im
   draw_ticks(list, theme, spec, x0, x1, middle + theme.px(7));
   if (spec.default_mark) {
     const float d = std::round(x0 + position(spec, *spec.default_mark) * (x1 - x0)), top = middle + theme.px(6.5f);
-    list->AddTriangleFilled({d, top}, {d + theme.px(3.6f), top + theme.px(5.5f)}, {d - theme.px(3.6f), top + theme.px(5.5f)}, c.text3);
+    list->AddTriangleFilled({d, top}, {d + theme.px(3.6f), top + theme.px(5.5f)},
+                            {d - theme.px(3.6f), top + theme.px(5.5f)}, c.text3);
   }
   const float radius = theme.px(result.active ? kHandle + 1 : hovered ? kHandle + 0.5f : kHandle);
   list->AddCircleFilled({x, middle}, radius + theme.px(1.5f), c.panel);
@@ -114,7 +118,8 @@ SliderResult field(const Theme& theme, const SliderSpec& spec, double* value, Im
                       c.text, format_value(*value), 1, 0.5f);
   ImGui::PopID();
   if (entered && std::isfinite(typed)) {
-    typed = std::clamp(spec.integer ? std::round(typed) : typed, spec.typed_least.value_or(spec.least), spec.typed_most.value_or(spec.most));
+    typed = std::clamp(spec.integer ? std::round(typed) : typed, spec.typed_least.value_or(spec.least),
+                       spec.typed_most.value_or(spec.most));
     result.changed = typed != *value;
     result.released = result.changed;
     *value = typed;
@@ -139,7 +144,8 @@ SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, f
                       fit(theme, text::kButton, words, label_width - theme.px(spec.differs ? 26 : 6)), 0, 0.5f);
     if (spec.differs && spec.default_mark) {
       ImGui::PushID(spec.label);
-      ImGui::SetCursorScreenPos({at.x + label_width - theme.snap(22), at.y + std::round((tall - theme.snap(20)) * 0.5f)});
+      ImGui::SetCursorScreenPos(
+          {at.x + label_width - theme.snap(22), at.y + std::round((tall - theme.snap(20)) * 0.5f)});
       const std::string help = "Back to " + format_value(*spec.default_mark);
       reset = icon_button(theme, "reset", Icon::undo, help.c_str(), false, true, 20);
       ImGui::PopID();

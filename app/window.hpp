@@ -35,7 +35,7 @@ struct WindowOptions {
 };
 
 class Window {
- public:
+public:
   // A missing display, or one without OpenGL 3.3, is an error of kind machine_lacks. Only one window that
   // uses OpenGL may exist at a time.
   static Result<std::unique_ptr<Window>> open(WindowKind kind, WindowOptions options = {});
@@ -74,7 +74,7 @@ class Window {
 
   std::array<float, 4> clear_colour{0, 0, 0, 1}; // behind everything; red, green, blue, alpha
 
- private:
+private:
   using Clock = std::chrono::steady_clock;
 
   Window(std::unique_ptr<Surface> surface, WindowOptions options);

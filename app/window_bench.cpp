@@ -32,7 +32,8 @@ constexpr double kFrame = 1.0 / 60;
 constexpr int kFrames = 200; // timed of each kind
 constexpr long kRuns = 64, kSteps = 100'000;
 // Budgets: a frame of 64 runs, a start, a key's picture, the redraw of a dragged run, an idle window.
-constexpr double kFrameLimitMs = 2.5, kStartLimitMs = 2000, kKeyLimitFrames = 3, kRedrawLimitMs = 30, kIdleLimitPercent = 2;
+constexpr double kFrameLimitMs = 2.5, kStartLimitMs = 2000, kKeyLimitFrames = 3, kRedrawLimitMs = 30,
+                 kIdleLimitPercent = 2;
 
 // The application on the null back end, its engine turned by hand.
 struct Bench {
@@ -75,16 +76,20 @@ Result<Bench> open_bench(Scene scene, bool threaded = false) {
 // Runs of four optimizers on 8 × 16 rows, at rates from 0.001 on.
 Result<Scene> scene_of_runs(long runs, long steps) {
   static constexpr const char* kOptimizers[] = {"sgd", "adamw", "momentum", "rmnp"};
-  std::string text = fmt::format("[scene]\ntitle = \"bench\"\nseed = 1\nsteps = {}\n[problem]\nkind = \"rows\"\n", steps);
+  std::string text =
+      fmt::format("[scene]\ntitle = \"bench\"\nseed = 1\nsteps = {}\n[problem]\nkind = \"rows\"\n", steps);
   for (long i = 0; i < runs; ++i)
-    text += fmt::format("[[run]]\nlabel = \"r{}\"\noptimizer = \"{}\"\nhparam.lr = {}\n", i, kOptimizers[i % 4], 0.001 * static_cast<double>(1 + i));
+    text += fmt::format("[[run]]\nlabel = \"r{}\"\noptimizer = \"{}\"\nhparam.lr = {}\n", i, kOptimizers[i % 4],
+                        0.001 * static_cast<double>(1 + i));
   return parse_scene(text, "bench.toml");
 }
 
 // A row of numbers that are not rates: less is better.
 BenchRow row_of(std::string id, std::string name, std::string unit, std::vector<double> values, double limit) {
   std::sort(values.begin(), values.end());
-  const auto at = [&](double share) { return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)]; };
+  const auto at = [&](double share) {
+    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+  };
   BenchRow row;
   row.id = std::move(id);
   row.name = std::move(name);
@@ -126,7 +131,8 @@ Result<std::vector<BenchRow>> bench_start() {
     b->shell->draw();
     ms.push_back(1e3 * seconds_since(start));
   }
-  return std::vector<BenchRow>{row_of("B14", "first_look: scene file to first frame, null back end", "ms", std::move(ms), kStartLimitMs)};
+  return std::vector<BenchRow>{
+      row_of("B14", "first_look: scene file to first frame, null back end", "ms", std::move(ms), kStartLimitMs)};
 }
 
 Result<std::vector<BenchRow>> bench_key() {
@@ -151,8 +157,9 @@ Result<std::vector<BenchRow>> bench_key() {
     ImGui::GetIO().AddKeyEvent(ImGuiKey_RightArrow, false);
     for (int k = 0; k < 3; ++k) b->shell->draw(), b->driver->pump(kFrame);
   }
-  return std::vector<BenchRow>{row_of("B16", "key of one step: frames until it is in the picture", "frames", std::move(frames), kKeyLimitFrames),
-                               row_of("B16", "key of one step: work until it is in the picture", "ms", std::move(ms), kRedrawLimitMs)};
+  return std::vector<BenchRow>{
+      row_of("B16", "key of one step: frames until it is in the picture", "frames", std::move(frames), kKeyLimitFrames),
+      row_of("B16", "key of one step: work until it is in the picture", "ms", std::move(ms), kRedrawLimitMs)};
 }
 
 // From a start moved under the hand to the frame with its new path.
@@ -174,13 +181,16 @@ Result<std::vector<BenchRow>> bench_drag() {
     b->shell->draw();
     ms.push_back(1e3 * seconds_since(start));
   }
-  return std::vector<BenchRow>{row_of("B16", "redraw of a dragged run: AdamW, 8 x 16, 1000 steps", "ms", std::move(ms), kRedrawLimitMs)};
+  return std::vector<BenchRow>{
+      row_of("B16", "redraw of a dragged run: AdamW, 8 x 16, 1000 steps", "ms", std::move(ms), kRedrawLimitMs)};
 }
 
 double own_cpu_seconds() {
   rusage own{};
   getrusage(RUSAGE_SELF, &own);
-  const auto seconds = [](const timeval& v) { return static_cast<double>(v.tv_sec) + 1e-6 * static_cast<double>(v.tv_usec); };
+  const auto seconds = [](const timeval& v) {
+    return static_cast<double>(v.tv_sec) + 1e-6 * static_cast<double>(v.tv_usec);
+  };
   return seconds(own.ru_utime) + seconds(own.ru_stime);
 }
 
@@ -193,7 +203,8 @@ Result<std::vector<BenchRow>> bench_idle() {
   const auto idle = [&](double seconds) {
     for (const auto start = Clock::now(); seconds_since(start) < seconds;) {
       const double wait = b->shell->seconds_until_draw();
-      if (b->window->wait_events(std::min(wait, seconds - seconds_since(start))) || wait < Shell::kIdleSeconds) b->shell->draw();
+      if (b->window->wait_events(std::min(wait, seconds - seconds_since(start))) || wait < Shell::kIdleSeconds)
+        b->shell->draw();
     }
   };
   idle(1); // first frames, loss field
@@ -204,7 +215,8 @@ Result<std::vector<BenchRow>> bench_idle() {
     idle(1);
     percent.push_back(100 * (own_cpu_seconds() - before) / seconds_since(start));
   }
-  return std::vector<BenchRow>{row_of("B16", "paused, untouched: share of one core", "%", std::move(percent), kIdleLimitPercent)};
+  return std::vector<BenchRow>{
+      row_of("B16", "paused, untouched: share of one core", "%", std::move(percent), kIdleLimitPercent)};
 }
 
 Result<std::vector<BenchRow>> bench_interaction() {
@@ -220,7 +232,9 @@ Result<std::vector<BenchRow>> bench_interaction() {
 } // namespace
 
 std::vector<MoreBench> window_benchmarks() {
-  return {{{"B13", fmt::format("building a frame of {} runs x {} steps, after half a minute of computing them", kRuns, kSteps)}, bench_frames},
+  return {{{"B13", fmt::format("building a frame of {} runs x {} steps, after half a minute of computing them", kRuns,
+                               kSteps)},
+           bench_frames},
           {{"B14", "from a scene's file to the first frame of the window"}, bench_start},
           {{"B16", "key to picture, redraw of a drag, idling"}, bench_interaction}};
 }

@@ -77,7 +77,7 @@ struct DeviceInfo {
   std::string name;        // as --device takes it
   std::string description; // one line
   bool available;
-  std::string why_not;     // one line when not available
+  std::string why_not; // one line when not available
 };
 std::vector<DeviceInfo> devices();
 

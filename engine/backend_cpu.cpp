@@ -89,9 +89,8 @@ public:
   }
 
   void write_slot(int member, SlotId slot, std::span<const double> values) override {
-    each_element(at(member).block.get(), slot, values.size(), [&](auto& x, std::size_t i) {
-      x = static_cast<std::remove_reference_t<decltype(x)>>(values[i]);
-    });
+    each_element(at(member).block.get(), slot, values.size(),
+                 [&](auto& x, std::size_t i) { x = static_cast<std::remove_reference_t<decltype(x)>>(values[i]); });
   }
 
   void read_slot(int member, SlotId slot, std::span<double> values) const override {
@@ -132,9 +131,8 @@ public:
 
   // One member on the calling thread, which is number `thread` of the pool.
   void advance_one(int member, std::uint64_t steps, std::vector<std::byte>& record, int thread) {
-    run_one(member, steps, record, [&](kernels::Member& m) {
-      return executor_.advance(program_->view(), m, steps, scratch(thread));
-    });
+    run_one(member, steps, record,
+            [&](kernels::Member& m) { return executor_.advance(program_->view(), m, steps, scratch(thread)); });
   }
 
   std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) override {
@@ -179,10 +177,8 @@ private:
       for (std::size_t i = 0; i < s.rows; ++i)
         for (std::size_t j = 0; j < s.cols; ++j) f(base[s.offset + i * s.ld + j], i * s.cols + j);
     };
-    if (program_->precision() == Precision::f32)
-      walk(reinterpret_cast<float*>(block));
-    else
-      walk(reinterpret_cast<double*>(block));
+    if (program_->precision() == Precision::f32) walk(reinterpret_cast<float*>(block));
+    else walk(reinterpret_cast<double*>(block));
   }
 
   // f(member) with room for `room` records; what it returns is the number it wrote.
@@ -198,9 +194,8 @@ private:
 
   double loss_at(kernels::Member& m, const ParamInfo& p, std::span<const double> weight, void* thread_scratch) const {
     auto* block = static_cast<std::byte*>(m.block);
-    each_element(block, p.weight, weight.size(), [&](auto& x, std::size_t i) {
-      x = static_cast<std::remove_reference_t<decltype(x)>>(weight[i]);
-    });
+    each_element(block, p.weight, weight.size(),
+                 [&](auto& x, std::size_t i) { x = static_cast<std::remove_reference_t<decltype(x)>>(weight[i]); });
     const auto [first, last] = program_->loss_ops();
     executor_.run_range(program_->view(), m, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last),
                         thread_scratch);
@@ -209,10 +204,8 @@ private:
     const int column = program_->find_metric("loss");
     assert(column >= 0);
     const std::size_t at_element = s.offset + static_cast<std::size_t>(column);
-    if (program_->precision() == Precision::f32)
-      loss = reinterpret_cast<float*>(block)[at_element];
-    else
-      loss = reinterpret_cast<double*>(block)[at_element];
+    if (program_->precision() == Precision::f32) loss = reinterpret_cast<float*>(block)[at_element];
+    else loss = reinterpret_cast<double*>(block)[at_element];
     return loss;
   }
 

@@ -30,7 +30,8 @@ struct DeviceFault {
 // One group of the module, closed at the end.
 class ModuleGroup {
 public:
-  static Result<std::unique_ptr<ModuleGroup>> open(const CudaModule& module, std::shared_ptr<DeviceFault> fault, const StepProgram& program) {
+  static Result<std::unique_ptr<ModuleGroup>> open(const CudaModule& module, std::shared_ptr<DeviceFault> fault,
+                                                   const StepProgram& program) {
     if (fault->first) return *fault->first;
     kernels::CudaGroup* group = nullptr;
     if (module.open(program.view(), program.scalar_bytes(), program.block_bytes(), &group))
@@ -45,7 +46,8 @@ public:
 
   // Calls one of the module's functions on the group; false once the device has failed, then without calling.
   template <class F, class... Args> bool call(F CudaModule::*f, Args... args) const {
-    if (!fault_->first && (module_.*f)(group_, args...)) fault_->first = machine_lacks(fmt::format("cuda: {}", module_.error()));
+    if (!fault_->first && (module_.*f)(group_, args...))
+      fault_->first = machine_lacks(fmt::format("cuda: {}", module_.error()));
     return !fault_->first;
   }
   const std::shared_ptr<DeviceFault>& fault() const { return fault_; }
@@ -107,10 +109,8 @@ public:
   void write_slot(int member, SlotId slot, std::span<const double> values) override {
     const kernels::Slot& s = layout(slot, values.size());
     std::vector<std::byte> bytes(slot_bytes(s)); // padding zero
-    if (single())
-      pack<float>(s, values, bytes.data());
-    else
-      pack<double>(s, values, bytes.data());
+    if (single()) pack<float>(s, values, bytes.data());
+    else pack<double>(s, values, bytes.data());
     group_->call(&CudaModule::write, member, offset_bytes(s), bytes.data(), bytes.size());
   }
 
@@ -119,10 +119,8 @@ public:
     std::vector<std::byte> bytes(slot_bytes(s));
     if (!group_->call(&CudaModule::read, member, offset_bytes(s), bytes.data(), bytes.size()))
       std::fill(values.begin(), values.end(), kNothing);
-    else if (single())
-      unpack<float>(s, bytes.data(), values);
-    else
-      unpack<double>(s, bytes.data(), values);
+    else if (single()) unpack<float>(s, bytes.data(), values);
+    else unpack<double>(s, bytes.data(), values);
   }
 
   void save(int member, std::span<std::byte> out) const override {
@@ -161,7 +159,8 @@ public:
     assert(elements > 0 && weights.size() % elements == 0);
     std::vector<double> losses(weights.size() / elements, kNothing);
     std::vector<std::byte> block(program_->block_bytes());
-    if (!group_->call(&CudaModule::read, member, std::size_t{0}, block.data(), block.size()) || !make_probe()) return losses;
+    if (!group_->call(&CudaModule::read, member, std::size_t{0}, block.data(), block.size()) || !make_probe())
+      return losses;
     CudaMembers& probe = *probe_;
     for (std::size_t first = 0; first < losses.size(); first += kProbeMembers) {
       const std::size_t n = std::min<std::size_t>(kProbeMembers, losses.size() - first);
@@ -280,8 +279,7 @@ public:
   Result<std::unique_ptr<MemberGroup>> open(std::shared_ptr<const StepProgram> program) override {
     auto group = ModuleGroup::open(module_, fault_, *program);
     if (!group) return group.error();
-    return std::unique_ptr<MemberGroup>(
-        std::make_unique<CudaMembers>(module_, std::move(program), std::move(*group)));
+    return std::unique_ptr<MemberGroup>(std::make_unique<CudaMembers>(module_, std::move(program), std::move(*group)));
   }
   std::optional<Error> failure() const override { return fault_->first; }
 

@@ -83,10 +83,10 @@ BenchRow rate_row(std::string id, std::string name, std::string unit, double amo
 }
 
 struct Free {
-  void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+  void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
 };
 std::unique_ptr<float, Free> numbers(std::size_t count) {
-  std::unique_ptr<float, Free> p(static_cast<float*>(::operator new(count * sizeof(float), std::align_val_t{64})));
+  std::unique_ptr<float, Free> p(static_cast<float*>(::operator new (count * sizeof(float), std::align_val_t{64})));
   std::uint32_t x = 12345; // not zero: some units are faster on zeros
   for (std::size_t i = 0; i < count; ++i) {
     x = x * 1664525u + 1013904223u;
@@ -103,8 +103,8 @@ BenchRow fma_row(const Harness& h, const char* isa, const kernels::CpuProbes& pr
   const bool single = precision == Precision::f32;
   const auto f = single ? probes.multiply_add_f32 : probes.multiply_add_f64;
   const double flops = static_cast<double>(single ? probes.flops_f32 : probes.flops_f64) * 1000;
-  return rate_row("B0", fmt::format("multiply-add, {}, {}, one core", isa, single ? "f32" : "f64"), "GFLOP/s", flops * 1e-9,
-                  h.measure([&](long n) { g_sink = f(1000 * n); }));
+  return rate_row("B0", fmt::format("multiply-add, {}, {}, one core", isa, single ? "f32" : "f64"), "GFLOP/s",
+                  flops * 1e-9, h.measure([&](long n) { g_sink = f(1000 * n); }));
 }
 
 void bench_machine(const Harness& h, std::vector<BenchRow>& rows) {
@@ -115,8 +115,10 @@ void bench_machine(const Harness& h, std::vector<BenchRow>& rows) {
       rows.push_back(fma_row(h, isa, e->probes, Precision::f64));
       widest = e;
     }
-  for (const auto& [name, kib] : {std::pair{"16 KiB (first level)", 16}, {"256 KiB (second level)", 256},
-                                  {"8 MiB (third level)", 8192}, {"256 MiB (memory)", 262144}}) {
+  for (const auto& [name, kib] : {std::pair{"16 KiB (first level)", 16},
+                                  {"256 KiB (second level)", 256},
+                                  {"8 MiB (third level)", 8192},
+                                  {"256 MiB (memory)", 262144}}) {
     const std::size_t count = static_cast<std::size_t>(kib) * 256;
     const auto data = numbers(count);
     rows.push_back(rate_row("B0", fmt::format("read, {}, one core", name), "GB/s", static_cast<double>(count) * 4e-9,
@@ -156,8 +158,9 @@ Result<BenchRow> toy_row(const Harness& h, const std::string& problem, const std
     for (long i = 0; i < n; ++i) g.advance(one, kBurst, records);
   });
   if (g.state(0).diverged) return bad_input(fmt::format("{} with {} diverged while it was measured", problem, preset));
-  return rate_row("B1", fmt::format("{}, {}: {} ops, {} numbers recorded, one core", problem, preset,
-                                    (*program)->step_ops().size(), (*program)->record_size()),
+  return rate_row("B1",
+                  fmt::format("{}, {}: {} ops, {} numbers recorded, one core", problem, preset,
+                              (*program)->step_ops().size(), (*program)->record_size()),
                   "Msteps/s", static_cast<double>(kBurst) * 1e-6, seconds);
 }
 
@@ -179,7 +182,9 @@ struct Form {
   const char* name;
   bool transpose_a, transpose_b, symmetric;
 };
-constexpr Form kForms[] = {{"A B", false, false, false}, {"Aᵀ B", true, false, false}, {"A Bᵀ", false, true, false},
+constexpr Form kForms[] = {{"A B", false, false, false},
+                           {"Aᵀ B", true, false, false},
+                           {"A Bᵀ", false, true, false},
                            {"A Aᵀ, half of it", false, true, true}};
 
 BenchRow product_row(const Harness& h, const char* isa, const kernels::CpuProbes& probes, double peak, int n,
@@ -239,8 +244,9 @@ Result<void> first_step(const std::string& text) {
 }
 
 Result<void> bench_first_step(const Harness& h, std::vector<BenchRow>& rows) {
-  const std::string text = "[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 10\n[problem]\nkind = \"circle\"\n[[run]]\nlabel = "
-                           "\"run\"\noptimizer = \"sgd\"\n";
+  const std::string text =
+      "[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 10\n[problem]\nkind = \"circle\"\n[[run]]\nlabel = "
+      "\"run\"\noptimizer = \"sgd\"\n";
   if (auto r = first_step(text); !r) return r;
   std::vector<double> ms = h.measure([&](long n) {
     for (long i = 0; i < n; ++i) (void)first_step(text);
@@ -274,7 +280,9 @@ Busy busy_now() {
   if (tick > 0) b.all = (t[0] + t[1] + t[2] + t[5] + t[6]) / tick;
   rusage own{};
   getrusage(RUSAGE_SELF, &own);
-  const auto seconds = [](const timeval& v) { return static_cast<double>(v.tv_sec) + 1e-6 * static_cast<double>(v.tv_usec); };
+  const auto seconds = [](const timeval& v) {
+    return static_cast<double>(v.tv_sec) + 1e-6 * static_cast<double>(v.tv_usec);
+  };
   b.own = seconds(own.ru_utime) + seconds(own.ru_stime);
   return b;
 }
@@ -282,7 +290,8 @@ Busy busy_now() {
 std::string cpu_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+    if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
   return "unknown";
 }
 
@@ -296,7 +305,8 @@ std::string first_line(const char* path) {
 double clock_mhz() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);)
-    if (line.rfind("cpu MHz", 0) == 0 && line.find(": ") != std::string::npos) return std::strtod(line.c_str() + line.find(": ") + 2, nullptr);
+    if (line.rfind("cpu MHz", 0) == 0 && line.find(": ") != std::string::npos)
+      return std::strtod(line.c_str() + line.find(": ") + 2, nullptr);
   return 0;
 }
 
@@ -330,7 +340,8 @@ Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOp
   const auto& list = benchmarks();
   std::vector<BenchInfo> all = list;
   for (const MoreBench& more : options.more)
-    if (std::none_of(all.begin(), all.end(), [&](const BenchInfo& b) { return b.id == more.info.id; })) all.push_back(more.info);
+    if (std::none_of(all.begin(), all.end(), [&](const BenchInfo& b) { return b.id == more.info.id; }))
+      all.push_back(more.info);
   for (const std::string& id : ids)
     if (std::none_of(all.begin(), all.end(), [&](const BenchInfo& b) { return b.id == id; })) {
       std::string known;
@@ -350,7 +361,9 @@ Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOp
   double load[1] = {0};
   if (getloadavg(load, 1) == 1) report.load = load[0];
 
-  const auto wanted = [&](const std::string& id) { return ids.empty() || std::find(ids.begin(), ids.end(), id) != ids.end(); };
+  const auto wanted = [&](const std::string& id) {
+    return ids.empty() || std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
   const Harness harness(options);
   const Busy before = busy_now();
   const auto start = Clock::now();
@@ -373,7 +386,8 @@ std::string BenchReport::to_text() const {
   out += fmt::format("{}, commit {}, governor {}, clock {:.0f} MHz\n", compiler, commit.empty() ? "unknown" : commit,
                      governor.empty() ? "unknown" : governor, clock_mhz);
   if (!idle())
-    out += fmt::format("NOT IDLE: other processes used {:.2f} cores; do not compare or report these figures\n", others_busy);
+    out += fmt::format("NOT IDLE: other processes used {:.2f} cores; do not compare or report these figures\n",
+                       others_busy);
   out += fmt::format("{:<4} {:<62} {:>10} {:>10} {:>10}  {}\n", "", "", "median", "p10", "p90", "unit");
   for (const BenchRow& r : rows) {
     out += fmt::format("{:<4} {:<62} {:>10.4g} {:>10.4g} {:>10.4g}  {}", r.id, r.name, r.median, r.p10, r.p90, r.unit);

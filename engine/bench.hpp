@@ -15,9 +15,9 @@ struct BenchRow {
   std::string name; // "circle, sgd: steps per second, one core"
   std::string unit; // "GFLOP/s", "steps/s"
   double median = 0, p10 = 0, p90 = 0;
-  double percent = -1;  // of the ceiling in `against`; negative: there is none
-  std::string against;  // "FMA probe, v3"
-  double limit = -1;    // budget that the median must not pass, in `unit`; negative: there is none
+  double percent = -1; // of the ceiling in `against`; negative: there is none
+  std::string against; // "FMA probe, v3"
+  double limit = -1;   // budget that the median must not pass, in `unit`; negative: there is none
 };
 
 struct BenchReport {
@@ -26,8 +26,8 @@ struct BenchReport {
   std::string governor;         // of the first core's clock; "" where it cannot be read
   double clock_mhz = 0;         // of the first core as the measurements began; 0: not readable
   int cores = 0;
-  double load = 0;          // load average before
-  double others_busy = 0;   // cores that other processes used while it was measured
+  double load = 0;        // load average before
+  double others_busy = 0; // cores that other processes used while it was measured
   bool idle() const { return others_busy < 0.05; }
   std::vector<BenchRow> rows;
 

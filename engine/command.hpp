@@ -17,17 +17,26 @@ enum class EditMode { from_here, from_start }; // from_start recomputes the whol
 namespace command {
 struct Play {};
 struct Pause {};
-struct StepBy { long steps; };            // negative: cursor back; beyond the head: compute
-struct MoveCursor { long step; };         // clamped to [0, head]; never computes
-struct ComputeTo { long step; };          // pause, compute until head = step, cursor there
-struct SetSpeed { double steps_per_second; }; // 0 = as fast as possible
-struct Restart {};                        // head and cursor to 0, edits kept as starting values
+struct StepBy {
+  long steps;
+}; // negative: cursor back; beyond the head: compute
+struct MoveCursor {
+  long step;
+}; // clamped to [0, head]; never computes
+struct ComputeTo {
+  long step;
+}; // pause, compute until head = step, cursor there
+struct SetSpeed {
+  double steps_per_second;
+};                 // 0 = as fast as possible
+struct Restart {}; // head and cursor to 0, edits kept as starting values
 struct SetHparam {
   RunId run;
   std::string name;
   double value;
   EditMode mode;
-  bool preview = false; // while dragging: replaced by the next at the same step, never an event. Steps made meanwhile stand
+  bool preview =
+      false; // while dragging: replaced by the next at the same step, never an event. Steps made meanwhile stand
 };
 struct MoveStart { // new start weight of one parameter: recomputes from step 0
   RunId run;
@@ -35,19 +44,33 @@ struct MoveStart { // new start weight of one parameter: recomputes from step 0
   std::vector<double> point; // rows·cols
   bool preview = false;
 };
-struct CancelPreview { RunId run; }; // a drag was given up: the run's path is again the one before its first preview
-struct AddRun { std::string optimizer; };  // a preset's name: joins at step 0 and catches up to the head
-struct DuplicateRun { RunId run; };
-struct RemoveRun { RunId run; };
-struct RenameRun { RunId run; std::string label; };
-struct SelectRun { RunId run; };           // whose state is shown at the cursor
-struct OpenScene { std::string name; };
+struct CancelPreview {
+  RunId run;
+}; // a drag was given up: the run's path is again the one before its first preview
+struct AddRun {
+  std::string optimizer;
+}; // a preset's name: joins at step 0 and catches up to the head
+struct DuplicateRun {
+  RunId run;
+};
+struct RemoveRun {
+  RunId run;
+};
+struct RenameRun {
+  RunId run;
+  std::string label;
+};
+struct SelectRun {
+  RunId run;
+}; // whose state is shown at the cursor
+struct OpenScene {
+  std::string name;
+};
 } // namespace command
 
-using Command =
-    std::variant<command::Play, command::Pause, command::StepBy, command::MoveCursor, command::ComputeTo,
-                 command::SetSpeed, command::Restart, command::SetHparam, command::MoveStart,
-                 command::CancelPreview, command::AddRun, command::DuplicateRun, command::RemoveRun, command::RenameRun, command::SelectRun,
-                 command::OpenScene>;
+using Command = std::variant<command::Play, command::Pause, command::StepBy, command::MoveCursor, command::ComputeTo,
+                             command::SetSpeed, command::Restart, command::SetHparam, command::MoveStart,
+                             command::CancelPreview, command::AddRun, command::DuplicateRun, command::RemoveRun,
+                             command::RenameRun, command::SelectRun, command::OpenScene>;
 
 } // namespace polarscope

@@ -44,8 +44,8 @@ OptimizerSpec resolved(const RunSpec& run) {
 Result<void> check_sizes(const Problem& problem, const ProblemValues& values) {
   const double elements = problem.elements ? problem.elements(values) : 0;
   if (!(elements <= kMostElements))
-    return bad_input(fmt::format("the problem '{}' would need {:.3g} numbers in one matrix; the most is {:.3g}", problem.kind,
-                                 elements, kMostElements));
+    return bad_input(fmt::format("the problem '{}' would need {:.3g} numbers in one matrix; the most is {:.3g}",
+                                 problem.kind, elements, kMostElements));
   return {};
 }
 
@@ -54,10 +54,12 @@ Result<void> check_shapes(const ProgramBuilder& build) {
   double columns = 0;
   for (const ParamInfo& p : build.parameters()) {
     if (p.rows > kLongestSide || p.cols > kLongestSide)
-      return bad_input(fmt::format("parameter {} is {} × {}; the longest side is {:.3g}", p.name, p.rows, p.cols, kLongestSide));
+      return bad_input(
+          fmt::format("parameter {} is {} × {}; the longest side is {:.3g}", p.name, p.rows, p.cols, kLongestSide));
     columns += double(p.rows) + p.cols;
   }
-  if (columns > kMostColumns) return bad_input(fmt::format("the problem has {:.3g} rows and columns; the most is {:.3g}", columns, kMostColumns));
+  if (columns > kMostColumns)
+    return bad_input(fmt::format("the problem has {:.3g} rows and columns; the most is {:.3g}", columns, kMostColumns));
   return {};
 }
 
@@ -70,11 +72,13 @@ Result<void> check_view(const ViewSpec& view, const ProgramBuilder& build) {
     if (!shown && (view.parameter.empty() || view.parameter == p.name)) shown = &p;
   }
   if (!shown)
-    return bad_input(fmt::format("[view]: the problem has no parameter '{}'; it has {}", view.parameter, fmt::join(names, ", ")),
-                     view.parameter_place);
+    return bad_input(
+        fmt::format("[view]: the problem has no parameter '{}'; it has {}", view.parameter, fmt::join(names, ", ")),
+        view.parameter_place);
   const long row = std::max(view.row_i, view.row_j);
   if (view.plane == "rows" && row >= static_cast<long>(shown->rows))
-    return bad_input(fmt::format("[view]: {} has no row {}; rows are 0 to {}", shown->name, row, shown->rows - 1), view.rows_place);
+    return bad_input(fmt::format("[view]: {} has no row {}; rows are 0 to {}", shown->name, row, shown->rows - 1),
+                     view.rows_place);
   return {};
 }
 
@@ -120,14 +124,16 @@ std::string options_that_use(const std::string& hparam, const Scene& scene, cons
         const auto program = make_program(scene, other, {});
         if (program && (*program)->find_hparam(hparam) >= 0) uses.push_back(to_text(value));
       }
-      if (!uses.empty()) out.push_back(fmt::format("{}.{} = {}", part_name(link.part), option.name, fmt::join(uses, " or ")));
+      if (!uses.empty())
+        out.push_back(fmt::format("{}.{} = {}", part_name(link.part), option.name, fmt::join(uses, " or ")));
     }
   }
   return fmt::format("{}", fmt::join(out, ", or "));
 }
 
 // A number that a run gives and its recipe does not use would change nothing, silently.
-Result<void> check_hparams_used(const Scene& scene, const RunSpec& run, const OptimizerSpec& spec, const StepProgram& program) {
+Result<void> check_hparams_used(const Scene& scene, const RunSpec& run, const OptimizerSpec& spec,
+                                const StepProgram& program) {
   std::map<std::string, Place> given = run.optimizer.inline_hparams;
   for (const auto& [name, value] : run.hparams) {
     const auto place = run.hparam_places.find(name);
@@ -136,14 +142,17 @@ Result<void> check_hparams_used(const Scene& scene, const RunSpec& run, const Op
   for (const auto& [name, place] : given) {
     if (program.find_hparam(name) >= 0) continue;
     const std::string remedy = options_that_use(name, scene, spec);
-    return bad_input(fmt::format("run '{}' does not use '{}'{}{}", run.label, name, remedy.empty() ? "" : "; it is used with ", remedy), place);
+    return bad_input(fmt::format("run '{}' does not use '{}'{}{}", run.label, name,
+                                 remedy.empty() ? "" : "; it is used with ", remedy),
+                     place);
   }
   return {};
 }
 
 } // namespace
 
-Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run, const CompileOptions& options) {
+Result<std::shared_ptr<const StepProgram>> compile(const Scene& scene, const RunSpec& run,
+                                                   const CompileOptions& options) {
   const OptimizerSpec spec = resolved(run);
   auto program = make_program(scene, spec, options.record);
   if (!program) return program;
@@ -182,14 +191,17 @@ Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, co
   const std::size_t elements = std::size_t{p.rows} * p.cols;
   if (!start.keys.empty()) {
     if (!problem.start_from_keys)
-      return bad_input(fmt::format("the problem '{}' has no start key '{}'", problem.kind, start.keys.begin()->first), start.place);
+      return bad_input(fmt::format("the problem '{}' has no start key '{}'", problem.kind, start.keys.begin()->first),
+                       start.place);
     auto made = problem.start_from_keys(values, start.keys);
     const auto it = made.find(p.name);
     if (it != made.end()) weight = std::move(it->second);
   }
   if (!start.point.empty()) {
     if (start.point.size() != elements)
-      return bad_input(fmt::format("start.point has {} numbers; {} is {} × {}", start.point.size(), p.name, p.rows, p.cols), start.place);
+      return bad_input(
+          fmt::format("start.point has {} numbers; {} is {} × {}", start.point.size(), p.name, p.rows, p.cols),
+          start.place);
     weight = start.point;
   }
   if (!start.file.empty()) {
@@ -199,7 +211,9 @@ Result<SlotContents> start_weight(const ParamInfo& p, const StartSpec& start, co
   }
   if (start.norm) {
     const double norm = frobenius(weight);
-    if (norm == 0) return bad_input(fmt::format("start.norm: the start weight {} is zero and has no direction", p.name), start.place);
+    if (norm == 0)
+      return bad_input(fmt::format("start.norm: the start weight {} is zero and has no direction", p.name),
+                       start.place);
     for (double& v : weight) v *= *start.norm / norm;
   }
   for (const double v : weight)
@@ -224,7 +238,8 @@ Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run,
   InitialContents contents;
   if (problem.data)
     for (auto& [name, value] : problem.data(values, seed))
-      if (const SlotId slot = program.find_slot(name); slot != kNone) contents.slots.emplace_back(slot, std::move(value));
+      if (const SlotId slot = program.find_slot(name); slot != kNone)
+        contents.slots.emplace_back(slot, std::move(value));
   auto weights = problem.start(values, seed);
   for (const ParamInfo& p : program.parameters()) {
     const auto own = run.start.parameters.find(p.name);

@@ -135,7 +135,8 @@ private:
 
 // Elements of a matrix are compared with its greatest element; metric columns, which measure different things, each
 // with itself or 1. `least_size`: see cancelled_size.
-double slot_difference(const std::vector<double>& want, const std::vector<double>& got, bool columns, double least_size) {
+double slot_difference(const std::vector<double>& want, const std::vector<double>& got, bool columns,
+                       double least_size) {
   double size = std::max(1e-30, least_size), worst = 0;
   if (!columns)
     for (const double x : want)
@@ -239,7 +240,8 @@ private:
     row.name = c.name;
     row.tolerance = trajectory_tolerance(*c.f64, precision_);
     const bool together = want->member().step == got->member().step;
-    note(row, together ? member_difference(*want, *got, Compared::weights) : std::numeric_limits<double>::infinity(), c.name);
+    note(row, together ? member_difference(*want, *got, Compared::weights) : std::numeric_limits<double>::infinity(),
+         c.name);
     section_.trajectories.push_back(row);
     return {};
   }
@@ -273,10 +275,8 @@ Result<ConformReport> compare(std::string device, std::string description, std::
       for (const Op& op : *list) seen[static_cast<std::size_t>(op.code)] = true;
   report.ops_known = kOpCount;
   for (std::size_t k = 0; k < kOpCount; ++k) {
-    if (seen[k])
-      ++report.ops_run;
-    else
-      report.ops_missing.emplace_back(op_name(static_cast<OpCode>(k)));
+    if (seen[k]) ++report.ops_run;
+    else report.ops_missing.emplace_back(op_name(static_cast<OpCode>(k)));
   }
   CpuMachine oracle(oracle_executors()->f64);
   for (Target& target : targets) {
@@ -337,12 +337,12 @@ bool ConformReport::passed() const {
 }
 
 std::string ConformReport::to_text() const {
-  std::string out = fmt::format("{} ({}): {} programs, {} of {} operations\n", device, description, programs, ops_run,
-                                ops_known);
+  std::string out =
+      fmt::format("{} ({}): {} programs, {} of {} operations\n", device, description, programs, ops_run, ops_known);
   for (const std::string& name : ops_missing) out += fmt::format("FAIL   {}: run by no program\n", name);
   for (const ConformSection& s : sections) {
-    out += fmt::format("{}: {}\n  {:<4} {:<34} {:>9}    {:>7}  {:>5}  {}\n", s.target, s.passed() ? "passed" : "FAILED", "",
-                       "op", "error", "allowed", "runs", "largest in");
+    out += fmt::format("{}: {}\n  {:<4} {:<34} {:>9}    {:>7}  {:>5}  {}\n", s.target, s.passed() ? "passed" : "FAILED",
+                       "", "op", "error", "allowed", "runs", "largest in");
     rows_text(out, s.ops);
     out += fmt::format("  {:<4} {}\n", "", "weights after short trajectories");
     rows_text(out, s.trajectories);

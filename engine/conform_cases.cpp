@@ -36,7 +36,8 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
   for (const Metric& m : metrics()) every[m.name] = 1;
   emit_metrics(build, every, updates);
   for (const ParamInfo& p : build.parameters())
-    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()), "stop when the loss or W is not finite");
+    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()),
+               "stop when the loss or W is not finite");
   return build.finish();
 }
 
@@ -73,8 +74,8 @@ bool has_key(const Problem& problem, const char* name) {
 
 // A scene of one run with noise, a schedule and every metric at every step.
 std::string scene_text(const Problem& problem, const std::string& preset, const std::string& schedule) {
-  std::string text = fmt::format("[scene]\ntitle = \"conform\"\nseed = 5\nsteps = 40\n[problem]\nkind = \"{}\"\n",
-                                 problem.kind);
+  std::string text =
+      fmt::format("[scene]\ntitle = \"conform\"\nseed = 5\nsteps = 40\n[problem]\nkind = \"{}\"\n", problem.kind);
   if (has_key(problem, "noise")) text += "noise = 0.05\n";
   text += fmt::format("[[run]]\nlabel = \"run\"\noptimizer = \"{}\"\nschedule.lr = {}\n[metrics]\n", preset, schedule);
   for (const Metric& m : metrics())
@@ -142,9 +143,9 @@ std::unique_ptr<HostMember> ConformCase::member(Precision precision) const {
 }
 
 std::vector<ConformCase> conform_cases() {
-  static constexpr const char* kSchedules[] = {
-      "{ kind = \"wsd\", warmup = 3, cooldown = 0.2 }", "{ kind = \"cosine\", warmup = 2 }", "{ kind = \"linear\" }",
-      "{ kind = \"inverse_power\" }", "{ kind = \"constant\", warmup = 0.1 }"};
+  static constexpr const char* kSchedules[] = {"{ kind = \"wsd\", warmup = 3, cooldown = 0.2 }",
+                                               "{ kind = \"cosine\", warmup = 2 }", "{ kind = \"linear\" }",
+                                               "{ kind = \"inverse_power\" }", "{ kind = \"constant\", warmup = 0.1 }"};
   std::vector<ConformCase> cases;
   for (const Problem& problem : problems())
     for (const bool other : {false, true}) cases.push_back(plain_descent_case(problem, other));
@@ -155,7 +156,8 @@ std::vector<ConformCase> conform_cases() {
     for (const char* kind : {"circle", "rows"}) {
       const Problem* problem = find_problem(kind);
       if (!problem) continue;
-      const auto scene = parse_scene(scene_text(*problem, preset, kSchedules[k++ % std::size(kSchedules)]), "conform.toml");
+      const auto scene =
+          parse_scene(scene_text(*problem, preset, kSchedules[k++ % std::size(kSchedules)]), "conform.toml");
       if (!scene) continue;
       for (ConformCase& c : compiled_case(*scene, fmt::format("{}, {}", kind, preset))) cases.push_back(std::move(c));
       if (problem->kind == "rows") add_variants(*scene, preset, shown, cases);
@@ -181,10 +183,13 @@ double cancelled_size(const Op& op, const HostMember& before) {
 }
 
 bool has_op(const StepProgram& program, OpCode code) {
-  return std::any_of(program.step_ops().begin(), program.step_ops().end(), [&](const Op& op) { return op.code == code; });
+  return std::any_of(program.step_ops().begin(), program.step_ops().end(),
+                     [&](const Op& op) { return op.code == code; });
 }
 
-bool rounding_decides(const StepProgram& program) { return has_op(program, OpCode::sign_step) || has_op(program, OpCode::refresh_basis); }
+bool rounding_decides(const StepProgram& program) {
+  return has_op(program, OpCode::sign_step) || has_op(program, OpCode::refresh_basis);
+}
 
 const char* op_name(OpCode code) {
   static constexpr const char* kNames[] = {

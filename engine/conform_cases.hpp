@@ -13,8 +13,8 @@
 namespace polarscope {
 
 struct ConformCase {
-  std::string name; // "rows, adamw"
-  std::shared_ptr<const StepProgram> f32, f64; // the same program in both precisions
+  std::string name;                                             // "rows, adamw"
+  std::shared_ptr<const StepProgram> f32, f64;                  // the same program in both precisions
   std::vector<std::pair<SlotId, std::vector<double>>> contents; // data and weights at step 0
   std::vector<double> hparams;
   std::uint64_t seed = 1;

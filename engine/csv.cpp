@@ -29,7 +29,8 @@ std::vector<std::string> column_names(const Frame& frame) {
   std::vector<std::string> names;
   for (const RunFrame& run : frame.runs)
     for (const MetricColumn& column : run.program->metrics())
-      if (!column.hidden && std::find(names.begin(), names.end(), column.name) == names.end()) names.push_back(column.name);
+      if (!column.hidden && std::find(names.begin(), names.end(), column.name) == names.end())
+        names.push_back(column.name);
   return names;
 }
 
@@ -54,7 +55,9 @@ std::string thinned_stretches(const RunFrame& run) {
     long to = from;
     while (to < last && run.series.stride_at(to) == stride) to += std::max(1L, stride);
     to = std::min(to, last);
-    if (stride > 1) out += fmt::format("{}every {}{} step from {} to {}", out.empty() ? "" : ", ", stride, stride == 2 ? "nd" : "th", from, to);
+    if (stride > 1)
+      out += fmt::format("{}every {}{} step from {} to {}", out.empty() ? "" : ", ", stride, stride == 2 ? "nd" : "th",
+                         from, to);
     from = std::max(to, from + 1);
   }
   return out;
@@ -71,8 +74,10 @@ std::string thinning_line(const Frame& frame) {
     else same->second += ", " + quoted(run.label);
   }
   std::string out;
-  for (const auto& [stretches, labels] : groups) out += fmt::format("{} {}: {}", out.empty() ? "# kept only, of run" : "; of run", labels, stretches);
-  std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' '); // labels may hold any text
+  for (const auto& [stretches, labels] : groups)
+    out += fmt::format("{} {}: {}", out.empty() ? "# kept only, of run" : "; of run", labels, stretches);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' '); // labels may hold any text
   return out.empty() ? out : out + "\n";
 }
 

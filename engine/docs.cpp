@@ -37,7 +37,8 @@ std::string settings_table(const std::vector<Setting>& settings, const char* hea
   std::string out = fmt::format("| {} | default | allowed | meaning |\n|---|---|---|---|\n", heading);
   for (const Setting& s : settings) {
     const std::string unit = s.unit.empty() ? "" : fmt::format(" ({})", s.unit);
-    out += fmt::format("| `{}` | {} | {} | {}{} |\n", s.name, code(to_text(s.value)), cell(allowed_text(s)), cell(s.meaning), unit);
+    out += fmt::format("| `{}` | {} | {} | {}{} |\n", s.name, code(to_text(s.value)), cell(allowed_text(s)),
+                       cell(s.meaning), unit);
   }
   out += "\n";
   for (const Setting& s : settings) {
@@ -53,9 +54,13 @@ std::string settings_table(const std::vector<Setting>& settings, const char* hea
   return out;
 }
 
-std::string formula_block(const std::string& formula) { return formula.empty() ? "" : fmt::format("```\n{}\n```\n\n", formula); }
+std::string formula_block(const std::string& formula) {
+  return formula.empty() ? "" : fmt::format("```\n{}\n```\n\n", formula);
+}
 
-std::string source_line(const std::string& source) { return source.empty() ? "" : fmt::format("Source: {}\n\n", source); }
+std::string source_line(const std::string& source) {
+  return source.empty() ? "" : fmt::format("Source: {}\n\n", source);
+}
 
 std::string part_text(const OptimizerSpec& spec, Part part) {
   std::string out;
@@ -67,9 +72,10 @@ std::string part_text(const OptimizerSpec& spec, Part part) {
 }
 
 std::string optimizers_page() {
-  std::string out = std::string("# Optimizers\n\n") + kMade +
-                    "Each is a TOML file in `scenes/optimizers/`: a composition of the stages in [stages.md](stages.md).\n"
-                    "Numbers are set by `--set lr=0.02`, options by `--set nesterov=false`.\n\n";
+  std::string out =
+      std::string("# Optimizers\n\n") + kMade +
+      "Each is a TOML file in `scenes/optimizers/`: a composition of the stages in [stages.md](stages.md).\n"
+      "Numbers are set by `--set lr=0.02`, options by `--set nesterov=false`.\n\n";
   for (const std::string& name : preset_names()) {
     const auto spec = load_optimizer(name);
     if (!spec) {
@@ -81,16 +87,18 @@ std::string optimizers_page() {
     out += spec->description + "\n\n" + source_line(spec->source);
     if (!spec->not_promised.empty()) out += fmt::format("Not promised: {}\n\n", spec->not_promised);
     out += "| part | stage and options |\n|---|---|\n";
-    for (const Part part : kRecipeParts) out += fmt::format("| {} | {} |\n", part_name(part), cell(part_text(*spec, part)));
+    for (const Part part : kRecipeParts)
+      out += fmt::format("| {} | {} |\n", part_name(part), cell(part_text(*spec, part)));
     out += "\n" + settings_table(optimizer_hparams(*spec), "hyperparameter");
   }
   return out;
 }
 
 std::string stages_page() {
-  std::string out = std::string("# Stages\n\n") + kMade +
-                    "An optimizer names a stage for each of direction, geometry, magnitude and decay, or a list of stages\n"
-                    "that run one after the other; a schedule changes one hyperparameter over the steps.\n\n";
+  std::string out =
+      std::string("# Stages\n\n") + kMade +
+      "An optimizer names a stage for each of direction, geometry, magnitude and decay, or a list of stages\n"
+      "that run one after the other; a schedule changes one hyperparameter over the steps.\n\n";
   for (const Part part : kParts) {
     out += fmt::format("## {}\n\n", part_name(part));
     for (const Stage& stage : stages()) {
@@ -98,7 +106,8 @@ std::string stages_page() {
       out += fmt::format("### {}: {}\n\n{}\n\n", part_name(part), stage.kind, stage.meaning);
       out += formula_block(stage.formula) + settings_table(stage.hparams, "hyperparameter");
       out += settings_table(stage.options, "option");
-      for (const Promise& promise : stage.promises) out += fmt::format("Promises *{}*: {}\n\n", promise.name, promise.meaning);
+      for (const Promise& promise : stage.promises)
+        out += fmt::format("Promises *{}*: {}\n\n", promise.name, promise.meaning);
       if (part == Part::geometry)
         out += stage.own_size ? "The update has a size of its own.\n\n" : "The update has the direction's size.\n\n";
       out += source_line(stage.source);
@@ -111,21 +120,22 @@ std::string problems_page() {
   std::string out = std::string("# Problems\n\n") + kMade;
   for (const Problem& problem : problems()) {
     out += fmt::format("## {}\n\n**{}.** {}\n\n", problem.kind, problem.title, problem.meaning);
-    out += formula_block(problem.formula) + settings_table(problem.keys, "key") + settings_table(problem.start_keys, "start key") +
-           source_line(problem.source);
+    out += formula_block(problem.formula) + settings_table(problem.keys, "key") +
+           settings_table(problem.start_keys, "start key") + source_line(problem.source);
   }
   return out;
 }
 
 std::string metrics_page() {
-  std::string out = std::string("# Metrics\n\n") + kMade +
-                    "Row t of a series is the update from W of step t − 1 to W of step t. Metrics of a parameter `P` are\n"
-                    "named `P.<metric>`; those of rows and columns have an index, `W.row_norm[3]`.\n\n";
+  std::string out =
+      std::string("# Metrics\n\n") + kMade +
+      "Row t of a series is the update from W of step t − 1 to W of step t. Metrics of a parameter `P` are\n"
+      "named `P.<metric>`; those of rows and columns have an index, `W.row_norm[3]`.\n\n";
   for (const Metric& metric : metrics()) {
     out += fmt::format("## {}\n\n**{}**{}: {}\n\n", metric.name, metric.title,
                        metric.unit.empty() ? "" : fmt::format(" ({})", metric.unit), metric.meaning);
     out += formula_block(metric.formula);
-    const char* shape = metric.shape == MetricShape::per_row ? "one value per row"
+    const char* shape = metric.shape == MetricShape::per_row      ? "one value per row"
                         : metric.shape == MetricShape::per_column ? "one value per column"
                                                                   : "one value";
     out += fmt::format("{}{}; every {}{}.\n\n", shape, metric.per_parameter ? " of each parameter" : "",
@@ -143,11 +153,13 @@ std::string keys_page() {
   out += "## [[run]]\n\n" + settings_table(run_keys(), "key");
   out += "`start` is one of these, or the problem's own start keys; for several parameters `start.<P> = { … }`.\n\n" +
          settings_table(start_keys(), "key");
-  out += "## optimizer\n\nA preset's name, or a table with these keys; a file in `scenes/optimizers/` has the same ones.\n\n" +
+  out += "## optimizer\n\nA preset's name, or a table with these keys; a file in `scenes/optimizers/` has the same "
+         "ones.\n\n" +
          settings_table(optimizer_keys(), "key");
   out += "## [metrics]\n\n`<metric> = { every = k }` records a metric every k steps.\n\n";
   out += "## [view]\n\n" + settings_table(view_keys(), "key");
-  out += "## [expect]\n\n`<metric> = { … }`, or a list of such tables. A scene that breaks one ends with exit code 1.\n\n" +
+  out += "## [expect]\n\n`<metric> = { … }`, or a list of such tables. A scene that breaks one ends with exit code "
+         "1.\n\n" +
          settings_table(expect_keys(), "key");
   return out;
 }
@@ -193,7 +205,8 @@ std::string allowed_text(const Setting& setting) {
   }
   const bool whole = setting.kind == SettingKind::integer;
   if (setting.min < -kHuge && setting.max > kHuge) return whole ? "whole numbers" : "numbers";
-  if (setting.max > kHuge / 10) return fmt::format("{} and more", setting.min < 1e-300 ? "0" : fmt::format("{}", setting.min));
+  if (setting.max > kHuge / 10)
+    return fmt::format("{} and more", setting.min < 1e-300 ? "0" : fmt::format("{}", setting.min));
   return fmt::format("{} to {}", setting.min, setting.max);
 }
 
@@ -213,7 +226,8 @@ std::string program_text(const StepProgram& program) {
   for (const SlotInfo& slot : program.slots())
     rows.push_back({slot.name, role_name(slot.role), fmt::format("{} × {}", slot.rows, slot.cols), slot.meaning});
   out += text_table(rows);
-  out += fmt::format("{} bytes per member, {} of them kept in a keyframe\n", program.block_bytes(), program.persistent_bytes());
+  out += fmt::format("{} bytes per member, {} of them kept in a keyframe\n", program.block_bytes(),
+                     program.persistent_bytes());
   return out;
 }
 

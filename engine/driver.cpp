@@ -18,19 +18,19 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr double kBurst = 0.004;       // seconds of computing between two looks at the commands
+constexpr double kBurst = 0.004;        // seconds of computing between two looks at the commands
 constexpr double kFrameTime = 1 / 60.0; // least time between two frames while playing
-constexpr double kDebt = 0.1;          // steps that playing owes are forgotten beyond this many seconds
-constexpr double kSpeedWindow = 0.5;   // seconds over which the achieved speed is measured
-constexpr int kCheapPlane = 1 << 14;   // elements × samples that are computed between two frames without a thought
+constexpr double kDebt = 0.1;           // steps that playing owes are forgotten beyond this many seconds
+constexpr double kSpeedWindow = 0.5;    // seconds over which the achieved speed is measured
+constexpr int kCheapPlane = 1 << 14;    // elements × samples that are computed between two frames without a thought
 
 double seconds_since(Clock::time_point t) { return Seconds(Clock::now() - t).count(); }
 
 // Of commands that wait, a preview is replaced by the next of the same thing: only the newest can still be seen.
 bool replaces(const Command& newer, const Command& older) {
-  if (const auto *a = std::get_if<command::SetHparam>(&newer), *b = std::get_if<command::SetHparam>(&older); a && b)
+  if (const auto* a = std::get_if<command::SetHparam>(&newer), *b = std::get_if<command::SetHparam>(&older); a && b)
     return b->preview && a->run == b->run && a->name == b->name && a->mode == b->mode;
-  if (const auto *a = std::get_if<command::MoveStart>(&newer), *b = std::get_if<command::MoveStart>(&older); a && b)
+  if (const auto* a = std::get_if<command::MoveStart>(&newer), *b = std::get_if<command::MoveStart>(&older); a && b)
     return b->preview && a->run == b->run && a->parameter == b->parameter;
   return std::holds_alternative<command::MoveCursor>(newer) && std::holds_alternative<command::MoveCursor>(older);
 }
@@ -62,7 +62,7 @@ struct Driver::Impl {
   double achieved = 0;
   long made_in_window = 0;
   Clock::time_point window_start = Clock::now(), last_turn = Clock::now(), last_frame{};
-  bool dirty = true; // something to publish
+  bool dirty = true;                         // something to publish
   std::optional<PlaneRequest> plane_request; // what the published plane was made for
   long plane_cursor = -1;
   std::shared_ptr<const StateView> state;
@@ -117,7 +117,8 @@ void Driver::Impl::take(const Command& c) {
   }
   if (std::holds_alternative<command::Pause>(c)) playing = false;
   if (std::holds_alternative<command::Restart>(c)) target.reset();
-  if (const auto* s = std::get_if<command::SetSpeed>(&c); s && s->steps_per_second >= 0 && std::isfinite(s->steps_per_second))
+  if (const auto* s = std::get_if<command::SetSpeed>(&c);
+      s && s->steps_per_second >= 0 && std::isfinite(s->steps_per_second))
     speed = s->steps_per_second;
   // Computing ahead is done in slices, so that the next command and the next frame need not wait for it.
   const auto* to = std::get_if<command::ComputeTo>(&c);
@@ -251,10 +252,8 @@ void Driver::Impl::publish() {
   if (!state_of || *state_of != shown) {
     auto view = session->state_at(shown.first, shown.second);
     state = view ? *view : nullptr;
-    if (catching_up)
-      state_of.reset();
-    else
-      state_of = shown;
+    if (catching_up) state_of.reset();
+    else state_of = shown;
   }
   f->state = state;
   {
@@ -274,10 +273,8 @@ void Driver::Impl::turn(double seconds, bool by_hand) {
   catching_up = session->continue_work(kBurst * 1e3);
   if (was_catching_up || catching_up) dirty = true;
   if (!catching_up) {
-    if (target)
-      compute_to_target(kBurst);
-    else if (playing)
-      play(seconds, speed == 0 ? kBurst : slice);
+    if (target) compute_to_target(kBurst);
+    else if (playing) play(seconds, speed == 0 ? kBurst : slice);
   }
   if (!playing) achieved = 0, made_in_window = 0, window_start = Clock::now();
   const bool due = seconds_since(last_frame) >= kFrameTime, asked = plane_is_wanted();
@@ -306,10 +303,8 @@ void Driver::Impl::run() {
     const auto ready = [this] {
       return stopping || !queue.empty() || (wanted_plane && !(plane_request && *plane_request == *wanted_plane));
     };
-    if (!wait)
-      changed.wait(lock, ready);
-    else if (*wait > 0)
-      changed.wait_for(lock, Seconds(*wait), ready);
+    if (!wait) changed.wait(lock, ready);
+    else if (*wait > 0) changed.wait_for(lock, Seconds(*wait), ready);
     if (stopping) return;
     if (!wait) last_turn = Clock::now(); // time asleep is not time played
   }

@@ -17,7 +17,7 @@ public:
   Driver(std::unique_ptr<Session> session, SessionOptions options, bool threaded, std::function<void()> wake = {});
   ~Driver(); // finishes the burst under way and joins
 
-  void send(Command command);               // any thread
+  void send(Command command);                 // any thread
   std::shared_ptr<const Frame> frame() const; // any thread, never null
   // One turn of the loop by hand: drains commands, computes what `seconds` of playing ask for, publishes.
   void pump(double seconds);

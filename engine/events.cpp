@@ -47,12 +47,10 @@ void RunWatch::see(long first_step, std::span<const std::byte> records, const Me
   const auto count = static_cast<long>(records.size() / (program_->record_size() * program_->scalar_bytes()));
   if (program_->precision() == Precision::f32)
     see_records(first_step, reinterpret_cast<const float*>(records.data()), count, after);
-  else
-    see_records(first_step, reinterpret_cast<const double*>(records.data()), count, after);
+  else see_records(first_step, reinterpret_cast<const double*>(records.data()), count, after);
 }
 
-template <class R>
-void RunWatch::see_records(long first_step, const R* records, long count, const MemberState& after) {
+template <class R> void RunWatch::see_records(long first_step, const R* records, long count, const MemberState& after) {
   const auto diverged_at = static_cast<long>(after.diverged_at);
   for (KeptValue& k : kept_)
     if (k.step >= first_step && k.step < first_step + count)

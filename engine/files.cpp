@@ -41,7 +41,8 @@ void remember_unfinished(const std::string& name) {
 
 void forget_unfinished(const std::string& name) {
   for (std::atomic<char*>& place : unfinished)
-    if (char* held = place.load(); held && name == held && place.compare_exchange_strong(held, nullptr)) return std::free(held);
+    if (char* held = place.load(); held && name == held && place.compare_exchange_strong(held, nullptr))
+      return std::free(held);
 }
 
 class Descriptor {
@@ -197,8 +198,8 @@ std::vector<std::string> installed_folders() {
   if (error) return {};
   const fs::path here = program.parent_path();
   std::vector<std::string> out;
-  for (const fs::path& folder : {here, here.parent_path(), here.parent_path().parent_path(),
-                                 here.parent_path() / "share" / "polarscope"})
+  for (const fs::path& folder :
+       {here, here.parent_path(), here.parent_path().parent_path(), here.parent_path() / "share" / "polarscope"})
     if (fs::is_directory(folder / "scenes", error)) out.push_back(folder.string());
   return out;
 }

@@ -70,18 +70,18 @@ using Weights = std::vector<std::vector<double>>;
 struct RunFrame {
   RunId id = 0;
   std::string label, optimizer_name;
-  int order = 0;      // position in the list
-  int style = 0;      // colour, marker and dash; stays with the run
+  int order = 0; // position in the list
+  int style = 0; // colour, marker and dash; stays with the run
   std::shared_ptr<const OptimizerSpec> optimizer;
   std::shared_ptr<const StepProgram> program;
-  std::vector<double> hparams;   // base values now, in program order
-  std::vector<double> start_hparams; // at step 0
+  std::vector<double> hparams;        // base values now, in program order
+  std::vector<double> start_hparams;  // at step 0
   std::vector<double> opened_hparams; // as the scene file, or the preset of an added run, has them
   std::uint64_t seed = 0;
   bool diverged = false;
   long diverged_at = 0;
   SeriesView series;
-  SeriesView ghost; // the path before the last from-step-0 edit, may be empty
+  SeriesView ghost;                         // the path before the last from-step-0 edit, may be empty
   std::shared_ptr<const Weights> start;     // weight per parameter at step 0; never null
   std::shared_ptr<const Weights> reference; // direction angles are measured to; an empty one: the start; never null
   std::vector<InvariantStatus> invariants;
@@ -96,13 +96,13 @@ struct Frame {
   std::uint64_t scene_generation = 0; // changes when another scene is opened
   long head = 0, cursor = 0, steps = 0;
   bool playing = false, computing = false; // computing: a catch-up or redraw is under way
-  double speed = 50;       // asked for, steps per second; 0 = as fast as possible
+  double speed = 50;                       // asked for, steps per second; 0 = as fast as possible
   double achieved_speed = 0;
   std::vector<RunFrame> runs;
   std::vector<Event> events;
   RunId selected = 0;
   std::shared_ptr<const StateView> state; // of the selected run at the cursor
-  std::string notice;      // what was done last, for the status bar
+  std::string notice;                     // what was done last, for the status bar
   bool notice_is_error = false;
   std::string device, device_note; // "CPU"; "no GPU: driver absent"
   std::uint64_t state_hash = 0;    // of all runs, at the head; 0 when one of theirs is

@@ -35,10 +35,8 @@ double HostMember::element(std::size_t index) const {
 }
 
 void HostMember::set_element(std::size_t index, double value) {
-  if (program_->precision() == Precision::f32)
-    reinterpret_cast<float*>(block_)[index] = static_cast<float>(value);
-  else
-    reinterpret_cast<double*>(block_)[index] = value;
+  if (program_->precision() == Precision::f32) reinterpret_cast<float*>(block_)[index] = static_cast<float>(value);
+  else reinterpret_cast<double*>(block_)[index] = value;
 }
 
 std::vector<double> HostMember::read(SlotId slot) const {

@@ -40,10 +40,8 @@ public:
     for (std::uint64_t r = row; r < row + rows; r += whole_rows ? rows : 1) {
       auto piece = file_->read(*tensor_, r * cols_ + col, whole_rows ? rows * cols : cols);
       if (!piece) return piece.error();
-      if (whole_rows)
-        out = std::move(*piece);
-      else
-        out.insert(out.end(), piece->begin(), piece->end());
+      if (whole_rows) out = std::move(*piece);
+      else out.insert(out.end(), piece->begin(), piece->end());
     }
     if (scale_ != 1)
       for (double& v : out) v *= scale_;
@@ -102,10 +100,8 @@ Result<bool> measure_norms(const Matrix& matrix, const std::function<bool(double
                              double sum = 0;
                              for (std::uint64_t i = 0; i < count; ++i) {
                                const double v = at[0][i], square = v * v;
-                               if (std::isfinite(v))
-                                 out.largest = std::max(out.largest, std::abs(v));
-                               else
-                                 ++out.not_finite;
+                               if (std::isfinite(v)) out.largest = std::max(out.largest, std::abs(v));
+                               else ++out.not_finite;
                                sum += square;
                                if (!out.column_norms.empty()) out.column_norms[col + i] += square;
                              }
@@ -311,10 +307,8 @@ double change_work(const TensorInfo& tensor) { return 32 * static_cast<double>(t
 Result<bool> compare(const SafetensorsFile& first, const SafetensorsFile& second, Work& work, InspectReport& out) {
   for (const TensorInfo& a : first.tensors()) {
     const TensorInfo* b = second.find(a.name);
-    if (!b)
-      out.only_in_first.push_back(a.name);
-    else if (a.shape != b->shape)
-      out.other_shape.push_back({a.name, a.shape, b->shape});
+    if (!b) out.only_in_first.push_back(a.name);
+    else if (a.shape != b->shape) out.other_shape.push_back({a.name, a.shape, b->shape});
     const TensorReport *first_report = find(out.first, a.name), *second_report = find(*out.second, a.name);
     if (!b || a.shape != b->shape || !first_report || !second_report) continue;
     TensorChange change;

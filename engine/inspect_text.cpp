@@ -89,10 +89,8 @@ std::string rows_table(const CheckpointReport& report) {
 
 std::string checkpoint_text(const CheckpointReport& report) {
   std::string out = short_name(report.path, kWidth) + "\n\n";
-  if (report.tensors.empty())
-    out += "no floating-point tensors\n";
-  else
-    out += sizes_table(report) + "\nnorms of rows and columns\n" + rows_table(report);
+  if (report.tensors.empty()) out += "no floating-point tensors\n";
+  else out += sizes_table(report) + "\nnorms of rows and columns\n" + rows_table(report);
   for (const TensorReport& t : report.tensors)
     if (!t.finite())
       out += fmt::format("not finite: {} of {} in {}; no norm that they enter is a number, and there is no spectrum\n",
@@ -130,8 +128,7 @@ std::string changes_text(const InspectReport& report) {
       each.back().push_back(known ? short_number(v) : "–");
     const auto still = static_cast<std::size_t>(
         std::count_if(c.row_angle.begin(), c.row_angle.end(), [](double v) { return !std::isfinite(v); }));
-    if (!known)
-      notes += fmt::format("not finite: {} of {}\n", counted(c.not_finite, "row"), short_name(c.name, 60));
+    if (!known) notes += fmt::format("not finite: {} of {}\n", counted(c.not_finite, "row"), short_name(c.name, 60));
     else if (still > 0)
       notes += fmt::format("zero in one of the files, so without an angle: {} of {}\n", counted(still, "row"),
                            short_name(c.name, 50));
@@ -225,18 +222,14 @@ std::string shape_text(const std::vector<std::uint64_t>& shape) {
 std::string short_name(const std::string& name, std::size_t width) {
   std::vector<std::string> characters;
   for (const char c : name) {
-    if (continues(c) && !characters.empty())
-      characters.back() += c;
-    else
-      characters.push_back(static_cast<unsigned char>(c) < 32 || c == 127 ? "?" : std::string(1, c));
+    if (continues(c) && !characters.empty()) characters.back() += c;
+    else characters.push_back(static_cast<unsigned char>(c) < 32 || c == 127 ? "?" : std::string(1, c));
   }
   std::string out;
   const std::size_t n = characters.size(), head = width / 2, tail = width - head - 1; // what differs is often the end
   for (std::size_t i = 0; i < n; ++i) {
-    if (n <= width || i < head || i >= n - tail)
-      out += characters[i];
-    else if (i == head)
-      out += "…";
+    if (n <= width || i < head || i >= n - tail) out += characters[i];
+    else if (i == head) out += "…";
   }
   return out;
 }

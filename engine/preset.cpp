@@ -79,23 +79,23 @@ void read_stage(const TomlValue& value, Part part, PartSpec& spec, FirstError& e
     if (const TomlEntry* entry = value.find("kind")) {
       kind_at = &entry->value;
       if (!kind_at->is_text()) {
-        errors.add(bad_input(fmt::format("'{}.kind' must be text, not {}", name, kind_name(kind_at->kind)),
-                             kind_at->place));
+        errors.add(
+            bad_input(fmt::format("'{}.kind' must be text, not {}", name, kind_name(kind_at->kind)), kind_at->place));
         return;
       }
       kind = kind_at->text;
     }
   } else {
-    errors.add(bad_input(fmt::format("'{}' must be a stage's name, a table or a list of these, not {}", name,
-                                     kind_name(value.kind)),
-                         value.place));
+    errors.add(bad_input(
+        fmt::format("'{}' must be a stage's name, a table or a list of these, not {}", name, kind_name(value.kind)),
+        value.place));
     return;
   }
   if (kind != spec.kind) spec = PartSpec{kind, {}, {}}; // another stage has other options
   const Stage* stage = find_stage(part, kind);
   if (!stage) {
-    errors.add(bad_input(fmt::format("unknown {} '{}'{}", name, kind, suggestion(kind, stage_kinds(part))),
-                         kind_at->place));
+    errors.add(
+        bad_input(fmt::format("unknown {} '{}'{}", name, kind, suggestion(kind, stage_kinds(part))), kind_at->place));
     return;
   }
   if (!value.is_table()) return;
@@ -114,7 +114,8 @@ PartSpec* link_with_options(const TomlValue& table, Part part, StageChain& chain
   for (PartSpec& link : chain) {
     const Stage* stage = find_stage(part, link.kind);
     const auto has = [&](const TomlEntry& entry) {
-      return std::any_of(stage->options.begin(), stage->options.end(), [&](const Setting& s) { return s.name == entry.key; });
+      return std::any_of(stage->options.begin(), stage->options.end(),
+                         [&](const Setting& s) { return s.name == entry.key; });
     };
     if (stage && std::all_of(table.entries.begin(), table.entries.end(), has)) return &link;
   }
@@ -339,7 +340,8 @@ OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& fo
     return *spec;
   }
   if (value.is_table()) return read_table(value, "", folder, {}, errors);
-  errors.add(bad_input(fmt::format("'optimizer' must be a name or a table, not {}", kind_name(value.kind)), value.place));
+  errors.add(
+      bad_input(fmt::format("'optimizer' must be a name or a table, not {}", kind_name(value.kind)), value.place));
   return plain();
 }
 
@@ -374,7 +376,8 @@ std::vector<std::string> schedule_toml(const OptimizerSpec& spec) {
     const Stage* stage = find_stage(Part::schedule, s.kind);
     ScheduleSpec copy = s;
     for (const Setting& option : stage ? stage->options : std::vector<Setting>{})
-      if (const double* field = number_field(copy, option.name)) inner += fmt::format(", {} = {}", option.name, number_toml(*field));
+      if (const double* field = number_field(copy, option.name))
+        inner += fmt::format(", {} = {}", option.name, number_toml(*field));
       else if (option.name == "shape") inner += fmt::format(", shape = {}", quoted_toml(s.shape));
     lines.push_back(fmt::format("schedule.{} = {{ {} }}", key_toml(name), inner));
   }

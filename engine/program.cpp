@@ -67,8 +67,7 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
   }
   case OpCode::project_radial: // two numbers per row
     return 2 * padded(layout[op.slot[0]].rows);
-  case OpCode::two_sided:
-    return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
+  case OpCode::two_sided: return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
   case OpCode::spectrum: {
     const auto [small, large] = shape(op.slot[0]);
     const auto steps = std::min<std::size_t>(small, kernels::kMostLanczosSteps);

@@ -41,9 +41,9 @@ struct SlotInfo {
   std::string name; // "W", "W.momentum"
   Role role;
   std::uint32_t rows, cols;
-  std::string meaning; // shown by the inspector
-  int parameter = -1;  // index into parameters, or −1
-  SlotId view_of = kNone;     // the slot whose rows these are: it has no memory of its own
+  std::string meaning;         // shown by the inspector
+  int parameter = -1;          // index into parameters, or −1
+  SlotId view_of = kNone;      // the slot whose rows these are: it has no memory of its own
   std::uint32_t first_row = 0; // of the slot viewed
 };
 
@@ -75,8 +75,8 @@ struct MetricColumn {
   std::string name;   // "loss", "W.row_norm[3]"
   std::string metric; // registry key: "loss", "row_norm"
   int parameter = -1;
-  int index = -1;     // of the row or column, −1 for scalars
-  int every = 1;      // recorded when the step is a multiple of this
+  int index = -1;      // of the row or column, −1 for scalars
+  int every = 1;       // recorded when the step is a multiple of this
   bool hidden = false; // engine's own (invariants), not shown as a curve
 };
 
@@ -95,9 +95,9 @@ struct OpText {
   std::string text; // "M ← μM + G", as printed by docs --program and the recipe panel
 };
 
-struct TheoryLine { // a closed form that this composition declares for one metric
-  std::string metric; // column name, "W.frobenius_norm"
-  std::string kind;   // registry key of engine/theory: which closed form, evaluated by the engine
+struct TheoryLine {      // a closed form that this composition declares for one metric
+  std::string metric;    // column name, "W.frobenius_norm"
+  std::string kind;      // registry key of engine/theory: which closed form, evaluated by the engine
   std::string condition; // words: when it holds
   std::string formula;
   std::vector<double> numbers = {}; // what the closed form needs besides hyperparameters, by kind (engine/theory)
@@ -125,9 +125,9 @@ public:
   // Empty when gradients come from elsewhere.
   std::pair<std::size_t, std::size_t> loss_ops() const { return {loss_begin_, loss_end_}; }
 
-  SlotId find_slot(std::string_view name) const;   // kNone when absent
-  int find_metric(std::string_view name) const;    // −1 when absent
-  int find_hparam(std::string_view name) const;    // −1 when absent
+  SlotId find_slot(std::string_view name) const; // kNone when absent
+  int find_metric(std::string_view name) const;  // −1 when absent
+  int find_hparam(std::string_view name) const;  // −1 when absent
 
   std::size_t block_bytes() const { return block_bytes_; }
   std::size_t persistent_bytes() const { return persistent_bytes_; } // head of the block that a keyframe keeps

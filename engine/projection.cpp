@@ -33,7 +33,8 @@ void make_orthogonal(std::vector<double>& a, const std::vector<double>& e1) {
 std::size_t axis_least_along(const std::vector<double>& e1) {
   std::size_t best = e1.size();
   for (std::size_t i = 0; i < e1.size(); ++i)
-    if (e1[i] != 0 && std::abs(e1[i]) < 0.999999 && (best == e1.size() || std::abs(e1[i]) < std::abs(e1[best]))) best = i;
+    if (e1[i] != 0 && std::abs(e1[i]) < 0.999999 && (best == e1.size() || std::abs(e1[i]) < std::abs(e1[best])))
+      best = i;
   if (best < e1.size()) return best;
   return e1.size() > 1 && std::abs(e1[0]) > 0.5 ? 1 : 0; // e1 is an axis itself
 }
@@ -95,7 +96,8 @@ std::vector<double> turn_in_plane(const Plane& plane, std::span<const double> ve
   const PlanePoint p = project(plane, vector);
   const double inside = std::hypot(p.x, p.y);
   std::vector<double> turned(vector.begin(), vector.end());
-  const double x = (inside > 0 ? inside : 1) * std::cos(angle) - p.x, y = (inside > 0 ? inside : 1) * std::sin(angle) - p.y;
+  const double x = (inside > 0 ? inside : 1) * std::cos(angle) - p.x,
+               y = (inside > 0 ? inside : 1) * std::sin(angle) - p.y;
   for (std::size_t i = 0; i < turned.size(); ++i) {
     if (inside <= 0) turned[i] = 0;
     turned[i] += x * plane.e1[i] + y * plane.e2[i];

@@ -24,9 +24,9 @@ std::optional<Plane> plane_through(std::span<const double> a, std::span<const do
 Plane coordinate_plane(std::size_t size, std::size_t first, std::size_t second);
 
 struct PlanePoint {
-  double x = 0, y = 0;   // in the plane, along e1 and e2
-  double norm = 0;       // full norm of the vector
-  double angle() const;  // radians, (−π, π]
+  double x = 0, y = 0;  // in the plane, along e1 and e2
+  double norm = 0;      // full norm of the vector
+  double angle() const; // radians, (−π, π]
 };
 PlanePoint project(const Plane& plane, std::span<const double> vector);
 

@@ -24,8 +24,8 @@ namespace {
 int open_spool(const std::string& path) {
   const auto slash = path.rfind('/');
   const bool ordinary = path != "-" && !path.starts_with("/dev/");
-  for (const std::string& folder : {ordinary ? (slash == std::string::npos ? "." : path.substr(0, slash + 1)) : "/tmp",
-                                    std::string("/tmp")}) {
+  for (const std::string& folder :
+       {ordinary ? (slash == std::string::npos ? "." : path.substr(0, slash + 1)) : "/tmp", std::string("/tmp")}) {
     std::string name = folder + "/.polarscope-XXXXXX";
     const int fd = ::mkostemp(name.data(), O_CLOEXEC);
     if (fd < 0) continue;
@@ -79,7 +79,6 @@ std::string problem_text(const Scene& scene) {
   return out;
 }
 
-
 } // namespace
 
 Result<std::unique_ptr<Recording>> Recording::open(const std::string& path, long every, Contents contents) {
@@ -90,7 +89,9 @@ Result<std::unique_ptr<Recording>> Recording::open(const std::string& path, long
   out->every_ = every;
   out->contents_ = contents;
   out->spool_ = open_spool(path);
-  if (out->spool_ < 0) return Error{ErrorKind::machine_lacks, {path}, fmt::format("no room for a temporary file: {}", std::strerror(errno))};
+  if (out->spool_ < 0)
+    return Error{
+        ErrorKind::machine_lacks, {path}, fmt::format("no room for a temporary file: {}", std::strerror(errno))};
   return out;
 }
 
@@ -137,7 +138,8 @@ void Recording::take(RunId run, const StepProgram& program, long first_step, std
       long rows = 0;
       for (const long i : kept) {
         if (!with_start && first_step + i == 0) continue;
-        const auto part = records.subspan(static_cast<std::size_t>(i) * record + static_cast<std::size_t>(offset) * scalar, bytes);
+        const auto part =
+            records.subspan(static_cast<std::size_t>(i) * record + static_cast<std::size_t>(offset) * scalar, bytes);
         gathered.insert(gathered.end(), part.begin(), part.end());
         ++rows;
       }
@@ -154,7 +156,8 @@ Result<void> Recording::copy(const Track& track, OutputFile& out) const {
     buffer.resize(block.bytes);
     std::size_t done = 0;
     while (done < buffer.size()) {
-      const ssize_t n = ::pread(spool_, buffer.data() + done, buffer.size() - done, static_cast<off_t>(block.offset + done));
+      const ssize_t n =
+          ::pread(spool_, buffer.data() + done, buffer.size() - done, static_cast<off_t>(block.offset + done));
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return machine_lacks("the recording's temporary file cannot be read back");
       done += static_cast<std::size_t>(n);
@@ -179,7 +182,8 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     if (tracks.steps.size() > steps.size()) steps = tracks.steps;
     for (std::size_t p = 0; p < tracks.weights.size(); ++p) {
       const ParamInfo& info = program.parameters()[p];
-      for (const auto& [kind, track] : {std::pair{"weight/", &tracks.weights[p]}, std::pair{"gradient/", &tracks.gradients[p]}}) {
+      for (const auto& [kind, track] :
+           {std::pair{"weight/", &tracks.weights[p]}, std::pair{"gradient/", &tracks.gradients[p]}}) {
         if (track->rows == 0) continue;
         tensors.push_back({kind + prefix + info.name, dtype, with_rows(track->rows, info), 0, 0});
         pieces.emplace_back(track, std::vector<std::byte>{});
@@ -189,7 +193,8 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
       const SlotInfo& info = program.slots()[s];
       if (info.role != Role::state || info.parameter < 0 || !steps_with(program, static_cast<SlotId>(s))) continue;
       const std::string& owner = program.parameters()[static_cast<std::size_t>(info.parameter)].name;
-      tensors.push_back({"state/" + prefix + owner + "/" + info.name.substr(owner.size() + 1), dtype, {info.rows, info.cols}, 0, 0});
+      tensors.push_back(
+          {"state/" + prefix + owner + "/" + info.name.substr(owner.size() + 1), dtype, {info.rows, info.cols}, 0, 0});
       pieces.emplace_back(nullptr, scalars(session.slot_values(run.id, static_cast<SlotId>(s)), program.precision()));
     }
     if (!contents_.gradients) continue;
@@ -197,8 +202,10 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     if (!contents) return contents.error();
     for (const auto& [slot, values] : contents->slots) {
       const SlotInfo& info = program.slots()[slot];
-      if (info.role == Role::param && frame.runs[i].start->at(static_cast<std::size_t>(info.parameter)) != rounded(values, program.precision())) {
-        tensors.push_back({"start/" + prefix + info.name, dtype, without_rows(program.parameters()[static_cast<std::size_t>(info.parameter)]), 0, 0});
+      if (info.role == Role::param &&
+          frame.runs[i].start->at(static_cast<std::size_t>(info.parameter)) != rounded(values, program.precision())) {
+        tensors.push_back({"start/" + prefix + info.name, dtype,
+                           without_rows(program.parameters()[static_cast<std::size_t>(info.parameter)]), 0, 0});
         pieces.emplace_back(nullptr, scalars(values, program.precision()));
       }
       if (info.role != Role::data) continue;
@@ -214,9 +221,10 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     tensors.push_back({"step", "I64", {steps.size()}, 0, 0});
     pieces.emplace_back(nullptr, std::move(bytes));
   }
-  const std::map<std::string, std::string> metadata = {{"format", "polarscope record 1"}, {"program", POLARSCOPE_VERSION},
-                                                       {"problem", problem_text(scene)}, {"scene", to_toml(scene)},
-                                                       {"every", std::to_string(every_)}, {"runs", std::to_string(frame.runs.size())}};
+  const std::map<std::string, std::string> metadata = {
+      {"format", "polarscope record 1"}, {"program", POLARSCOPE_VERSION},
+      {"problem", problem_text(scene)},  {"scene", to_toml(scene)},
+      {"every", std::to_string(every_)}, {"runs", std::to_string(frame.runs.size())}};
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;

@@ -21,8 +21,9 @@ class OutputFile;
 class Recording {
 public:
   struct Contents {
-    bool gradients = true; // and what else makes a trace of it: data, and the start before the optimizer's own projection
-    bool states = false;   // the optimizer's state after the last step, as state/<P>/<slot>
+    bool gradients =
+        true;            // and what else makes a trace of it: data, and the start before the optimizer's own projection
+    bool states = false; // the optimizer's state after the last step, as state/<P>/<slot>
   };
 
   // Every `every`th step is kept. Fails early when the target cannot be written.

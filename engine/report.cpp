@@ -122,7 +122,8 @@ double RunReport::value(std::string_view column) const {
 }
 
 bool Report::good() const {
-  const bool expected = std::all_of(expect.begin(), expect.end(), [](const ExpectReport& e) { return e.held || !e.reached; });
+  const bool expected =
+      std::all_of(expect.begin(), expect.end(), [](const ExpectReport& e) { return e.held || !e.reached; });
   return expected && std::all_of(runs.begin(), runs.end(), [](const RunReport& run) {
            return std::all_of(run.invariants.begin(), run.invariants.end(), [&](const InvariantStatus& i) {
              return i.held() || (run.diverged && i.broken_at >= run.step);
@@ -191,11 +192,13 @@ Result<void> check_expectations(const Scene& scene, const std::vector<std::share
       const MetricColumn& info = programs[i]->metrics()[static_cast<std::size_t>(column)];
       const int every = info.every;
       if (step == 0 && !has_value_at(info, 0))
-        return bad_input(fmt::format("'{}' has no value at step 0: it is of a step, and the first is step 1", expect.metric),
-                         expect.place);
+        return bad_input(
+            fmt::format("'{}' has no value at step 0: it is of a step, and the first is step 1", expect.metric),
+            expect.place);
       if (!has_value_at(info, step))
-        return bad_input(fmt::format("'{}' is recorded every {} steps, step {} is not among them", expect.metric, every, step),
-                         expect.place);
+        return bad_input(
+            fmt::format("'{}' is recorded every {} steps, step {} is not among them", expect.metric, every, step),
+            expect.place);
     }
   return {};
 }
@@ -234,8 +237,11 @@ std::string report_table(const Report& report) {
     }
   if (kept > 0) out += fmt::format("invariants kept: {}\n", kept);
   for (const ExpectReport& e : report.expect)
-    out += fmt::format("{}: {} (is {})\n", !e.reached ? "not reached" : e.held ? "expected" : "FAILED", e.what,
-                       short_number(e.value));
+    out += fmt::format("{}: {} (is {})\n",
+                       !e.reached ? "not reached"
+                       : e.held   ? "expected"
+                                  : "FAILED",
+                       e.what, short_number(e.value));
   return out;
 }
 

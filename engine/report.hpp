@@ -30,7 +30,7 @@ struct RunReport {
 };
 
 struct ExpectReport {
-  std::string what; // "loss of 'norm 1' at step 600 below 0.1"
+  std::string what;    // "loss of 'norm 1' at step 600 below 0.1"
   bool reached = true; // false: the run was asked to end before this step; then neither held nor failed
   bool held = false;
   double value = 0;

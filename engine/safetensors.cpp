@@ -48,7 +48,8 @@ double half_to_double(std::uint16_t h) {
   const int exponent = (h >> 10) & 31;
   const int mantissa = h & 1023;
   double value = 0;
-  if (exponent == 31) value = mantissa ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity();
+  if (exponent == 31)
+    value = mantissa ? std::numeric_limits<double>::quiet_NaN() : std::numeric_limits<double>::infinity();
   else if (exponent == 0) value = std::ldexp(mantissa, -24);
   else value = std::ldexp(mantissa + 1024, exponent - 25);
   return h & 0x8000 ? -value : value;
@@ -66,17 +67,19 @@ void convert(const std::string& dtype, const std::vector<std::byte>& bytes, std:
   if (dtype == "F64") convert<double>(bytes, out, [](double v) { return v; });
   else if (dtype == "F32") convert<float>(bytes, out, [](float v) { return double{v}; });
   else if (dtype == "F16") convert<std::uint16_t>(bytes, out, half_to_double);
-  else convert<std::uint16_t>(bytes, out, [](std::uint16_t v) { return double{std::bit_cast<float>(std::uint32_t{v} << 16)}; }); // BF16
+  else
+    convert<std::uint16_t>(
+        bytes, out, [](std::uint16_t v) { return double{std::bit_cast<float>(std::uint32_t{v} << 16)}; }); // BF16
 }
 
 bool is_unsigned(const Json& value) { return value.is_number_unsigned(); }
 
 // One entry of the header; the reason when it is malformed.
 std::string read_entry(const std::string& name, const Json& entry, TensorInfo& tensor) {
-  const bool complete = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() && entry.contains("shape") &&
-                        entry["shape"].is_array() && entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
-                        entry["data_offsets"].size() == 2 && is_unsigned(entry["data_offsets"][0]) &&
-                        is_unsigned(entry["data_offsets"][1]);
+  const bool complete = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() &&
+                        entry.contains("shape") && entry["shape"].is_array() && entry.contains("data_offsets") &&
+                        entry["data_offsets"].is_array() && entry["data_offsets"].size() == 2 &&
+                        is_unsigned(entry["data_offsets"][0]) && is_unsigned(entry["data_offsets"][1]);
   if (!complete || entry["shape"].size() > 8 || !std::all_of(entry["shape"].begin(), entry["shape"].end(), is_unsigned))
     return "is malformed";
   tensor.name = name;
@@ -108,7 +111,9 @@ std::size_t dtype_bytes(std::string_view dtype) {
   return 0;
 }
 
-bool is_floating(std::string_view dtype) { return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16"; }
+bool is_floating(std::string_view dtype) {
+  return dtype == "F64" || dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
 
 std::string safetensors_header(std::vector<TensorInfo>& tensors, const std::map<std::string, std::string>& metadata) {
   Json header;
@@ -118,7 +123,8 @@ std::string safetensors_header(std::vector<TensorInfo>& tensors, const std::map<
     tensor.begin = at;
     at += tensor.elements() * dtype_bytes(tensor.dtype);
     tensor.end = at;
-    header[tensor.name] = Json{{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
+    header[tensor.name] =
+        Json{{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {tensor.begin, tensor.end}}};
   }
   std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   text.append((8 - text.size() % 8) % 8, ' ');
@@ -132,8 +138,8 @@ std::string percent_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                       c == '.' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '_' || c == '.' || c == '~';
     if (plain) out += c;
     else out += fmt::format("%{:02X}", static_cast<unsigned>(u));
   }
@@ -141,7 +147,12 @@ std::string percent_encoded(std::string_view text) {
 }
 
 std::string percent_decoded(std::string_view text) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
+  };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool code = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
@@ -173,7 +184,9 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
 }
 
 Result<void> SafetensorsFile::read_header(std::uint64_t file_size) {
-  const auto fail = [&](std::string why) { return bad_input("not a valid .safetensors file: " + std::move(why), {path_}); };
+  const auto fail = [&](std::string why) {
+    return bad_input("not a valid .safetensors file: " + std::move(why), {path_});
+  };
   std::uint64_t length = 0;
   if (file_size < 8 || !read_all(descriptor_, 0, &length, 8)) return fail("shorter than eight bytes");
   if (length > kLargestHeader || length > file_size - 8) return fail("the header is longer than the file");
@@ -193,12 +206,15 @@ Result<void> SafetensorsFile::read_header(std::uint64_t file_size) {
     TensorInfo tensor;
     if (const std::string why = read_entry(name, entry, tensor); !why.empty())
       return fail(fmt::format("tensor '{}' {}", name.substr(0, 100), why));
-    if (tensor.end > data_bytes) return fail(fmt::format("tensor '{}' lies beyond the end of the file", name.substr(0, 100)));
+    if (tensor.end > data_bytes)
+      return fail(fmt::format("tensor '{}' lies beyond the end of the file", name.substr(0, 100)));
     tensors_.push_back(std::move(tensor));
   }
-  std::stable_sort(tensors_.begin(), tensors_.end(), [](const TensorInfo& a, const TensorInfo& b) { return a.begin < b.begin; });
+  std::stable_sort(tensors_.begin(), tensors_.end(),
+                   [](const TensorInfo& a, const TensorInfo& b) { return a.begin < b.begin; });
   for (std::size_t i = 1; i < tensors_.size(); ++i)
-    if (tensors_[i].begin < tensors_[i - 1].end) return fail(fmt::format("tensors '{}' and '{}' overlap", tensors_[i - 1].name, tensors_[i].name));
+    if (tensors_[i].begin < tensors_[i - 1].end)
+      return fail(fmt::format("tensors '{}' and '{}' overlap", tensors_[i - 1].name, tensors_[i].name));
   return {};
 }
 
@@ -207,9 +223,11 @@ const TensorInfo* SafetensorsFile::find(std::string_view name) const {
   return it == tensors_.end() ? nullptr : &*it;
 }
 
-Result<std::vector<double>> SafetensorsFile::read(const TensorInfo& tensor, std::uint64_t first, std::uint64_t count) const {
+Result<std::vector<double>> SafetensorsFile::read(const TensorInfo& tensor, std::uint64_t first,
+                                                  std::uint64_t count) const {
   if (!is_floating(tensor.dtype))
-    return bad_input(fmt::format("tensor '{}' has dtype {}, wanted: F64, F32, F16 or BF16", tensor.name, tensor.dtype), {path_});
+    return bad_input(fmt::format("tensor '{}' has dtype {}, wanted: F64, F32, F16 or BF16", tensor.name, tensor.dtype),
+                     {path_});
   const std::uint64_t size = dtype_bytes(tensor.dtype);
   if (first > tensor.elements() || count > tensor.elements() - first)
     return bad_input(fmt::format("tensor '{}' has only {} elements", tensor.name, tensor.elements()), {path_});

@@ -44,8 +44,12 @@ TomlValue* link_with_option(TomlValue& chain, const std::string& part, const std
   for (const Part p : kRecipeParts)
     for (TomlValue& link : chain.items) {
       const TomlEntry* kind = link.is_table() ? link.find("kind") : nullptr;
-      const Stage* stage = part == part_name(p) ? find_stage(p, link.is_text() ? link.text : kind ? kind->value.text : "") : nullptr;
-      if (stage && std::any_of(stage->options.begin(), stage->options.end(), [&](const Setting& s) { return s.name == option; }))
+      const Stage* stage = part == part_name(p) ? find_stage(p, link.is_text() ? link.text
+                                                                : kind         ? kind->value.text
+                                                                               : "")
+                                                : nullptr;
+      if (stage &&
+          std::any_of(stage->options.begin(), stage->options.end(), [&](const Setting& s) { return s.name == option; }))
         return &link;
     }
   return nullptr;
@@ -73,15 +77,16 @@ void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_
     }
   if (!entry->value.is_table()) {
     const bool named = entry->value.is_text() && (path[at] == "optimizer" || is_part(path[at]));
-    entry->value = table_of(named ? &entry->value : nullptr, path[at] == "optimizer" ? "base" : "kind", entry->value.place);
+    entry->value =
+        table_of(named ? &entry->value : nullptr, path[at] == "optimizer" ? "base" : "kind", entry->value.place);
   }
   set_path(entry->value, path, at + 1, value);
 }
 
 bool names_scene_key(const SetArgument& set) {
   const std::string first = split(set.key).front();
-  return first != set.key && (first == "scene" || first == "problem" || first == "metrics" || first == "view" ||
-                              first == "expect");
+  return first != set.key &&
+         (first == "scene" || first == "problem" || first == "metrics" || first == "view" || first == "expect");
 }
 
 // Where in a run's table the key of a --set belongs; empty when the run has no such key. `ambiguous` receives the
@@ -100,7 +105,8 @@ std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, st
     for (const Setting& hparam : optimizer_hparams(run.optimizer))
       if (hparam.name == set.key) return {"hparam", set.key};
   std::vector<std::vector<std::string>> found;
-  if (is_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind"))) return {"optimizer", first, "kind"};
+  if (is_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind")))
+    return {"optimizer", first, "kind"};
   const std::vector<StageLink> links = stage_links(run.optimizer);
   for (const Part part : kRecipeParts) {
     const std::string name = part_name(part);
@@ -151,11 +157,12 @@ Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgumen
   if (!ambiguous.empty())
     return bad_input(fmt::format("'{}' is ambiguous: {}", set.key, fmt::join(ambiguous, " or ")), value.place);
   const std::vector<std::string> keys = settable_keys(scene);
-  const auto longer = std::find_if(keys.begin(), keys.end(), [&](const std::string& k) { return k.ends_with("." + set.key); });
+  const auto longer =
+      std::find_if(keys.begin(), keys.end(), [&](const std::string& k) { return k.ends_with("." + set.key); });
   const std::string near = longer == keys.end() ? nearest_word(set.key, keys) : *longer;
-  return bad_input(fmt::format("no run has the key '{}'{}", set.key,
-                               near.empty() ? "" : fmt::format("; did you mean '{}'?", near)),
-                   value.place);
+  return bad_input(
+      fmt::format("no run has the key '{}'{}", set.key, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)),
+      value.place);
 }
 
 // A number that was set for all runs is left out where the run's options make nothing of it, as long as another run
@@ -290,7 +297,8 @@ Result<Scene> load_scene(const std::string& name, const std::vector<SetArgument>
 std::vector<SceneEntry> installed_scenes() {
   std::set<std::string> names;
   const auto add = [&](const std::string& file) { // path under scenes/
-    if (!file.starts_with("optimizers/") && !file.starts_with("lessons/")) names.insert(file.substr(0, file.size() - 5));
+    if (!file.starts_with("optimizers/") && !file.starts_with("lessons/"))
+      names.insert(file.substr(0, file.size() - 5));
   };
   for (const std::string_view file : embedded_file_names())
     if (file.starts_with("scenes/") && file.ends_with(".toml")) add(std::string(file.substr(7)));

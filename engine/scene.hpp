@@ -16,10 +16,10 @@ namespace polarscope {
 
 // How a run's parameters start; at most one of the forms is set per parameter.
 struct StartSpec {
-  std::optional<double> norm;          // the problem's own start scaled to this Frobenius norm
-  std::vector<double> point;           // row-major elements
-  std::string file;                    // .safetensors with weight/<P>
-  std::map<std::string, double> keys;  // the problem's own keys, such as radius and angle
+  std::optional<double> norm;                  // the problem's own start scaled to this Frobenius norm
+  std::vector<double> point;                   // row-major elements
+  std::string file;                            // .safetensors with weight/<P>
+  std::map<std::string, double> keys;          // the problem's own keys, such as radius and angle
   std::map<std::string, StartSpec> parameters; // start.<P> = {…} when there are several
   Place place;
 };
@@ -36,9 +36,9 @@ struct RunSpec {
 
 struct ViewSpec {
   std::string layout = "study"; // study | show
-  std::string parameter; // "" = the first
-  std::string plane; // start-current | start-reference | weight-update | rows
-  int row_i = -1, row_j = -1; // of `parameter`
+  std::string parameter;        // "" = the first
+  std::string plane;            // start-current | start-reference | weight-update | rows
+  int row_i = -1, row_j = -1;   // of `parameter`
   std::optional<double> target; // loss target line
   Place parameter_place, rows_place;
 };
@@ -60,7 +60,7 @@ struct Scene {
   std::uint64_t seed = 0;
   long steps = 1000;                  // where runs end
   std::optional<long> schedule_steps; // T of schedules when runs end elsewhere (--steps); else `steps`
-  double speed = 50; // steps per second when played; 0 = as fast as possible
+  double speed = 50;                  // steps per second when played; 0 = as fast as possible
   Precision precision = Precision::f32;
   std::string problem;
   ProblemValues problem_values;

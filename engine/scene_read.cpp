@@ -93,8 +93,8 @@ private:
     if (!problem_) {
       std::vector<std::string> kinds;
       for (const Problem& p : problems()) kinds.push_back(p.kind);
-      errors_.add(bad_input(fmt::format("unknown problem '{}'{}", *kind, suggestion(*kind, kinds)),
-                            table.find("kind")->place));
+      errors_.add(
+          bad_input(fmt::format("unknown problem '{}'{}", *kind, suggestion(*kind, kinds)), table.find("kind")->place));
       return;
     }
     scene_.problem = *kind;
@@ -162,7 +162,8 @@ private:
     if (const TomlValue* v = table.find("optimizer")) run.optimizer = read_optimizer_value(*v, folder_, own);
     else missing("[[run]] has no 'optimizer'", value.place);
     const bool sound = own.empty() && table.has("optimizer");
-    if (!own.empty()) errors_.add_at(own.error(), own.error().place.file == scene_.path ? own.error().place : value.place);
+    if (!own.empty())
+      errors_.add_at(own.error(), own.error().place.file == scene_.path ? own.error().place : value.place);
     if (const TomlValue* v = table.table("hparam"); v && sound) {
       read_hparams(*v, run.optimizer, run.hparams, errors_);
       for (const TomlEntry& entry : v->entries) run.hparam_places[entry.key] = entry.place;
@@ -194,7 +195,8 @@ private:
       }
     table.finish();
     if (forms > 1)
-      errors_.add(bad_input("'start' has more than one form: give norm, point, file or the problem's own keys", value.place));
+      errors_.add(
+          bad_input("'start' has more than one form: give norm, point, file or the problem's own keys", value.place));
     if (value.entries.empty()) errors_.add(bad_input("'start' is empty", value.place));
     return start;
   }
@@ -209,7 +211,8 @@ private:
       const std::string& label = scene_.runs[i].label;
       if (label.empty()) continue;
       if (is_taken(label))
-        errors_.add(bad_input(fmt::format("two runs have the label '{}'", label), runs.items[i].find("label")->value.place));
+        errors_.add(
+            bad_input(fmt::format("two runs have the label '{}'", label), runs.items[i].find("label")->value.place));
       taken.push_back(label);
     }
     for (RunSpec& run : scene_.runs) {
@@ -225,9 +228,9 @@ private:
   void read_metrics(const TomlValue& value) {
     for (const TomlEntry& entry : value.entries) {
       if (!is_metric(entry.key)) {
-        errors_.add(bad_input(fmt::format("unknown metric '{}' in [metrics]{}", entry.key,
-                                          suggestion(entry.key, metric_names())),
-                              entry.place));
+        errors_.add(bad_input(
+            fmt::format("unknown metric '{}' in [metrics]{}", entry.key, suggestion(entry.key, metric_names())),
+            entry.place));
         continue;
       }
       if (!entry.value.is_table()) {
@@ -251,7 +254,8 @@ private:
     }
     if (const TomlValue* plane = table.find("plane")) {
       if (plane->is_table()) read_rows_plane(*plane);
-      else if (const auto v = table.word("plane", {"start-current", "start-reference", "weight-update"})) view.plane = *v;
+      else if (const auto v = table.word("plane", {"start-current", "start-reference", "weight-update"}))
+        view.plane = *v;
     }
     if (const auto v = table.number("target", -kAnyNumber, kAnyNumber)) view.target = *v;
     table.finish();
@@ -287,16 +291,17 @@ private:
         continue;
       }
       if (!is_metric(metric_key(name))) {
-        errors_.add(bad_input(fmt::format("unknown metric '{}' in [expect]{}", name,
-                                          suggestion(metric_key(name), metric_names())),
-                              entry.place));
+        errors_.add(bad_input(
+            fmt::format("unknown metric '{}' in [expect]{}", name, suggestion(metric_key(name), metric_names())),
+            entry.place));
       } else if (v.is_table()) {
         read_one_expect(v, name);
       } else if (v.kind == TomlValue::Kind::array && !v.items.empty() && v.items.size() <= kMostRuns &&
                  std::all_of(v.items.begin(), v.items.end(), [](const TomlValue& item) { return item.is_table(); })) {
         for (const TomlValue& item : v.items) read_one_expect(item, name);
       } else {
-        errors_.add(bad_input(fmt::format("'{}' must be a table like {{ below = 0.1 }}, or a list of them", name), v.place));
+        errors_.add(
+            bad_input(fmt::format("'{}' must be a table like {{ below = 0.1 }}, or a list of them", name), v.place));
       }
     }
   }
@@ -311,8 +316,8 @@ private:
       std::vector<std::string> labels;
       for (const RunSpec& run : scene_.runs) labels.push_back(run.label);
       if (errors_.empty() && std::find(labels.begin(), labels.end(), *v) == labels.end())
-        errors_.add(bad_input(fmt::format("no run is labelled '{}'{}", *v, suggestion(*v, labels)),
-                              table.find("run")->place));
+        errors_.add(
+            bad_input(fmt::format("no run is labelled '{}'{}", *v, suggestion(*v, labels)), table.find("run")->place));
     }
     if (const auto v = table.integer("step", 0, kMostSteps)) {
       expect.step = *v;
@@ -321,8 +326,9 @@ private:
                               table.find("step")->place));
     }
     int tests = 0;
-    for (const auto& [key, test] : {std::pair{"above", ExpectSpec::Test::above}, std::pair{"below", ExpectSpec::Test::below},
-                                    std::pair{"near", ExpectSpec::Test::near}})
+    for (const auto& [key, test] :
+         {std::pair{"above", ExpectSpec::Test::above}, std::pair{"below", ExpectSpec::Test::below},
+          std::pair{"near", ExpectSpec::Test::near}})
       if (const auto v = table.number(key, -kAnyNumber, kAnyNumber)) {
         expect.test = test;
         expect.value = *v;
@@ -356,7 +362,8 @@ const std::vector<Setting>& scene_keys() {
       text_key("title", "One line, shown as heading and in lists."),
       text_key("description", "One or two sentences, shown in lists."),
       integer("seed", 0, 0, kMostSeed, "Key of every random number of the scene."),
-      integer("steps", 1000, 1, kMostSteps, "Where every run ends, and T of the schedules; --steps changes only the former."),
+      integer("steps", 1000, 1, kMostSteps,
+              "Where every run ends, and T of the schedules; --steps changes only the former."),
       number("speed", 50, 0, 1e9, "Steps per second when played; 0 is as fast as possible."),
       word("precision", "f32", {{"f32", "single precision"}, {"f64", "double precision, on the CPU"}},
            "Numbers that the runs compute with.")};
@@ -376,7 +383,8 @@ const std::vector<Setting>& run_keys() {
 
 const std::vector<Setting>& start_keys() {
   static const std::vector<Setting> keys = {
-      number("norm", 1, std::numeric_limits<double>::min(), 1e18, "The problem's own start, scaled to this Frobenius norm."),
+      number("norm", 1, std::numeric_limits<double>::min(), 1e18,
+             "The problem's own start, scaled to this Frobenius norm."),
       text_key("point", "A list of numbers, row by row, for a parameter of at most 4,096 elements."),
       text_key("file", "A .safetensors file that holds weight/<parameter>.")};
   return keys;

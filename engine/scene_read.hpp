@@ -9,7 +9,7 @@
 
 namespace polarscope {
 
-inline constexpr std::size_t kLargestScene = 1 << 20;   // bytes of the file
+inline constexpr std::size_t kLargestScene = 1 << 20; // bytes of the file
 inline constexpr std::size_t kMostRuns = 1024;
 inline constexpr std::size_t kMostPointElements = 4096; // start = { point = […] }
 

@@ -28,10 +28,12 @@ std::string start_value(const StartSpec& start) {
 std::string run_table(const RunSpec& run) {
   std::string out = fmt::format("\n[[run]]\nlabel = {}\n", quoted_toml(run.label));
   for (const std::string& line : optimizer_toml(run.optimizer)) out += line + "\n";
-  for (const auto& [name, value] : run.hparams) out += fmt::format("hparam.{} = {}\n", key_toml(name), number_toml(value));
+  for (const auto& [name, value] : run.hparams)
+    out += fmt::format("hparam.{} = {}\n", key_toml(name), number_toml(value));
   for (const std::string& line : schedule_toml(run.optimizer)) out += line + "\n";
   const StartSpec& start = run.start;
-  for (const auto& [name, one] : start.parameters) out += fmt::format("start.{} = {}\n", key_toml(name), start_value(one));
+  for (const auto& [name, one] : start.parameters)
+    out += fmt::format("start.{} = {}\n", key_toml(name), start_value(one));
   if (start.norm || !start.point.empty() || !start.file.empty() || !start.keys.empty())
     out += fmt::format("start = {}\n", start_value(start));
   if (run.seed) out += fmt::format("seed = {}\n", *run.seed);
@@ -44,7 +46,8 @@ std::string problem_table(const Scene& scene) {
   for (const auto& [key, value] : scene.problem_values.values) {
     bool is_default = false;
     if (problem)
-      for (const Setting& setting : problem->keys) is_default = is_default || (setting.name == key && setting.value == value);
+      for (const Setting& setting : problem->keys)
+        is_default = is_default || (setting.name == key && setting.value == value);
     if (!is_default) out += fmt::format("{} = {}\n", key_toml(key), value_toml(value));
   }
   return out;
@@ -96,12 +99,14 @@ std::string to_toml(const Scene& scene) {
   std::string out = "[scene]\n";
   if (!scene.title.empty()) out += fmt::format("title = {}\n", quoted_toml(scene.title));
   if (!scene.description.empty()) out += fmt::format("description = {}\n", quoted_toml(scene.description));
-  out += fmt::format("seed = {}\nsteps = {}\nspeed = {}\n", scene.seed, scene.schedule_length(), number_toml(scene.speed));
+  out +=
+      fmt::format("seed = {}\nsteps = {}\nspeed = {}\n", scene.seed, scene.schedule_length(), number_toml(scene.speed));
   if (scene.precision == Precision::f64) out += "precision = \"f64\"\n";
   out += problem_table(scene);
   for (const RunSpec& run : scene.runs) out += run_table(run);
   if (!scene.metric_every.empty()) out += "\n[metrics]\n";
-  for (const auto& [name, every] : scene.metric_every) out += fmt::format("{} = {{ every = {} }}\n", key_toml(name), every);
+  for (const auto& [name, every] : scene.metric_every)
+    out += fmt::format("{} = {{ every = {} }}\n", key_toml(name), every);
   out += view_table(scene.view);
   out += expect_table(scene.expect);
   return out;

@@ -36,11 +36,10 @@ template <class R> void complete_nodes(MetricChunk& chunk, int column, long begi
     R* low = chunk.lows<R>(layer, column);
     R* high = chunk.highs<R>(layer, column);
     for (long n = begin / size; (n + 1) * size <= end; ++n) {
-      if (layer == 1 && chunk.level == 0)
-        node_of_values(chunk.values<R>(column) + n * kFan, low[n], high[n]);
+      if (layer == 1 && chunk.level == 0) node_of_values(chunk.values<R>(column) + n * kFan, low[n], high[n]);
       else
-        node_of_nodes(chunk.lows<R>(layer - 1, column) + n * kFan, chunk.highs<R>(layer - 1, column) + n * kFan,
-                      low[n], high[n]);
+        node_of_nodes(chunk.lows<R>(layer - 1, column) + n * kFan, chunk.highs<R>(layer - 1, column) + n * kFan, low[n],
+                      high[n]);
     }
   }
 }
@@ -239,10 +238,8 @@ void RunSeries::append(std::span<const std::byte> records) {
   const std::size_t record = w.program->record_size() * w.program->scalar_bytes();
   assert(records.size() % record == 0);
   const auto count = static_cast<long>(records.size() / record);
-  if (w.program->precision() == Precision::f32)
-    w.append(reinterpret_cast<const float*>(records.data()), count);
-  else
-    w.append(reinterpret_cast<const double*>(records.data()), count);
+  if (w.program->precision() == Precision::f32) w.append(reinterpret_cast<const float*>(records.data()), count);
+  else w.append(reinterpret_cast<const double*>(records.data()), count);
 }
 
 SeriesView RunSeries::view() const {

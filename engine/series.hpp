@@ -38,10 +38,10 @@ public:
   explicit SeriesView(std::shared_ptr<const SeriesData> data, long rows);
   bool empty() const { return rows_ == 0; }
   bool operator==(const SeriesView&) const = default; // the same rows of the same storage
-  long rows() const { return rows_; }        // stored rows
+  long rows() const { return rows_; }                 // stored rows
   long first_step() const;
-  long last_step() const;                    // last recorded step
-  long stride_at(long step) const;           // distance between kept steps around `step`
+  long last_step() const;          // last recorded step
+  long stride_at(long step) const; // distance between kept steps around `step`
   int columns() const;
   // The exact stored value at a step; nullopt when the row was thinned away, NaN when the metric was not recorded then.
   std::optional<double> at(int column, long step) const;

@@ -26,8 +26,8 @@ template <class R> bool finite(R x) { return x - x == R(0); }
 struct MetricChunk {
   MetricChunk(long first_step, int level_, int columns_, int capacity_, std::size_t scalar);
 
-  long first;    // step of row 0, a multiple of capacity · stride
-  int level;     // stride = 4^level
+  long first; // step of row 0, a multiple of capacity · stride
+  int level;  // stride = 4^level
   long stride;
   int columns, capacity; // capacity: rows when full, a power of 4
   // Offsets, in scalars, of the parts: values [column][row], then per layer L the minima [column][row / 4^L] and the
@@ -84,7 +84,7 @@ struct SeriesData {
   std::shared_ptr<const StepProgram> program;
   std::vector<std::shared_ptr<MetricChunk>> metrics;
   std::vector<std::shared_ptr<WeightChunk>> weights; // empty when no weight is recorded
-  long rows_before_tail = 0; // rows of all metric chunks but the last
+  long rows_before_tail = 0;                         // rows of all metric chunks but the last
   std::size_t bytes = 0;
 };
 

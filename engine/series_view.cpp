@@ -369,7 +369,8 @@ const void* SeriesView::weight_row(int parameter, long step, std::size_t& count)
   const std::byte* row = chunk.row((step - chunk.first) / chunk.stride);
   const ParamInfo& p = program.parameters()[static_cast<std::size_t>(parameter)];
   count = std::size_t{p.rows} * p.cols;
-  return with_scalar(*data_, [&](auto r) -> const void* { return reinterpret_cast<const decltype(r)*>(row) + (offset - columns()); });
+  return with_scalar(
+      *data_, [&](auto r) -> const void* { return reinterpret_cast<const decltype(r)*>(row) + (offset - columns()); });
 }
 
 bool SeriesView::weight(int parameter, long step, std::vector<double>& out) const {

@@ -231,7 +231,9 @@ long Session::Impl::feed(Run& run, long step) {
     std::vector<double> values(std::size_t{slot.rows} * slot.cols);
     auto read = trace.gradients(static_cast<std::size_t>(f.parameter), first, std::min(window, trace.steps() - first));
     if (read) std::copy(read->begin(), read->end(), values.begin());
-    else std::fill(values.begin(), values.end(), std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
+    else
+      std::fill(values.begin(), values.end(),
+                std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
     if (!read && fault.empty()) fault = read.error().text();
     run.members().write_slot(run.member, f.slot, values);
   }
@@ -329,7 +331,8 @@ bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps) { return impl_->advance(steps); }
 
 bool Session::continue_work(double milliseconds) {
-  const auto slice = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(milliseconds));
+  const auto slice =
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(milliseconds));
   return impl_->catch_up(Clock::now() + slice);
 }
 

@@ -20,16 +20,16 @@ namespace polarscope {
 class Backend;
 
 struct SessionOptions {
-  std::string device = "auto"; // cpu | cuda | auto
-  int threads = 0;             // 0 = one per core
-  std::string isa = {};        // "" = by rule
+  std::string device = "auto";                        // cpu | cuda | auto
+  int threads = 0;                                    // 0 = one per core
+  std::string isa = {};                               // "" = by rule
   std::size_t memory_budget = std::size_t{512} << 20; // series and keyframes of all runs, those added later too, bytes
   RecordOptions record = {};
   // Receives every record as it is made (run --record): `records` holds whole records of program.record_size()
   // scalars, the first of them of step `first_step`. Called between bursts, runs in scene order. A recomputed
   // path begins again at step 0.
-  std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)>
-      sink = {};
+  std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)> sink =
+      {};
   std::function<std::unique_ptr<Backend>()> make_backend = {}; // instead of opening `device`
 };
 
@@ -67,8 +67,8 @@ public:
   // Loss as a function of the angle in a plane through the origin of one parameter's space, other parameters as at the
   // cursor: value k at angle 2πk/samples from e1 towards e2 (unit, orthogonal, rows·cols numbers each).
   // Rows that are zero in both keep their weight. Empty where the gradients do not come from a loss.
-  std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1,
-                                 const std::vector<double>& e2, int samples);
+  std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1, const std::vector<double>& e2,
+                                 int samples);
 
   // Fills everything of a frame that the session knows (not playing, speed, number).
   void fill(Frame& frame);

@@ -15,14 +15,13 @@ namespace {
 // A redraw is finished inside apply() when it takes no longer than this; the rest is continue_work()'s.
 constexpr std::chrono::milliseconds kAtOnce{25};
 
-template <class... F> struct Overloaded : F... {
-  using F::operator()...;
-};
+template <class... F> struct Overloaded : F... { using F::operator()...; };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;
 
 Result<void> check_value(const HparamInfo& h, double value) {
   if (!std::isfinite(value)) return bad_input(fmt::format("{} must be a finite number", h.setting.name));
-  if (const std::string wrong = range_error(value, h.setting.min, h.setting.max); h.setting.max > h.setting.min && !wrong.empty())
+  if (const std::string wrong = range_error(value, h.setting.min, h.setting.max);
+      h.setting.max > h.setting.min && !wrong.empty())
     return bad_input(fmt::format("{} = {}", h.setting.name, wrong));
   return {};
 }
@@ -60,8 +59,7 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
   if (auto ok = check_value(r.program().hparams()[static_cast<std::size_t>(column)], c.value); !ok) return ok.error();
   if (!r.value_before_drag) r.value_before_drag = r.hparams[static_cast<std::size_t>(column)];
   if (!r.before_drag) r.before_drag = BeforeDrag{r.start_hparams, r.edits, r.initial, r.ghost};
-  std::string said =
-      c.mode == EditMode::from_here ? set_from_here(r, column, c) : set_from_start(r, column, c);
+  std::string said = c.mode == EditMode::from_here ? set_from_here(r, column, c) : set_from_start(r, column, c);
   r.dragging = c.preview;
   r.predicted_known = false;
   if (!c.preview) {
@@ -91,14 +89,13 @@ std::string Session::Impl::set_from_here(Run& run, int column, const command::Se
                        run.diverged_at, first);
   if (!c.preview) {
     run.ghost = {};
-    if (head == 0)
-      run.spec.hparams[c.name] = c.value;
+    if (head == 0) run.spec.hparams[c.name] = c.value;
     else if (*run.value_before_drag != c.value)
       run.edit_events.push_back(
           {column, {EventKind::edit, head, run.id, change_text(c.name, *run.value_before_drag, c.value)}});
   }
-  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.value_before_drag, c.value,
-                     head, first);
+  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.value_before_drag,
+                     c.value, head, first);
 }
 
 std::string Session::Impl::set_from_start(Run& run, int column, const command::SetHparam& c) {
@@ -130,7 +127,8 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
   if (!run) return run.error();
   Run& r = **run;
   const std::vector<ParamInfo>& parameters = r.program().parameters();
-  const auto p = std::find_if(parameters.begin(), parameters.end(), [&](const auto& q) { return q.name == c.parameter; });
+  const auto p =
+      std::find_if(parameters.begin(), parameters.end(), [&](const auto& q) { return q.name == c.parameter; });
   if (p == parameters.end()) return bad_input(fmt::format("{} has no parameter '{}'", r.spec.label, c.parameter));
   if (c.point.size() != std::size_t{p->rows} * p->cols)
     return bad_input(fmt::format("a start of {} has {} numbers, not {}", p->name, p->rows * p->cols, c.point.size()));
@@ -142,10 +140,8 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
   const bool shown = r.dragging && held != slots.end() && held->second == c.point;
   if (!shown) {
     if (!r.dragging) r.ghost = r.series.view();
-    if (held != slots.end())
-      held->second = c.point;
-    else
-      slots.emplace_back(p->weight, c.point);
+    if (held != slots.end()) held->second = c.point;
+    else slots.emplace_back(p->weight, c.point);
     recompute(r);
   }
   r.dragging = c.preview;
@@ -201,8 +197,7 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   selected = r.id;
   update_scene();
   const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {
-  }
+  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {}
   return fmt::format("added {}{}", label, like);
 }
 
@@ -274,8 +269,7 @@ std::string Session::Impl::restart() {
   head = cursor = 0;
   for (const auto& r : runs) {
     for (std::size_t i = 0; i < r->hparams.size(); ++i)
-      if (r->hparams[i] != r->start_hparams[i])
-        r->spec.hparams[r->program().hparams()[i].setting.name] = r->hparams[i];
+      if (r->hparams[i] != r->start_hparams[i]) r->spec.hparams[r->program().hparams()[i].setting.name] = r->hparams[i];
     r->start_hparams = r->hparams;
     r->edits.clear();
     r->edit_events.clear();
@@ -301,44 +295,44 @@ Result<std::string> Session::apply(const Command& command) {
     s.cursor = target;
     return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
   };
-  return std::visit(
-      Overloaded{
-          [&](const command::Play&) -> Said { return std::string("playing"); },
-          [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
-          [&](const command::SetSpeed& c) -> Said {
-            if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
-              return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
-            if (c.steps_per_second == 0) return std::string("as fast as possible");
-            return fmt::format("{:.4g} steps per second", c.steps_per_second);
-          },
-          [&](const command::StepBy& c) -> Said {
-            return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps) : s.move_cursor(s.cursor + c.steps);
-          },
-          [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
-          [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
-          [&](const command::Restart&) -> Said { return s.restart(); },
-          [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
-          [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
-          [&](const command::CancelPreview& c) -> Said {
-            auto run = s.find_run(c.run);
-            if (!run) return run.error();
-            return s.cancel_preview(**run);
-          },
-          [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
-          [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
-          [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
-          [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
-          [&](const command::SelectRun& c) -> Said {
-            auto run = s.find_run(c.run);
-            if (!run) return run.error();
-            s.selected = c.run;
-            return fmt::format("{} is selected", (*run)->spec.label);
-          },
-          [&](const command::OpenScene& c) -> Said {
-            return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
-          },
-      },
-      command);
+  return std::visit(Overloaded{
+                        [&](const command::Play&) -> Said { return std::string("playing"); },
+                        [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
+                        [&](const command::SetSpeed& c) -> Said {
+                          if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
+                            return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
+                          if (c.steps_per_second == 0) return std::string("as fast as possible");
+                          return fmt::format("{:.4g} steps per second", c.steps_per_second);
+                        },
+                        [&](const command::StepBy& c) -> Said {
+                          return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps)
+                                                             : s.move_cursor(s.cursor + c.steps);
+                        },
+                        [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
+                        [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
+                        [&](const command::Restart&) -> Said { return s.restart(); },
+                        [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
+                        [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
+                        [&](const command::CancelPreview& c) -> Said {
+                          auto run = s.find_run(c.run);
+                          if (!run) return run.error();
+                          return s.cancel_preview(**run);
+                        },
+                        [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
+                        [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
+                        [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
+                        [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
+                        [&](const command::SelectRun& c) -> Said {
+                          auto run = s.find_run(c.run);
+                          if (!run) return run.error();
+                          s.selected = c.run;
+                          return fmt::format("{} is selected", (*run)->spec.label);
+                        },
+                        [&](const command::OpenScene& c) -> Said {
+                          return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
+                        },
+                    },
+                    command);
 }
 
 } // namespace polarscope

@@ -22,10 +22,8 @@ std::vector<HparamsFrom> rows_of(const Run& run) {
   for (const Edit& e : run.edits) {
     std::vector<double> row = rows.back().row;
     row[static_cast<std::size_t>(e.column)] = e.value;
-    if (rows.back().after == e.step)
-      rows.back().row = std::move(row);
-    else
-      rows.push_back({e.step, std::move(row)});
+    if (rows.back().after == e.step) rows.back().row = std::move(row);
+    else rows.push_back({e.step, std::move(row)});
   }
   return rows;
 }

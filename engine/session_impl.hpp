@@ -52,17 +52,17 @@ struct Run {
   std::vector<double> start_hparams, hparams; // at step 0; now, all edits included
   std::vector<double> opened_hparams;         // at step 0, before any edit
   std::shared_ptr<const Weights> opened_start;
-  std::vector<Edit> edits;                    // by step
+  std::vector<Edit> edits;                        // by step
   std::vector<std::pair<int, Event>> edit_events; // by hyperparameter's column
-  long step = 0; // completed; behind the head while catching up or when diverged
+  long step = 0;                                  // completed; behind the head while catching up or when diverged
   bool diverged = false;
   long diverged_at = 0;
-  long fed = -1;         // window of fed slots that the block holds
-  bool fresh = false;    // the whole block, not only its persistent head, is that of `step`
-  bool dragging = false; // previews since the last committed edit
+  long fed = -1;                           // window of fed slots that the block holds
+  bool fresh = false;                      // the whole block, not only its persistent head, is that of `step`
+  bool dragging = false;                   // previews since the last committed edit
   std::optional<double> value_before_drag; // the edited hyperparameter's
   std::optional<BeforeDrag> before_drag;
-  std::optional<std::uint64_t> hash; // of the state at `step`
+  std::optional<std::uint64_t> hash;   // of the state at `step`
   std::vector<ExpectedLine> predicted; // over the whole scene; valid while `predicted_known`
   bool predicted_known = false;
   std::vector<std::shared_ptr<const ExpectedLine>> expected; // up to step `expected_until`
@@ -81,7 +81,7 @@ struct Session::Impl {
   std::string device_note;
   std::vector<std::unique_ptr<Group>> groups;
   std::vector<std::unique_ptr<Run>> runs; // in scene order
-  std::size_t shares = 1; // that most of the memory budget is divided into
+  std::size_t shares = 1;                 // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
   // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
@@ -93,7 +93,7 @@ struct Session::Impl {
   Result<Run*> make_run(RunSpec spec);
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
-  void begin(Run& run); // to step 0
+  void begin(Run& run);             // to step 0
   double share_of(int place) const; // place: Run::style
   std::size_t series_budget(int place) const;
   std::size_t keyframe_budget(int place) const;
@@ -112,7 +112,7 @@ struct Session::Impl {
   bool catch_up(Clock::time_point deadline); // false when nothing is left
   long advance(long steps);
   bool device_failed(); // and says so
-  void update_scene(); // the scene's runs follow the session's
+  void update_scene();  // the scene's runs follow the session's
 
   // session_edit.cpp: commands
   Result<Run*> find_run(RunId id) const;

@@ -14,7 +14,7 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::size_t kShownElements = 4096; // of a slot; larger ones are listed without values
+constexpr std::size_t kShownElements = 4096;                      // of a slot; larger ones are listed without values
 constexpr std::size_t kHashedWhilePlaying = std::size_t{1} << 16; // scalars of all runs together
 constexpr long kReplayBurst = 256;
 
@@ -80,10 +80,8 @@ void Session::Impl::at_step(Run& run, long step, bool whole, const std::function
   members.set_state(run.member, k.state);
   if (step == 0) members.set_hparams(run.member, run.start_hparams);
   replay(run, k.step, step);
-  if (const Keyframe* truth = run.timeline.at(step))
-    check_replay(run, step, truth->block);
-  else if (step == run.step)
-    check_replay(run, step, now);
+  if (const Keyframe* truth = run.timeline.at(step)) check_replay(run, step, truth->block);
+  else if (step == run.step) check_replay(run, step, now);
   f();
 
   members.restore(run.member, now);
@@ -171,7 +169,8 @@ std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vec
   bool all_rows = true;
   for (std::uint32_t row = 0; row < p.rows; ++row) {
     bool any = false;
-    for (std::size_t i = std::size_t{row} * p.cols; i < (std::size_t{row} + 1) * p.cols; ++i) any |= e1[i] != 0 || e2[i] != 0;
+    for (std::size_t i = std::size_t{row} * p.cols; i < (std::size_t{row} + 1) * p.cols; ++i)
+      any |= e1[i] != 0 || e2[i] != 0;
     for (std::size_t i = std::size_t{row} * p.cols; i < (std::size_t{row} + 1) * p.cols; ++i) turned[i] = any;
     all_rows &= any;
   }
@@ -238,7 +237,8 @@ void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events)
     const std::string name = run.start->size() == 1 ? "start" : "start of " + program.parameters()[p].name;
     const double before = norm_of(was), after = norm_of(now);
     const bool only_turned = std::abs(after - before) <= 1e-3 * before;
-    events.push_back({EventKind::edit, 0, run.id, only_turned ? name + " turned" : change_text(name + " norm", before, after)});
+    events.push_back(
+        {EventKind::edit, 0, run.id, only_turned ? name + " turned" : change_text(name + " norm", before, after)});
   }
 }
 

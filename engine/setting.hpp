@@ -22,15 +22,15 @@ struct SettingWord {
 struct Setting {
   std::string name; // canonical (interface.md): lr, momentum, beta1, ns_coefficients …
   SettingKind kind = SettingKind::number;
-  SettingValue value = 0.0;      // default
-  double min = 0, max = 0;       // numbers and integers: the closed allowed range
-  bool log_scale = false;        // sliders and sweeps step by ratio
+  SettingValue value = 0.0;            // default
+  double min = 0, max = 0;             // numbers and integers: the closed allowed range
+  bool log_scale = false;              // sliders and sweeps step by ratio
   std::vector<SettingWord> words = {}; // word: the allowed ones; none: any text
-  std::string unit = {};         // "" = a pure number
-  std::string formula = {};      // Unicode text
-  std::string meaning = {};      // one sentence of at most 20 words
+  std::string unit = {};               // "" = a pure number
+  std::string formula = {};            // Unicode text
+  std::string meaning = {};            // one sentence of at most 20 words
   std::string source = {};
-  std::string zero = {};         // what 0 stands for where it is no amount: "the set's own length"
+  std::string zero = {}; // what 0 stands for where it is no amount: "the set's own length"
 };
 
 Setting number(std::string name, double value, double min, double max, std::string meaning);

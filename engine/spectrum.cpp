@@ -37,10 +37,8 @@ public:
     auto done = wide_ ? read_(0, cols_, row, count, buffer_) : read_(row, count, 0, cols_, buffer_);
     if (!done) return done;
     using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    if (wide_)
-      into = Eigen::Map<const MatrixXd>(buffer_.data(), into.rows(), into.cols());
-    else
-      into = Eigen::Map<const RowMajor>(buffer_.data(), into.rows(), into.cols());
+    if (wide_) into = Eigen::Map<const MatrixXd>(buffer_.data(), into.rows(), into.cols());
+    else into = Eigen::Map<const RowMajor>(buffer_.data(), into.rows(), into.cols());
     return {};
   }
 

@@ -18,8 +18,8 @@ std::string beside(const std::string& file, const std::string& scene_path) {
 
 } // namespace
 
-Result<std::vector<double>> read_start_file(const std::string& file, const std::string& scene_path, const ParamInfo& parameter,
-                                            const Place& place) {
+Result<std::vector<double>> read_start_file(const std::string& file, const std::string& scene_path,
+                                            const ParamInfo& parameter, const Place& place) {
   const auto at_place = [&](const std::string& text) { return bad_input(fmt::format("start: {}", text), place); };
   const auto tensors = SafetensorsFile::open(beside(file, scene_path));
   if (!tensors) return at_place(tensors.error().text());
@@ -31,7 +31,8 @@ Result<std::vector<double>> read_start_file(const std::string& file, const std::
   std::vector<std::uint64_t> own = tensor->shape;
   if (own.size() == shape.size() + 1 && own[0] > 0) own.erase(own.begin());
   if (own != shape)
-    return at_place(fmt::format("'{}' in {} has shape ({}), wanted: ({})", name, file, fmt::join(tensor->shape, ", "), fmt::join(shape, ", ")));
+    return at_place(fmt::format("'{}' in {} has shape ({}), wanted: ({})", name, file, fmt::join(tensor->shape, ", "),
+                                fmt::join(shape, ", ")));
   auto values = tensors->read(*tensor, 0, std::uint64_t{parameter.rows} * parameter.cols);
   if (!values) return at_place(values.error().text());
   return values;

@@ -20,8 +20,7 @@ constexpr std::uint64_t kBasis = 0xCBF29CE484222325ull;
 std::uint64_t bits(double x, Precision precision) {
   if (precision == Precision::f64)
     return std::bit_cast<std::uint64_t>(std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x);
-  return std::bit_cast<std::uint32_t>(std::isnan(x) ? std::numeric_limits<float>::quiet_NaN()
-                                                    : static_cast<float>(x));
+  return std::bit_cast<std::uint32_t>(std::isnan(x) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(x));
 }
 
 } // namespace

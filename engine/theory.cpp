@@ -10,8 +10,9 @@ namespace polarscope {
 namespace {
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-constexpr const char* kFixedStep = "λ > 0, constant η, after about 1/(2ηλ) steps; tangential steps, or with momentum noise that "
-                                   "dominates and what is normalised is long (orthogonalised: a shape of 16 : 1 or more)";
+constexpr const char* kFixedStep =
+    "λ > 0, constant η, after about 1/(2ηλ) steps; tangential steps, or with momentum noise that "
+    "dominates and what is normalised is long (orthogonalised: a shape of 16 : 1 or more)";
 constexpr const char* kEquilibrium = "Kosson, Messmer, Jaggi 2305.17212";
 
 using Numbers = std::vector<double>;
@@ -103,12 +104,10 @@ std::vector<Theory> make_theories() {
        "λ > 0, constant η, noise dominates the gradient, after about 1/(2ηλ) steps", kEquilibrium, adamw_norm},
       {"adamw_equilibrium_angle", "θ = √(2ηλ(1−β₁)/(1+β₁))",
        "λ > 0, constant η, noise dominates the gradient, after about 1/(2ηλ) steps", kEquilibrium, adamw_angle},
-      {"fixed_step_equilibrium_norm", "‖W‖ = η‖U‖/√(1−(1−ηλ)²), with momentum ‖U‖√(ητ/(2λ))",
-       kFixedStep,
-       kEquilibrium, fixed_step_norm},
-      {"fixed_step_equilibrium_angle", "θ = acos(1−ηλ) ≈ √(2ηλ), with momentum √(2ηλ/τ)",
-       kFixedStep,
-       kEquilibrium, fixed_step_angle},
+      {"fixed_step_equilibrium_norm", "‖W‖ = η‖U‖/√(1−(1−ηλ)²), with momentum ‖U‖√(ητ/(2λ))", kFixedStep, kEquilibrium,
+       fixed_step_norm},
+      {"fixed_step_equilibrium_angle", "θ = acos(1−ηλ) ≈ √(2ηλ), with momentum √(2ηλ/τ)", kFixedStep, kEquilibrium,
+       fixed_step_angle},
   };
 }
 

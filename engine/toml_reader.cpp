@@ -16,9 +16,7 @@ Place place_of(const toml::source_region& region, const std::string& file) {
   return {file, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
 }
 
-bool before(const Place& a, const Place& b) {
-  return a.line != b.line ? a.line < b.line : a.column < b.column;
-}
+bool before(const Place& a, const Place& b) { return a.line != b.line ? a.line < b.line : a.column < b.column; }
 
 constexpr int kDeepest = 256; // of tables and lists in each other
 
@@ -33,7 +31,8 @@ TomlValue convert(const toml::node& node, const std::string& file, int depth, st
   if (const auto* table = node.as_table()) {
     out.kind = TomlValue::Kind::table;
     for (auto&& [key, value] : *table)
-      out.entries.push_back({std::string(key.str()), place_of(key.source(), file), convert(value, file, depth + 1, too_deep)});
+      out.entries.push_back(
+          {std::string(key.str()), place_of(key.source(), file), convert(value, file, depth + 1, too_deep)});
     std::stable_sort(out.entries.begin(), out.entries.end(),
                      [](const TomlEntry& a, const TomlEntry& b) { return before(a.place, b.place); });
   } else if (const auto* array = node.as_array()) {
@@ -107,7 +106,8 @@ private:
       if (c == '\n' && !several_lines) return; // not closed: the parser stops here
       if (c == quote && !several_lines) return next();
       if (c == quote && text_.substr(at_, 3) == three) {
-        for (int n = 0; n < 5 && at_ < text_.size() && text_[at_] == quote; ++n) next(); // two more may belong to the text
+        for (int n = 0; n < 5 && at_ < text_.size() && text_[at_] == quote; ++n)
+          next(); // two more may belong to the text
         return;
       }
       if (c == '\\' && quote == '"') next();
@@ -282,7 +282,8 @@ std::optional<SettingValue> read_setting(const TomlValue& value, const Setting& 
     if (const auto v = read_number(value, name, setting.min, setting.max, errors)) return SettingValue(*v);
     return std::nullopt;
   case SettingKind::integer:
-    if (const auto v = read_integer(value, name, static_cast<long>(setting.min), static_cast<long>(setting.max), errors))
+    if (const auto v =
+            read_integer(value, name, static_cast<long>(setting.min), static_cast<long>(setting.max), errors))
       return SettingValue(*v);
     return std::nullopt;
   case SettingKind::boolean:
@@ -299,7 +300,8 @@ std::optional<SettingValue> read_setting(const TomlValue& value, const Setting& 
     return std::nullopt;
   }
   if (!value.is_text()) {
-    errors.add(bad_input(fmt::format("'{}' must be one of {}, not {}", name, list_of(words), typed(value)), value.place));
+    errors.add(
+        bad_input(fmt::format("'{}' must be one of {}, not {}", name, list_of(words), typed(value)), value.place));
     return std::nullopt;
   }
   if (std::find(words.begin(), words.end(), value.text) == words.end()) {
@@ -359,8 +361,8 @@ std::optional<std::vector<double>> TomlTable::numbers(std::string_view key, std:
     return std::nullopt;
   }
   if (value->items.empty() || value->items.size() > most) {
-    errors_->add(bad_input(fmt::format("'{}' has {} numbers; allowed: 1 to {}", key, value->items.size(), most),
-                           value->place));
+    errors_->add(
+        bad_input(fmt::format("'{}' has {} numbers; allowed: 1 to {}", key, value->items.size(), most), value->place));
     return std::nullopt;
   }
   constexpr double kMost = std::numeric_limits<double>::max();
@@ -389,9 +391,9 @@ void TomlTable::finish() {
   const std::vector<std::string> candidates(known_.begin(), known_.end());
   for (const TomlEntry& entry : table_->entries)
     if (!known_.contains(entry.key))
-      errors_->add(bad_input(fmt::format("unknown key '{}' in {}{}", one_line(entry.key), where_,
-                                         suggestion(entry.key, candidates)),
-                             entry.place));
+      errors_->add(bad_input(
+          fmt::format("unknown key '{}' in {}{}", one_line(entry.key), where_, suggestion(entry.key, candidates)),
+          entry.place));
 }
 
 } // namespace polarscope

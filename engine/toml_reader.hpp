@@ -53,10 +53,10 @@ TomlValue parse_toml_value(const std::string& text, const Place& place);
 // "a table", "text", "a whole number" …
 const char* kind_name(TomlValue::Kind kind);
 
-std::string quoted_toml(std::string_view text);   // with quotes and escapes
-std::string number_toml(double value);            // shortest text that reads back to the same number
+std::string quoted_toml(std::string_view text); // with quotes and escapes
+std::string number_toml(double value);          // shortest text that reads back to the same number
 std::string value_toml(const SettingValue& value);
-std::string key_toml(std::string_view key);       // bare where that is allowed
+std::string key_toml(std::string_view key); // bare where that is allowed
 
 // did_you_mean, or "; known: a, b, c" when nothing is near.
 std::string suggestion(std::string_view typed, const std::vector<std::string>& candidates);

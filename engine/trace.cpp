@@ -55,10 +55,14 @@ Result<void> Trace::read(const std::string& path, const std::string& run) {
   std::set<std::string> runs;
   for (const TensorInfo& t : file_->tensors())
     if (several && t.name.starts_with(kGradient))
-      runs.insert(percent_decoded(t.name.substr(kGradient.size(), t.name.find('/', kGradient.size()) - kGradient.size())));
-  if (several && run.empty()) return refuse(fmt::format("holds several runs, {}: choose one by --run", fmt::join(runs, ", ")));
-  if (!run.empty() && !several) return refuse(fmt::format("holds one run and none labelled '{}': leave --run out", run));
-  if (several && !runs.contains(run)) return refuse(fmt::format("has no run '{}'; it holds {}", run, fmt::join(runs, ", ")));
+      runs.insert(
+          percent_decoded(t.name.substr(kGradient.size(), t.name.find('/', kGradient.size()) - kGradient.size())));
+  if (several && run.empty())
+    return refuse(fmt::format("holds several runs, {}: choose one by --run", fmt::join(runs, ", ")));
+  if (!run.empty() && !several)
+    return refuse(fmt::format("holds one run and none labelled '{}': leave --run out", run));
+  if (several && !runs.contains(run))
+    return refuse(fmt::format("has no run '{}'; it holds {}", run, fmt::join(runs, ", ")));
 
   const std::string prefix = several ? percent_encoded(run) + "/" : "";
   for (const TensorInfo& t : file_->tensors()) {
@@ -73,10 +77,13 @@ Result<void> Trace::read(const std::string& path, const std::string& run) {
 // `key`: the parameter's name with the run's label in front where there are several.
 Result<void> Trace::read_parameter(const std::string& name, const std::string& key) {
   const TensorInfo& gradient = *file_->find(std::string(kGradient) + key);
-  const auto refuse = [&](const std::string& why) { return bad_input(fmt::format("tensor '{}' {}", shortened(gradient.name), why), {path_}); };
+  const auto refuse = [&](const std::string& why) {
+    return bad_input(fmt::format("tensor '{}' {}", shortened(gradient.name), why), {path_});
+  };
   if (name.empty()) return refuse("names no parameter");
   const std::size_t rank = gradient.shape.size();
-  if (rank != 2 && rank != 3) return refuse(fmt::format("has shape {}, wanted: (T, m, n) or (T, n)", shape_text(gradient)));
+  if (rank != 2 && rank != 3)
+    return refuse(fmt::format("has shape {}, wanted: (T, m, n) or (T, n)", shape_text(gradient)));
   if (!is_floating(gradient)) return refuse(fmt::format("has dtype {}, wanted: F64, F32, F16 or BF16", gradient.dtype));
   if (gradient.elements() == 0) return refuse(fmt::format("has shape {}: nothing to replay", shape_text(gradient)));
   constexpr std::uint64_t kMost = std::uint64_t{1} << 31;
@@ -85,16 +92,19 @@ Result<void> Trace::read_parameter(const std::string& name, const std::string& k
   if (gradient.shape[0] > kMost || elements > kMostElements)
     return refuse(fmt::format("has shape {}; the most is {:.3g} numbers a step", shape_text(gradient), kMostElements));
   const long steps = static_cast<long>(gradient.shape[0]);
-  if (steps_ != 0 && steps != steps_) return refuse(fmt::format("has {} steps, '{}' has {}", steps, tensors_.front(), steps_));
+  if (steps_ != 0 && steps != steps_)
+    return refuse(fmt::format("has {} steps, '{}' has {}", steps, tensors_.front(), steps_));
 
   const TensorInfo* weight = file_->find("start/" + key);
   if (!weight) weight = file_->find("weight/" + key);
   if (!weight) return refuse(fmt::format("has no 'weight/{}' beside it", shortened(key)));
   const bool recorded = weight->shape.size() == rank;
-  const std::vector<std::uint64_t> own(weight->shape.begin() + (recorded && !weight->shape.empty() ? 1 : 0), weight->shape.end());
+  const std::vector<std::uint64_t> own(weight->shape.begin() + (recorded && !weight->shape.empty() ? 1 : 0),
+                                       weight->shape.end());
   if (own != shape || weight->elements() == 0)
-    return bad_input(fmt::format("tensor '{}' has shape {}, wanted: ({}), or with steps in front", shortened(weight->name),
-                                 shape_text(*weight), fmt::join(shape, ", ")), {path_});
+    return bad_input(fmt::format("tensor '{}' has shape {}, wanted: ({}), or with steps in front",
+                                 shortened(weight->name), shape_text(*weight), fmt::join(shape, ", ")),
+                     {path_});
 
   TraceParameter p;
   p.name = name;
@@ -113,7 +123,9 @@ Result<void> Trace::read_parameter(const std::string& name, const std::string& k
 Result<std::vector<double>> Trace::gradients(std::size_t parameter, long first, long count) const {
   const TraceParameter& p = parameters_[parameter];
   const std::size_t elements = std::size_t{p.rows} * p.cols;
-  if (file_) return file_->read(*file_->find(tensors_[parameter]), static_cast<std::uint64_t>(first) * elements, static_cast<std::uint64_t>(count) * elements);
+  if (file_)
+    return file_->read(*file_->find(tensors_[parameter]), static_cast<std::uint64_t>(first) * elements,
+                       static_cast<std::uint64_t>(count) * elements);
   const double* from = held_[parameter].data() + static_cast<std::size_t>(first) * elements;
   return std::vector<double>(from, from + static_cast<std::size_t>(count) * elements);
 }
@@ -129,18 +141,21 @@ std::shared_ptr<const Trace> example_trace() {
   constexpr std::uint32_t kRows = 5, kCols = 9;
   const auto wave = [](std::size_t count, double pace) {
     std::vector<double> out(count);
-    for (std::size_t i = 0; i < count; ++i) out[i] = std::sin(pace * static_cast<double>(i) + 1.0) + 0.1 * std::cos(3.1 * static_cast<double>(i));
+    for (std::size_t i = 0; i < count; ++i)
+      out[i] = std::sin(pace * static_cast<double>(i) + 1.0) + 0.1 * std::cos(3.1 * static_cast<double>(i));
     return out;
   };
-  return std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", kRows, kCols, false, wave(kRows * kCols, 0.7)}}, kSteps,
-                                       std::vector<std::vector<double>>{wave(kSteps * kRows * kCols, 1.3)});
+  return std::make_shared<const Trace>(
+      std::vector<TraceParameter>{{"W", kRows, kCols, false, wave(kRows * kCols, 0.7)}}, kSteps,
+      std::vector<std::vector<double>>{wave(kSteps * kRows * kCols, 1.3)});
 }
 
 Result<Scene> trace_scene(const std::string& path, const std::string& run, const std::string& optimizer) {
   const auto trace = Trace::open(path, run);
   if (!trace) return trace.error();
   RunSpec own;
-  const auto recorded = (*trace)->scene_text().empty() ? Result<Scene>(bad_input("not recorded here")) : parse_scene((*trace)->scene_text(), path);
+  const auto recorded = (*trace)->scene_text().empty() ? Result<Scene>(bad_input("not recorded here"))
+                                                       : parse_scene((*trace)->scene_text(), path);
   if (recorded && optimizer.empty())
     for (const RunSpec& r : recorded->runs)
       if (run.empty() || r.label == run) own = r;
@@ -155,8 +170,8 @@ Result<Scene> trace_scene(const std::string& path, const std::string& run, const
   Scene scene;
   const std::string name = path.substr(path.rfind('/') + 1);
   scene.title = fmt::format("Recorded gradients of {}", name);
-  scene.description = fmt::format("{} steps of {} recorded weight{}, through another optimizer.", (*trace)->steps(), (*trace)->parameters().size(),
-                                  (*trace)->parameters().size() == 1 ? "" : "s");
+  scene.description = fmt::format("{} steps of {} recorded weight{}, through another optimizer.", (*trace)->steps(),
+                                  (*trace)->parameters().size(), (*trace)->parameters().size() == 1 ? "" : "s");
   scene.steps = (*trace)->steps();
   if (recorded) scene.precision = recorded->precision;
   scene.problem = "trace";

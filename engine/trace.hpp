@@ -46,9 +46,9 @@ private:
 
   std::vector<TraceParameter> parameters_;
   long steps_ = 0;
-  std::vector<std::vector<double>> held_;   // in memory
-  std::unique_ptr<SafetensorsFile> file_;   // or in a file,
-  std::vector<std::string> tensors_;        // whose gradient tensors these are
+  std::vector<std::vector<double>> held_; // in memory
+  std::unique_ptr<SafetensorsFile> file_; // or in a file,
+  std::vector<std::string> tensors_;      // whose gradient tensors these are
   std::string path_, scene_text_;
 };
 

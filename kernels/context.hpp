@@ -37,8 +37,8 @@ template <class T> struct Context {
   R* block;
   const double* base; // the run's hyperparameters as set by the user
   std::uint64_t seed;
-  std::uint64_t step;   // completed steps, t − 1: what schedules and random streams take
-  bool starting;        // running the start list: nothing has been updated yet
+  std::uint64_t step; // completed steps, t − 1: what schedules and random streams take
+  bool starting;      // running the start list: nothing has been updated yet
 
   // Set by the check_finite op: the run stops after this step. Only the executor reads it.
   bool stopped = false;

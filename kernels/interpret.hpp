@@ -7,8 +7,10 @@ POLARSCOPE_KERNELS_BEGIN
 
 template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
   switch (op.code) {
-#define POLARSCOPE_OP(name, slots, doc)                                                                            \
-  case OpCode::name: ops::name(c, op); break;
+#define POLARSCOPE_OP(name, slots, doc)                                                                                \
+  case OpCode::name:                                                                                                   \
+    ops::name(c, op);                                                                                                  \
+    break;
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
   case OpCode::count_: break;
@@ -63,13 +65,15 @@ template <class T> POLARSCOPE_FN void write_record(Context<T>& c, typename T::Re
 struct Task {
   const Op* ops;
   std::uint32_t count;
-  bool starting;       // the start list: once, before step 1
-  bool fresh;          // each time begins as a step does
+  bool starting; // the start list: once, before step 1
+  bool fresh;    // each time begins as a step does
   std::uint64_t steps;
 };
 
 POLARSCOPE_FN Task start_task(const Program& p) { return {p.start, p.start_count, true, true, 1}; }
-POLARSCOPE_FN Task step_task(const Program& p, std::uint64_t steps) { return {p.step, p.step_count, false, true, steps}; }
+POLARSCOPE_FN Task step_task(const Program& p, std::uint64_t steps) {
+  return {p.step, p.step_count, false, true, steps};
+}
 POLARSCOPE_FN Task range_task(const Program& p, const OpRange& r) {
   return {(r.starting ? p.start : p.step) + r.first, r.last - r.first, r.starting, r.fresh, 1};
 }
@@ -83,8 +87,8 @@ struct Burst {
 // Runs a task after step number `step`; one record each time when `records` is not null. The only way into the bodies,
 // so that an executor which inlines them all holds one copy.
 template <class T>
-POLARSCOPE_FN Burst run_task(T& t, const Program& p, typename T::Real* block, const double* hparams,
-                             std::uint64_t seed, std::uint64_t step, const Task& task, typename T::Real* records) {
+POLARSCOPE_FN Burst run_task(T& t, const Program& p, typename T::Real* block, const double* hparams, std::uint64_t seed,
+                             std::uint64_t step, const Task& task, typename T::Real* records) {
   for (std::uint64_t k = 0; k < task.steps; ++k) {
     Context<T> c{t, p, block, hparams, seed, step + k, task.starting};
     if (task.fresh) begin_step(c);

@@ -9,11 +9,11 @@
 #  define POLARSCOPE_ISA host
 #endif
 
-#define POLARSCOPE_KERNELS_BEGIN                                                                                   \
-  namespace polarscope::kernels {                                                                                  \
+#define POLARSCOPE_KERNELS_BEGIN                                                                                       \
+  namespace polarscope::kernels {                                                                                      \
   inline namespace POLARSCOPE_ISA {
-#define POLARSCOPE_KERNELS_END                                                                                     \
-  }                                                                                                                \
+#define POLARSCOPE_KERNELS_END                                                                                         \
+  }                                                                                                                    \
   }
 
 #if defined(__CUDACC__)
@@ -24,6 +24,6 @@
 #  define POLARSCOPE_FN inline __attribute__((always_inline))
 // The switch over all bodies: on the CPU one copy per scalar serves every caller, or compiling takes three times as long.
 #  define POLARSCOPE_ONCE __attribute__((noinline))
-#  define POLARSCOPE_PRAGMA_(x) _Pragma(#x)
+#  define POLARSCOPE_PRAGMA_(x) _Pragma(#  x)
 #  define POLARSCOPE_UNROLL(n) POLARSCOPE_PRAGMA_(GCC unroll n)
 #endif

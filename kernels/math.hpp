@@ -80,9 +80,7 @@ POLARSCOPE_FN float log_(float x) {
 }
 POLARSCOPE_FN double log_(double x) { return ::log(x); }
 
-template <class R> struct SinCos {
-  R sin, cos;
-};
+template <class R> struct SinCos { R sin, cos; };
 
 // sin and cos of 2π t for |t| ≤ 2²⁰: the reduction is exact. Polynomials: Cephes sinf, cosf on [−π/4, π/4].
 POLARSCOPE_FN SinCos<float> sincos_turns_(float t) {

@@ -6,9 +6,7 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-template <class R> struct NormalPair {
-  R first, second;
-};
+template <class R> struct NormalPair { R first, second; };
 
 // Box and Muller (1958): two independent numbers from two words. |z| ≤ 5.9.
 template <class R> POLARSCOPE_FN NormalPair<R> box_muller(std::uint32_t a, std::uint32_t b) {
@@ -17,9 +15,7 @@ template <class R> POLARSCOPE_FN NormalPair<R> box_muller(std::uint32_t a, std::
   return {radius * angle.cos, radius * angle.sin};
 }
 
-template <class R> struct FourNormals {
-  R v[4];
-};
+template <class R> struct FourNormals { R v[4]; };
 
 // The four words of one block as four numbers; the second pair is made only when `all`.
 template <class R> POLARSCOPE_FN FourNormals<R> four_normals(const RandomBits& bits, bool all) {

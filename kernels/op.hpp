@@ -48,8 +48,8 @@ struct Program {
   std::uint32_t slot_count = 0;
   const double* constants = nullptr;
   std::uint32_t constant_count = 0;
-  std::uint32_t hparam_count = 0; // slot 0 holds the current value of each, as scalars
-  std::uint32_t metric_slot = 0;  // 1 × metric columns: what is recorded after each step
+  std::uint32_t hparam_count = 0;          // slot 0 holds the current value of each, as scalars
+  std::uint32_t metric_slot = 0;           // 1 × metric columns: what is recorded after each step
   const std::uint16_t* recorded = nullptr; // slots copied into each record after the metrics, without padding
   std::uint32_t recorded_count = 0;
   std::uint32_t record_size = 0;  // scalars in a record: metric columns + recorded slots

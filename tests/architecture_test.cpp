@@ -20,9 +20,7 @@ struct Include {
   bool quoted = false; // "target" rather than <target>
 };
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
+bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
@@ -61,15 +59,13 @@ bool any_prefix(std::string_view text, std::initializer_list<const char*> prefix
 std::string kernels_breach(std::string_view file, const Include& include) {
   const std::string_view target = include.target;
   if (include.quoted) return layer_of(target) == "kernels" ? "" : "kernels include only themselves";
-  static constexpr std::array kUnwanted = {"string",    "string_view", "fstream",    "iostream",
-                                           "sstream",   "ostream",     "filesystem", "chrono",
-                                           "exception", "stdexcept",   "random",     "regex"};
+  static constexpr std::array kUnwanted = {"string",     "string_view", "fstream",   "iostream",  "sstream", "ostream",
+                                           "filesystem", "chrono",      "exception", "stdexcept", "random",  "regex"};
   if (is_standard(target)) {
     const bool unwanted = std::find(kUnwanted.begin(), kUnwanted.end(), target) != kUnwanted.end();
     return unwanted ? "kernels know no files, clocks, strings, exceptions or library randomness" : "";
   }
-  if (starts_with(file, "kernels/cuda/") &&
-      any_prefix(target, {"cuda", "cublas", "cooperative_groups", "mma.h"}))
+  if (starts_with(file, "kernels/cuda/") && any_prefix(target, {"cuda", "cublas", "cooperative_groups", "mma.h"}))
     return "";
   if (any_prefix(target, {"immintrin.h", "cpuid.h", "ucontext.h"})) return "";
   return "kernels include no third-party header";
@@ -81,8 +77,7 @@ std::string engine_breach(std::string_view file, const Include& include) {
     const std::string layer = layer_of(target);
     return layer == "engine" || layer == "kernels" ? "" : "the engine includes only itself and kernels";
   }
-  if (any_prefix(target, {"imgui", "implot", "GLFW/", "GL/", "EGL/", "CLI/", "stb"}))
-    return "the engine draws nothing";
+  if (any_prefix(target, {"imgui", "implot", "GLFW/", "GL/", "EGL/", "CLI/", "stb"})) return "the engine draws nothing";
   if (!is_standard(target) && !ends_with(file, ".cpp"))
     return "public headers of the engine include no third-party header";
   return "";

@@ -45,12 +45,14 @@ PlotCurve curve_of(const PanelContext& c, const CurveSource& source, double fact
   curve.name = source.name;
   curve.selected = source.run->id == c.frame.selected || c.view.hover.run == source.run->id;
   curve.sources.reserve(source.columns.size());
-  for (const auto& [run, column] : source.columns) curve.sources.push_back(source_of(*run, run->series, column, factor));
+  for (const auto& [run, column] : source.columns)
+    curve.sources.push_back(source_of(*run, run->series, column, factor));
   if (source.columns.size() > 1) {
     curve.card_place = source.name;
     return curve;
   }
-  if (!source.run->ghost.empty()) curve.ghost = PlotSource{source.run->ghost, source.columns.front().second, factor, {}};
+  if (!source.run->ghost.empty())
+    curve.ghost = PlotSource{source.run->ghost, source.columns.front().second, factor, {}};
   curve.card_place = source.run->label;
   if (const int index = column_info(source).index; index >= 0) {
     curve.card_place += ", row " + format_count(index);
@@ -83,7 +85,8 @@ std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view 
     const int column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (column < 0) continue;
     const bool alone = runs.size() <= kMostCurves || run->id == c.frame.selected;
-    const auto band = std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return !alone && s.name == run->optimizer_name; });
+    const auto band = std::find_if(curves.begin(), curves.end(),
+                                   [&](const CurveSource& s) { return !alone && s.name == run->optimizer_name; });
     if (band != curves.end()) band->columns.emplace_back(run, column);
     else curves.push_back({run, {{run, column}}, alone ? run->label : run->optimizer_name});
   }
@@ -110,14 +113,18 @@ void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
     }
   if (plot.target) spec.targets.push_back({*plot.target, "target " + format_value(*plot.target)});
   for (const auto& [run, line] : plot.expected)
-    spec.expected.push_back({c.theme.run(run->style), line->points, "dotted: " + run->label + " expected, " + line->condition, factor});
+    spec.expected.push_back(
+        {c.theme.run(run->style), line->points, "dotted: " + run->label + " expected, " + line->condition, factor});
   std::vector<PlotCurve> curves;
   for (const CurveSource& source : plot.curves) curves.push_back(curve_of(c, source, factor));
 
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(), ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};
-  take_result(c, plot, draw_plot(c.theme, {at.x + c.theme.snap(12), at.y}, {corner.x - c.theme.snap(4), corner.y - c.theme.snap(4)}, spec, curves,
-                                 shared_of(c, plot.panel), c.caches.plots[plot.panel]));
+  const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(),
+                      ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};
+  take_result(c, plot,
+              draw_plot(c.theme, {at.x + c.theme.snap(12), at.y},
+                        {corner.x - c.theme.snap(4), corner.y - c.theme.snap(4)}, spec, curves,
+                        shared_of(c, plot.panel), c.caches.plots[plot.panel]));
 }
 
 void draw_end_labels(const PanelContext& c, std::vector<EndLabel> labels, float left, float top, float bottom) {
@@ -134,9 +141,11 @@ void draw_end_labels(const PanelContext& c, std::vector<EndLabel> labels, float 
     const RunStyle style = t.run(run.style);
     const float x = std::max(left, labels[i].at.x) + t.px(10);
     if (std::abs(y[i] - labels[i].at.y) > t.px(3))
-      stroke_line(list, {labels[i].at.x + t.px(2), labels[i].at.y}, {x - t.px(2), y[i]}, with_alpha(t.colour().grid, 0.35f), t.hairline());
+      stroke_line(list, {labels[i].at.x + t.px(2), labels[i].at.y}, {x - t.px(2), y[i]},
+                  with_alpha(t.colour().grid, 0.35f), t.hairline());
     draw_marker(list, style.marker, {x + t.px(4), y[i]}, t.px(c.view.hover.run == run.id ? 5.0f : 4.0f), style.colour);
-    draw_text_aligned(list, t, text::kButton, {x + t.px(12), y[i]}, t.colour().text, fit(t, text::kButton, run.label, std::max(t.px(12), right - x - t.px(12))), 0, 0.5f);
+    draw_text_aligned(list, t, text::kButton, {x + t.px(12), y[i]}, t.colour().text,
+                      fit(t, text::kButton, run.label, std::max(t.px(12), right - x - t.px(12))), 0, 0.5f);
   }
 }
 

@@ -19,7 +19,7 @@ namespace polarscope {
 struct CurveSource {
   const RunFrame* run; // whose colour and marker it has
   std::vector<std::pair<const RunFrame*, int>> columns;
-  std::string name;    // at the curve's end
+  std::string name; // at the curve's end
 };
 
 // The visible runs' values of one metric: a curve each, or beyond kMostCurves a band per optimizer and the selected run.
@@ -35,11 +35,11 @@ struct RowCurves {
 RowCurves curves_of_rows(const PanelContext& c);
 
 struct StepPlot {
-  std::string panel;                 // whose axis scales these are; L and Shift L act on it
-  std::vector<CurveSource> curves;   // drawn in order
+  std::string panel;               // whose axis scales these are; L and Shift L act on it
+  std::vector<CurveSource> curves; // drawn in order
   std::vector<std::pair<const RunFrame*, const ExpectedLine*>> expected;
-  std::optional<double> target;      // dotted, with words
-  std::string y_words;               // axis name and unit, where the panel's title does not say them
+  std::optional<double> target; // dotted, with words
+  std::string y_words;          // axis name and unit, where the panel's title does not say them
   std::string empty_words = "nothing to draw yet: press play";
 };
 

@@ -13,8 +13,8 @@ namespace polarscope {
 namespace {
 
 // What the drawings report, whichever it was.
-void take_result(const PanelContext& c, const PlaneDrawing& drawing, const std::optional<StartDrag>& drag,
-                 int hovered, long hovered_step, bool clicked) {
+void take_result(const PanelContext& c, const PlaneDrawing& drawing, const std::optional<StartDrag>& drag, int hovered,
+                 long hovered_step, bool clicked) {
   if (hovered >= 0 && hovered < static_cast<int>(drawing.runs.size())) {
     const RunId run = drawing.runs[static_cast<std::size_t>(hovered)];
     c.view.next_hover.run = run;
@@ -26,7 +26,8 @@ void take_result(const PanelContext& c, const PlaneDrawing& drawing, const std::
   if (!run) return;
   const auto parameter = static_cast<std::size_t>(c.view.polar.plane.parameter);
   c.send(command::MoveStart{run->id, run->program->parameters()[parameter].name,
-                            dragged_start(*run, c.view.polar.plane, c.caches.projection.plane, *drag), !drag->released});
+                            dragged_start(*run, c.view.polar.plane, c.caches.projection.plane, *drag),
+                            !drag->released});
 }
 
 } // namespace
@@ -76,7 +77,8 @@ void draw_sphere_in(const PanelContext& c, const Box& area) {
   }
   if (parameter < 0) return;
   const RunFrame* run = c.frame.find(c.frame.selected);
-  const auto request = c.caches.sphere_loss.update(run ? run->id : c.frame.runs.front().id, parameter, c.frame.scene_generation, c.plane.latest);
+  const auto request = c.caches.sphere_loss.update(run ? run->id : c.frame.runs.front().id, parameter,
+                                                   c.frame.scene_generation, c.plane.latest);
   if (request) c.plane.request(*request);
   c.caches.sphere_asks = request.has_value();
   const auto shown = [&c](RunId id) { return c.view.visible(id); };
@@ -90,11 +92,14 @@ std::string text_of_drawing(const PanelContext& c) {
   std::string text;
   for (const PlaneTrail& trail : drawing.picture.trails) {
     if (trail.step.empty()) continue;
-    text += fmt::format("Run {}, step {}: at {:.2f} degrees in the plane, norm {:.6g}; it started at {:.2f} degrees, norm {:.6g}.\n", trail.name,
-                        trail.step.back(), static_cast<double>(trail.angle.back()) * kDegrees, static_cast<double>(trail.radius.back()),
-                        static_cast<double>(trail.angle.front()) * kDegrees, static_cast<double>(trail.radius.front()));
+    text += fmt::format(
+        "Run {}, step {}: at {:.2f} degrees in the plane, norm {:.6g}; it started at {:.2f} degrees, norm {:.6g}.\n",
+        trail.name, trail.step.back(), static_cast<double>(trail.angle.back()) * kDegrees,
+        static_cast<double>(trail.radius.back()), static_cast<double>(trail.angle.front()) * kDegrees,
+        static_cast<double>(trail.radius.front()));
   }
-  if (std::isfinite(drawing.picture.share)) text += fmt::format("This plane shows {} of the last update.\n", format_percent(drawing.picture.share));
+  if (std::isfinite(drawing.picture.share))
+    text += fmt::format("This plane shows {} of the last update.\n", format_percent(drawing.picture.share));
   return text;
 }
 

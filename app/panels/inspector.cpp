@@ -10,7 +10,9 @@
 namespace polarscope {
 namespace {
 
-bool shown_role(Role role) { return role == Role::param || role == Role::grad || role == Role::state || role == Role::data; }
+bool shown_role(Role role) {
+  return role == Role::param || role == Role::grad || role == Role::state || role == Role::data;
+}
 
 std::vector<const SlotValues*> shown_slots(const StateView& state) {
   std::vector<const SlotValues*> slots;
@@ -63,12 +65,15 @@ void draw_cells(const PanelContext& c, const SlotValues& slot, const Grid& grid)
   for (int i = 0; i < grid.rows; ++i)
     for (int j = 0; j < grid.cols; ++j) {
       const double value = slot.values[static_cast<std::size_t>(i * grid.cols + j)];
-      const ImVec2 min{std::floor(grid.origin.x + grid.cell_w * static_cast<float>(j)), std::floor(grid.origin.y + grid.cell_h * static_cast<float>(i))};
-      const ImVec2 max{std::floor(grid.origin.x + grid.cell_w * static_cast<float>(j + 1)) - gap, std::floor(grid.origin.y + grid.cell_h * static_cast<float>(i + 1)) - gap};
+      const ImVec2 min{std::floor(grid.origin.x + grid.cell_w * static_cast<float>(j)),
+                       std::floor(grid.origin.y + grid.cell_h * static_cast<float>(i))};
+      const ImVec2 max{std::floor(grid.origin.x + grid.cell_w * static_cast<float>(j + 1)) - gap,
+                       std::floor(grid.origin.y + grid.cell_h * static_cast<float>(i + 1)) - gap};
       const ImU32 ground = cell_colour(t.colour(), value, largest);
       list->AddRectFilled(min, max, ground);
       if (words)
-        draw_text_aligned(list, t, text::kTick, {(min.x + max.x) * 0.5f, (min.y + max.y) * 0.5f}, ink_on(t.colour(), ground), format_value(value, 3), 0.5f, 0.5f);
+        draw_text_aligned(list, t, text::kTick, {(min.x + max.x) * 0.5f, (min.y + max.y) * 0.5f},
+                          ink_on(t.colour(), ground), format_value(value, 3), 0.5f, 0.5f);
       if (c.view.hover.row == i && slot.role == Role::param)
         list->AddRect(min, max, with_alpha(t.colour().text, 0.5f), 0, 1);
     }
@@ -81,7 +86,8 @@ std::string cell_name(const SlotValues& slot, int i, int j) {
 void take_input(const PanelContext& c, const SlotValues& slot, const Grid& grid) {
   ImGui::SetCursorScreenPos(grid.origin);
   const ImVec2 size{grid.cell_w * static_cast<float>(grid.cols), grid.cell_h * static_cast<float>(grid.rows)};
-  const bool pressed = ImGui::InvisibleButton("cells", {std::max(1.0f, size.x), std::max(1.0f, size.y)}, ImGuiButtonFlags_EnableNav);
+  const bool pressed =
+      ImGui::InvisibleButton("cells", {std::max(1.0f, size.x), std::max(1.0f, size.y)}, ImGuiButtonFlags_EnableNav);
   auto& cell = c.view.inspector_cell;
   if (!ImGui::IsItemHovered()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
@@ -137,7 +143,8 @@ void draw_inspector(const PanelContext& c) {
   for (const SlotValues* slot : slots) names.push_back(slot->name);
   c.view.inspector_slot = std::clamp(c.view.inspector_slot, 0, std::max(0, static_cast<int>(slots.size()) - 1));
   const std::string note = fmt::format("of {}, step {}", run->label, format_count(c.frame.state->step));
-  show_header(c, "inspector", {c.theme.run(run->style), note}, {HeaderControl::make_dropdown("##slot", names, &c.view.inspector_slot, 130)});
+  show_header(c, "inspector", {c.theme.run(run->style), note},
+              {HeaderControl::make_dropdown("##slot", names, &c.view.inspector_slot, 130)});
   const SlotValues* slot = chosen_slot(c, slots);
   if (!slot) return;
   const Grid grid = make_grid(c, *slot);

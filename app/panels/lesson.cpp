@@ -26,7 +26,8 @@ void draw_lesson(const PanelContext& c) {
   const float wrap = narrow ? right - x : right - buttons - t.px(150) - x;
   const ImVec2 size = t.font(Face::semibold)->CalcTextSizeA(t.font_size(text::kName), wrap, wrap, part->text.c_str());
   const float top = narrow ? at.y + t.px(12) : std::round(middle - size.y * 0.5f);
-  list->AddText(t.font(Face::semibold), t.font_size(text::kName), {x, top}, colour.text, part->text.c_str(), nullptr, wrap);
+  list->AddText(t.font(Face::semibold), t.font_size(text::kName), {x, top}, colour.text, part->text.c_str(), nullptr,
+                wrap);
   const float row = narrow ? top + size.y + t.px(24) : middle;
   float left = narrow ? x : right - buttons;
   draw_text_aligned(list, t, text::kValue, {left - t.px(narrow ? 0 : 14), row}, colour.text2,
@@ -53,6 +54,8 @@ void draw_lesson(const PanelContext& c) {
   action_button(c, "lesson.toggle", "Close##lesson", options);
 }
 
-std::string text_of_lesson(const PanelContext& c) { return c.caches.lesson_part ? c.caches.lesson_part->text : std::string(); }
+std::string text_of_lesson(const PanelContext& c) {
+  return c.caches.lesson_part ? c.caches.lesson_part->text : std::string();
+}
 
 } // namespace polarscope

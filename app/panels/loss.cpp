@@ -18,7 +18,8 @@ void draw_loss(const PanelContext& c) {
   plot.panel = "loss";
   plot.target = c.frame.scene->view.target;
   const std::vector<const RunFrame*> runs = visible_runs(c);
-  const bool none = !runs.empty() && std::all_of(runs.begin(), runs.end(), [](const RunFrame* r) { return r->program->find_metric("loss") < 0; });
+  const bool none = !runs.empty() && std::all_of(runs.begin(), runs.end(),
+                                                 [](const RunFrame* r) { return r->program->find_metric("loss") < 0; });
   plot.empty_words = none ? "recorded gradients come from no loss of their own" : "no loss yet: press play";
   plot.curves = curves_of_runs(c, "loss");
   for (const RunFrame* run : runs)
@@ -30,8 +31,11 @@ void draw_loss(const PanelContext& c) {
 std::string text_of_loss(const PanelContext& c) {
   std::string text;
   for (const RunFrame* run : visible_runs(c))
-    if (run->program->find_metric("loss") < 0) text += fmt::format("Run {} has no loss: its gradients were recorded.\n", run->label);
-    else text += fmt::format("Run {}, step {}: loss {:.9g}.\n", run->label, c.frame.cursor, value_at(*run, column_of(*run, "loss"), c.frame.cursor));
+    if (run->program->find_metric("loss") < 0)
+      text += fmt::format("Run {} has no loss: its gradients were recorded.\n", run->label);
+    else
+      text += fmt::format("Run {}, step {}: loss {:.9g}.\n", run->label, c.frame.cursor,
+                          value_at(*run, column_of(*run, "loss"), c.frame.cursor));
   return text;
 }
 

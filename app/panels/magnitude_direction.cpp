@@ -18,7 +18,8 @@
 namespace polarscope {
 namespace {
 
-constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_update", "effective_lr", "frobenius_norm", "spectral_norm"};
+constexpr std::array kMetrics = {"angular_update", "relative_update", "radial_update",
+                                 "effective_lr",   "frobenius_norm",  "spectral_norm"};
 constexpr long kSmoothing = 50;   // steps averaged, of noisy metrics against the norm
 constexpr long kMostPoints = 720; // of all trails together
 
@@ -61,10 +62,12 @@ double mark_of(const RunFrame& run, int norm, int column, long step) {
 }
 
 // Points of a run at multiples of a power of two, kept while its record only grows.
-const MotionCache::Run& grid_of(const PanelContext& c, const RunFrame& run, int norm, int column, long every, long end) {
+const MotionCache::Run& grid_of(const PanelContext& c, const RunFrame& run, int norm, int column, long every,
+                                long end) {
   MotionCache::Run& kept = c.caches.motion.runs[run.id];
   const double mark = kept.step.empty() ? 0 : mark_of(run, norm, column, kept.step.back());
-  const bool same = kept.scene == c.frame.scene_generation && kept.norm == norm && kept.column == column && kept.every == every && kept.mark == mark;
+  const bool same = kept.scene == c.frame.scene_generation && kept.norm == norm && kept.column == column &&
+                    kept.every == every && kept.mark == mark;
   if (!same) kept = {c.frame.scene_generation, norm, column, every, 0, {}, {}, {}};
   const std::size_t before = kept.step.size();
   for (long step = before == 0 ? every : kept.step.back() + every; step <= end; step += every) {
@@ -79,10 +82,12 @@ const MotionCache::Run& grid_of(const PanelContext& c, const RunFrame& run, int 
 std::vector<Trail> make_trails(const PanelContext& c, const std::string& metric) {
   std::vector<Trail> trails;
   const std::vector<const RunFrame*> runs = visible_runs(c);
-  const long points = std::max(12L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
+  const long points =
+      std::max(12L, kMostPoints / std::max<long>(1, static_cast<long>(runs.size()))); // shared by the runs
   const double factor = unit_of(metric).factor;
   for (const RunFrame* run : runs) {
-    const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter), column = column_of(*run, metric, c.view.polar.plane.parameter);
+    const int norm = column_of(*run, "frobenius_norm", c.view.polar.plane.parameter),
+              column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (norm < 0 || column < 0 || run->series.empty()) continue;
     Trail trail{run, {}, {}, {}};
     const long end = std::min(c.frame.cursor, run->series.last_step());
@@ -126,7 +131,9 @@ void pad_range(double& low, double& high, bool log) {
   high = middle + 0.56 * span;
 }
 
-bool ended(const PanelContext& c, const Trail& trail) { return trail.run->diverged && c.frame.cursor >= trail.run->diverged_at; }
+bool ended(const PanelContext& c, const Trail& trail) {
+  return trail.run->diverged && c.frame.cursor >= trail.run->diverged_at;
+}
 
 // Around the living runs; around all where none lives.
 bool set_axes(Scatter& s, const std::vector<Trail>& trails) {
@@ -177,7 +184,8 @@ void draw_slopes(const Scatter& s, const std::vector<Trail>& trails) {
     if (spread < 1e-9) continue;
     const double slope = (n * sxy - sx * sy) / spread, level = (sy - slope * sx) / n;
     const auto line = [&](double x) { return std::exp(level + slope * std::log(x)); };
-    stroke_dashed(s.list, std::vector<ImVec2>{s.at(low, line(low)), s.at(high, line(high))}, t.colour().text2, t.stroke(1.2f), dots);
+    stroke_dashed(s.list, std::vector<ImVec2>{s.at(low, line(low)), s.at(high, line(high))}, t.colour().text2,
+                  t.stroke(1.2f), dots);
     draw_text_aligned(s.list, t, text::kLabel, {s.min.x + t.px(6), words_y}, t.colour().text,
                       fmt::format("{}: slope {} over all steps", name, format_fixed(slope, 1)), 0, 0.5f);
     words_y -= t.px(15);
@@ -190,9 +198,11 @@ void draw_guides(const Scatter& s) {
   const std::array<float, 2> dots{t.px(1.5f), t.px(5)};
   for (double k = std::floor(std::log2(s.y.least * s.x.least)); k <= std::log2(s.y.most * s.x.most); k += 2) {
     const double size = std::pow(2.0, k);
-    stroke_dashed(s.list, std::vector<ImVec2>{s.at(s.x.least, size / s.x.least), s.at(s.x.most, size / s.x.most)}, with_alpha(t.colour().grid, 0.22f), t.stroke(1.0f), dots);
+    stroke_dashed(s.list, std::vector<ImVec2>{s.at(s.x.least, size / s.x.least), s.at(s.x.most, size / s.x.most)},
+                  with_alpha(t.colour().grid, 0.22f), t.stroke(1.0f), dots);
   }
-  draw_text_aligned(s.list, t, text::kLabel, {s.max.x, s.min.y + t.px(8)}, t.colour().text3, "dotted: fixed step, angle = 1/norm", 1, 0.5f);
+  draw_text_aligned(s.list, t, text::kLabel, {s.max.x, s.min.y + t.px(8)}, t.colour().text3,
+                    "dotted: fixed step, angle = 1/norm", 1, 0.5f);
 }
 
 void draw_trails(const Scatter& s, const std::vector<Trail>& trails, std::vector<EndLabel>& labels) {
@@ -237,7 +247,8 @@ void take_input(const Scatter& s, const std::vector<Trail>& trails, const std::s
   if (!best) return;
   s.c.view.next_hover.run = best->run->id;
   s.c.view.next_hover.step = best->step[index];
-  HoverCard card = card_for(s.c, *best->run, column_of(*best->run, metric, s.c.view.polar.plane.parameter), best->step[index]);
+  HoverCard card =
+      card_for(s.c, *best->run, column_of(*best->run, metric, s.c.view.polar.plane.parameter), best->step[index]);
   card.place += fmt::format(", norm {}", format_digits(best->x[index], 4));
   show_hover_card(s.c.theme, card);
 }
@@ -245,15 +256,22 @@ void take_input(const Scatter& s, const std::vector<Trail>& trails, const std::s
 void draw_against_norm(const PanelContext& c, const std::string& metric) {
   const Theme& t = c.theme;
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(), ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};
+  const ImVec2 corner{ImGui::GetWindowPos().x + ImGui::GetWindowWidth(),
+                      ImGui::GetWindowPos().y + ImGui::GetWindowHeight()};
   const AxisScales scales = c.view.scales["magnitude_direction"];
-  Scatter s{c, ImGui::GetWindowDrawList(), {}, {}, {at.x + t.snap(48), at.y + t.snap(4)}, {corner.x - t.snap(96), corner.y - t.snap(40)}};
+  Scatter s{c,
+            ImGui::GetWindowDrawList(),
+            {},
+            {},
+            {at.x + t.snap(48), at.y + t.snap(4)},
+            {corner.x - t.snap(96), corner.y - t.snap(40)}};
   if (s.max.x - s.min.x < t.px(40) || s.max.y - s.min.y < t.px(20)) return;
   s.x.log = scales.log_x;
   s.y.log = scales.log_y;
   const std::vector<Trail> trails = make_trails(c, metric);
   if (!set_axes(s, trails)) {
-    draw_text_aligned(s.list, t, text::kLabel, {(s.min.x + s.max.x) * 0.5f, (s.min.y + s.max.y) * 0.5f}, t.colour().text3, "no step yet: press play", 0.5f, 0.5f);
+    draw_text_aligned(s.list, t, text::kLabel, {(s.min.x + s.max.x) * 0.5f, (s.min.y + s.max.y) * 0.5f},
+                      t.colour().text3, "no step yet: press play", 0.5f, 0.5f);
     return;
   }
   s.x.first = s.min.x;
@@ -271,7 +289,8 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
   draw_end_labels(c, std::move(labels), s.min.x, s.min.y, s.max.y);
   draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
                     fmt::format("{}, mean of {} steps", axis_words(metric), kSmoothing), 0, 0.5f);
-  draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1, 0.5f);
+  draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1,
+                    0.5f);
   take_input(s, trails, metric);
 }
 
@@ -283,7 +302,8 @@ void draw_over_steps(const PanelContext& c, const std::string& metric) {
   plot.curves = curves_of_runs(c, metric);
   for (const RunFrame* run : visible_runs(c))
     for (const auto& line : run->expected)
-      if (const int column = column_of(*run, metric, c.view.polar.plane.parameter); column >= 0 && line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name)
+      if (const int column = column_of(*run, metric, c.view.polar.plane.parameter);
+          column >= 0 && line->metric == run->program->metrics()[static_cast<std::size_t>(column)].name)
         plot.expected.emplace_back(run, line.get());
   draw_step_plot(c, plot);
 }
@@ -306,11 +326,13 @@ void draw_magnitude_direction(const PanelContext& c) {
   show_header(c, "magnitude_direction", {});
   const float row = at.y + c.theme.snap(32);
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), row});
-  if (dropdown(c.theme, "##metric", titles, &chosen, c.theme.px(140))) view.metric = kMetrics[static_cast<std::size_t>(chosen)];
+  if (dropdown(c.theme, "##metric", titles, &chosen, c.theme.px(140)))
+    view.metric = kMetrics[static_cast<std::size_t>(chosen)];
   if (const Metric* metric = find_metric(view.metric))
     item_help(c.theme, fmt::format("{}\n{}\n{}", metric->title, metric->formula, metric->meaning).c_str());
   ImGui::SameLine(0, c.theme.px(8));
-  if (segmented(c.theme, "against", kWords, &against, "Horizontal axis: the norm of the weight, or the steps.")) view.against_norm = against == 0;
+  if (segmented(c.theme, "against", kWords, &against, "Horizontal axis: the norm of the weight, or the steps."))
+    view.against_norm = against == 0;
   ImGui::SameLine(0, c.theme.px(8));
   const float low = row + c.theme.snap(3);
   ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
@@ -331,9 +353,10 @@ std::string text_of_magnitude_direction(const PanelContext& c) {
     for (const char* name : kMetrics) {
       const Metric* metric = find_metric(name);
       const DisplayUnit unit = unit_of(name);
-      text += fmt::format(" {} {:.6g}{}", metric ? metric->title : name,
-                          unit.factor * value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
-                          unit.words.empty() ? "" : " " + unit.words);
+      text +=
+          fmt::format(" {} {:.6g}{}", metric ? metric->title : name,
+                      unit.factor * value_at(*run, column_of(*run, name, c.view.polar.plane.parameter), c.frame.cursor),
+                      unit.words.empty() ? "" : " " + unit.words);
       text += std::string(name) == kMetrics.back() ? ".\n" : ",";
     }
   }

@@ -14,7 +14,8 @@ namespace {
 constexpr int kMostRows = 64; // offered in the list
 
 const std::vector<std::string>& plane_words() {
-  static const std::vector<std::string> words = {"start and current", "weight and update", "start and reference", "two rows"};
+  static const std::vector<std::string> words = {"start and current", "weight and update", "start and reference",
+                                                 "two rows"};
   return words;
 }
 
@@ -31,7 +32,8 @@ std::vector<ShownVector> shown_vectors(const RunFrame& run) {
     const ParamInfo& info = parameters[static_cast<std::size_t>(p)];
     const int rows = static_cast<int>(info.rows);
     vectors.push_back({rows > 1 ? "all of " + info.name : info.name, p, -1});
-    for (int i = 0; rows > 1 && i < std::min(rows, kMostRows); ++i) vectors.push_back({fmt::format("row {} of {}", i, info.name), p, i});
+    for (int i = 0; rows > 1 && i < std::min(rows, kMostRows); ++i)
+      vectors.push_back({fmt::format("row {} of {}", i, info.name), p, i});
   }
   return vectors;
 }
@@ -45,7 +47,8 @@ void draw_controls(const PanelContext& c, const RunFrame& run) {
   int vector = 0;
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     words.push_back(vectors[i].words);
-    if (vectors[i].parameter == choice.plane.parameter && vectors[i].row == choice.plane.row) vector = static_cast<int>(i);
+    if (vectors[i].parameter == choice.plane.parameter && vectors[i].row == choice.plane.row)
+      vector = static_cast<int>(i);
   }
   if (vectors.size() > 1) controls.push_back(HeaderControl::make_dropdown("##shown", words, &vector, 100));
   int plane = static_cast<int>(choice.plane.kind);
@@ -54,9 +57,11 @@ void draw_controls(const PanelContext& c, const RunFrame& run) {
   if (!has_one_plane(run, choice.plane.parameter) && choice.drawing != PolarDrawing::sphere)
     controls.push_back(HeaderControl::make_dropdown("##plane", std::span(plane_words()).first(planes), &plane, 138));
   int drawing = static_cast<int>(choice.drawing);
-  controls.push_back(HeaderControl::make_switch("drawing", std::span(kDrawings).first(has_sphere(c.frame) ? 3 : 2), &drawing));
+  controls.push_back(
+      HeaderControl::make_switch("drawing", std::span(kDrawings).first(has_sphere(c.frame) ? 3 : 2), &drawing));
   if (choice.drawing == PolarDrawing::polar)
-    controls.push_back(HeaderControl::make_toggle("log r", &choice.log_radius, "Logarithmic radius: equal ratios of the norm take equal space."));
+    controls.push_back(HeaderControl::make_toggle("log r", &choice.log_radius,
+                                                  "Logarithmic radius: equal ratios of the norm take equal space."));
   if (c.view.layout == LayoutKind::show) controls.clear();
   show_header(c, "polar", {}, controls);
   choice.plane.parameter = vectors[static_cast<std::size_t>(vector)].parameter;

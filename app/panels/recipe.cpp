@@ -15,9 +15,11 @@ namespace polarscope {
 namespace {
 
 // A documented thing as a tooltip: title, formula, meaning, source; a part that is empty has no line.
-std::string documented(std::string_view title, std::string_view formula, std::string_view meaning, std::string_view source) {
+std::string documented(std::string_view title, std::string_view formula, std::string_view meaning,
+                       std::string_view source) {
   std::string text(title);
-  for (std::string_view line : {formula, meaning}) if (!line.empty()) text += "\n" + std::string(line);
+  for (std::string_view line : {formula, meaning})
+    if (!line.empty()) text += "\n" + std::string(line);
   if (!source.empty()) text += "\nSource: " + std::string(source);
   return text;
 }
@@ -33,7 +35,8 @@ std::string options_note(const PartSpec& part) {
 }
 
 // One part as plain text: it is what the run was opened with.
-void draw_slot(const PanelContext& c, const char* part, const std::string& kind, const std::string& note, const std::string& help) {
+void draw_slot(const PanelContext& c, const char* part, const std::string& kind, const std::string& note,
+               const std::string& help) {
   const Theme& t = c.theme;
   const Palette& colour = t.colour();
   ImDrawList* list = ImGui::GetWindowDrawList();
@@ -45,7 +48,8 @@ void draw_slot(const PanelContext& c, const char* part, const std::string& kind,
   draw_text_aligned(list, t, text::kButton, {words, middle}, colour.text, word, 0, 0.5f);
   const float after = words + measure(t, text::kButton, word).x + t.px(10);
   if (right - after > t.px(24))
-    draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text3, fit(t, text::kLabel, note, right - after), 0, 0.5f);
+    draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text3, fit(t, text::kLabel, note, right - after),
+                      0, 0.5f);
   ImGui::SetCursorScreenPos({left, at.y});
   ImGui::Dummy({std::max(1.0f, right - left), tall});
   item_help(t, help.c_str());
@@ -61,7 +65,9 @@ void draw_parts(const PanelContext& c, const RunFrame& run) {
       const std::string note = options_note(spec);
       const bool first = &spec == &run.optimizer->part(part);
       draw_slot(c, first ? part_name(part) : "then", spec.kind, note,
-                stage ? documented(spec.kind + (note.empty() ? "" : ": " + note), stage->formula, stage->meaning, stage->source) : spec.kind);
+                stage ? documented(spec.kind + (note.empty() ? "" : ": " + note), stage->formula, stage->meaning,
+                                   stage->source)
+                      : spec.kind);
     }
   }
   std::string kinds, note;
@@ -69,7 +75,8 @@ void draw_parts(const PanelContext& c, const RunFrame& run) {
     kinds += (kinds.empty() ? "" : ", ") + schedule.kind;
     note += (note.empty() ? "" : ", ") + name;
   }
-  draw_slot(c, part_name(Part::schedule), kinds.empty() ? "constant" : kinds, note, "How hyperparameters change over the steps.");
+  draw_slot(c, part_name(Part::schedule), kinds.empty() ? "constant" : kinds, note,
+            "How hyperparameters change over the steps.");
 }
 
 // Between the margins, beside a scroll bar where there is one.
@@ -119,7 +126,8 @@ void draw_slider(const PanelContext& c, const RunFrame& run, std::size_t index) 
   SliderSpec spec = slider_spec(setting, opened, value);
   const std::string unit = setting.unit.empty() ? std::string() : "\nunit: " + setting.unit;
   const std::string help = documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
-                           fmt::format("\nallowed {} to {}, in the file {}", format_value(setting.min), format_value(setting.max), format_value(opened));
+                           fmt::format("\nallowed {} to {}, in the file {}", format_value(setting.min),
+                                       format_value(setting.max), format_value(opened));
   spec.help = help.c_str();
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
   const SliderResult result = slider(c.theme, spec, &value, content_width(c));
@@ -140,17 +148,21 @@ void indent(const PanelContext& c) {
 
 void draw_invariants(const PanelContext& c, const RunFrame& run) {
   if (run.invariants.empty()) return;
-  const auto kept = std::count_if(run.invariants.begin(), run.invariants.end(), [](const InvariantStatus& s) { return s.held(); });
+  const auto kept =
+      std::count_if(run.invariants.begin(), run.invariants.end(), [](const InvariantStatus& s) { return s.held(); });
   const std::string note = fmt::format("{} of {} kept", kept, run.invariants.size());
   indent(c);
   section_title(c.theme, "Invariants", {{}, note});
   const float width = content_width(c);
   for (const InvariantStatus& status : run.invariants) {
     indent(c);
-    const std::string words = status.held() ? "worst " + format_value(status.worst, 2)
-                                            : fmt::format("broke at {}, {}", format_count(status.broken_at), format_value(status.worst, 2));
+    const std::string words =
+        status.held() ? "worst " + format_value(status.worst, 2)
+                      : fmt::format("broke at {}, {}", format_count(status.broken_at), format_value(status.worst, 2));
     check_light(c.theme, status.held() ? Light::kept : Light::broken, status.name, words, width);
-    item_help(c.theme, fmt::format("{}\nKept while the violation is at most {}.", status.meaning, format_value(status.tolerance, 2)).c_str());
+    item_help(c.theme, fmt::format("{}\nKept while the violation is at most {}.", status.meaning,
+                                   format_value(status.tolerance, 2))
+                           .c_str());
   }
 }
 
@@ -176,7 +188,8 @@ void draw_recipe(const PanelContext& c) {
     show_header(c, "recipe", {{}, "no run selected"});
     return;
   }
-  const std::string note = "of " + run->label + (run->optimizer && !run->optimizer->title.empty() ? ", " + run->optimizer->title : "");
+  const std::string note =
+      "of " + run->label + (run->optimizer && !run->optimizer->title.empty() ? ", " + run->optimizer->title : "");
   show_header(c, "recipe", {c.theme.run(run->style), note});
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
   ImGui::PushID(static_cast<int>(run->id));
@@ -196,12 +209,14 @@ std::string text_of_recipe(const PanelContext& c) {
   if (!run || !run->optimizer) return "No run is selected.";
   std::string text = fmt::format("Run {} is {}.\n", run->label, run->optimizer_name);
   for (Part part : {Part::direction, Part::geometry, Part::magnitude, Part::decay})
-    for (const PartSpec& spec : run->optimizer->chain(part)) text += fmt::format("{}: {}.\n", part_name(part), spec.kind);
+    for (const PartSpec& spec : run->optimizer->chain(part))
+      text += fmt::format("{}: {}.\n", part_name(part), spec.kind);
   for (std::size_t i = 0; i < run->hparams.size(); ++i)
     text += fmt::format("{} is {}.\n", run->program->hparams()[i].setting.name, format_exact(run->hparams[i]));
   for (const InvariantStatus& status : run->invariants)
-    text += status.held() ? fmt::format("{}: kept, worst {:.3g}.\n", status.name, status.worst)
-                          : fmt::format("{}: broken at step {}, {:.3g}.\n", status.name, status.broken_at, status.worst);
+    text += status.held()
+                ? fmt::format("{}: kept, worst {:.3g}.\n", status.name, status.worst)
+                : fmt::format("{}: broken at step {}, {:.3g}.\n", status.name, status.broken_at, status.worst);
   for (const OpText& line : run->program->step_text())
     if (line.phase != Phase::metric && !line.text.empty()) text += line.text + "\n";
   return text;

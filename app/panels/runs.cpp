@@ -79,7 +79,8 @@ void draw_values(const PanelContext& c, const RunFrame& run, float right, float 
   }
   float x = right;
   for (double value : {v.degrees, v.norm, v.loss}) {
-    const std::string words = std::isfinite(value) ? format_value(value, std::abs(value) < 0.1 ? 2 : 3) : "–"; // 2.3e−2 is as wide as 0.231
+    const std::string words =
+        std::isfinite(value) ? format_value(value, std::abs(value) < 0.1 ? 2 : 3) : "–"; // 2.3e−2 is as wide as 0.231
     draw_text_aligned(list, t, text::kValue, {x, middle}, shown ? colour.text : colour.text3, words, 1, 0.5f);
     x -= t.px(kValue + 4);
   }
@@ -98,7 +99,8 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
 
   // The row selects; the mark at its left shows and hides; "more" is at its right.
   ImGui::SetNextItemAllowOverlap();
-  if (ImGui::InvisibleButton(("row " + run.label).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav)) c.send(command::SelectRun{run.id});
+  if (ImGui::InvisibleButton(("row " + run.label).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav))
+    c.send(command::SelectRun{run.id});
   if (!ImGui::IsItemVisible() && !renaming) { // scrolled out of sight: focus reaches it by its row
     ImGui::PopID();
     return;
@@ -113,7 +115,8 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
     ImGui::EndPopup();
   }
   ring_if_highlighted(c, "run." + run.label);
-  if (selected || hovered || c.view.hover.run == run.id) list->AddRectFilled(at, {at.x + width, at.y + tall}, colour.hover);
+  if (selected || hovered || c.view.hover.run == run.id)
+    list->AddRectFilled(at, {at.x + width, at.y + tall}, colour.hover);
   if (selected) list->AddRectFilled(at, {at.x + t.snap(3), at.y + tall}, style.colour);
 
   ImGui::SetCursorScreenPos({at.x + t.px(8), at.y});
@@ -138,11 +141,13 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
     draw_text_aligned(list, t, text::kName, {label_left, middle}, shown ? colour.text : colour.text3, label, 0, 0.5f);
     const float after = label_left + measure(t, text::kName, label).x + t.px(6);
     if (run.optimizer && label == run.label && values_left - after > t.px(28) && run.optimizer_name != run.label)
-      draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text2, fit(t, text::kLabel, run.optimizer_name, values_left - after), 0, 0.5f);
+      draw_text_aligned(list, t, text::kLabel, {after, middle}, colour.text2,
+                        fit(t, text::kLabel, run.optimizer_name, values_left - after), 0, 0.5f);
     draw_values(c, run, values_right, middle, shown);
   }
   ImGui::SetCursorScreenPos({more_left, std::round(middle - t.px(kMore) * 0.5f)});
-  if (icon_button(t, "more", Icon::more, "Rename, duplicate, remove, show alone", false, true, kMore)) ImGui::OpenPopup("run menu");
+  if (icon_button(t, "more", Icon::more, "Rename, duplicate, remove, show alone", false, true, kMore))
+    ImGui::OpenPopup("run menu");
   ImGui::SetCursorScreenPos({at.x, at.y + tall});
   ImGui::Dummy({0, 0});
   ImGui::PopID();
@@ -171,8 +176,8 @@ std::string text_of_runs(const PanelContext& c) {
   std::string text;
   for (const RunFrame& run : c.frame.runs) {
     const Values v = values_of(c, run);
-    text += fmt::format("Run {} ({}), step {}: loss {:.6g}, norm {:.6g}, turned {:.4g} degrees in the last step.", run.label,
-                        run.optimizer_name, c.frame.cursor, v.loss, v.norm, v.degrees);
+    text += fmt::format("Run {} ({}), step {}: loss {:.6g}, norm {:.6g}, turned {:.4g} degrees in the last step.",
+                        run.label, run.optimizer_name, c.frame.cursor, v.loss, v.norm, v.degrees);
     if (run.diverged) text += fmt::format(" It stopped at step {}: a number was no longer finite.", run.diverged_at);
     text += "\n";
   }

@@ -18,7 +18,9 @@ struct Axis {
   double steps;
   bool bare = false; // of Show: a thick line with a handle, no density
   float x(double step) const { return left + static_cast<float>(step / steps) * (right - left); }
-  double step(float x_pixel) const { return std::clamp(static_cast<double>((x_pixel - left) / (right - left)), 0.0, 1.0) * steps; }
+  double step(float x_pixel) const {
+    return std::clamp(static_cast<double>((x_pixel - left) / (right - left)), 0.0, 1.0) * steps;
+  }
 };
 
 Axis make_axis(const PanelContext& c) {
@@ -28,7 +30,8 @@ Axis make_axis(const PanelContext& c) {
   const Theme& t = c.theme;
   const double steps = static_cast<double>(std::max(1L, c.frame.steps));
   const float left = at.x + t.snap(show || width < t.px(480) ? 24 : 72), right = at.x + width - t.snap(26);
-  if (show) return {left, right, at.y, at.y + t.snap(10), at.y + t.snap(40), at.y + t.snap(16), at.y + t.snap(62), steps, true};
+  if (show)
+    return {left, right, at.y, at.y + t.snap(10), at.y + t.snap(40), at.y + t.snap(16), at.y + t.snap(62), steps, true};
   if (c.compact && !c.tabbed)
     return {left, right, at.y, at.y + t.snap(8), at.y + t.snap(29), at.y + t.snap(41), at.y + t.snap(55), steps, false};
   return {left, right, at.y, at.y + t.snap(10), at.y + t.snap(33), at.y + t.snap(48), at.y + t.snap(66), steps, false};
@@ -52,8 +55,9 @@ std::vector<float> loss_levels(const std::vector<MinMax>& found) {
     if (std::isfinite(m.max)) most = std::max(most, m.max);
   const double least = std::max(1e-300, 1e-4 * most); // deeper valleys would make everything else flat
   for (const MinMax& m : found)
-    levels.push_back(std::isfinite(m.min) && std::isfinite(m.max) ? 0.5 * (std::log(std::max(m.min, least)) + std::log(std::max(m.max, least)))
-                                                                  : std::log(std::max(most, least)));
+    levels.push_back(std::isfinite(m.min) && std::isfinite(m.max)
+                         ? 0.5 * (std::log(std::max(m.min, least)) + std::log(std::max(m.max, least)))
+                         : std::log(std::max(most, least)));
   const auto count = static_cast<std::ptrdiff_t>(levels.size()), reach = std::max<std::ptrdiff_t>(2, count / 40);
   std::vector<float> smooth;
   double low = 1e300, high = -1e300;
@@ -110,12 +114,14 @@ void draw_hatch(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const ImU32 ink = with_alpha(colour.grid, 0.10f);
   list->PushClipRect({from, axis.bars}, {axis.right, axis.line}, true);
   const float tall = axis.line - axis.bars;
-  for (float x = from - tall; x < axis.right; x += c.theme.px(5)) stroke_line(list, {x, axis.line}, {x + tall, axis.bars}, ink, 1);
+  for (float x = from - tall; x < axis.right; x += c.theme.px(5))
+    stroke_line(list, {x, axis.line}, {x + tall, axis.bars}, ink, 1);
   list->PopClipRect();
   crisp_vertical(list, std::round(from), axis.bars, axis.line, colour.text3);
   const bool covered = std::abs(axis.x(static_cast<double>(c.frame.cursor)) - from) < c.theme.px(60); // by the pill
   if (axis.right - from > c.theme.px(48) && c.frame.head > 0 && !covered)
-    draw_text_aligned(list, c.theme, text::kTick, {from + c.theme.px(6), axis.bars + c.theme.px(6)}, colour.text3, "head", 0, 0.5f);
+    draw_text_aligned(list, c.theme, text::kTick, {from + c.theme.px(6), axis.bars + c.theme.px(6)}, colour.text3,
+                      "head", 0, 0.5f);
 }
 
 void draw_ticks(const PanelContext& c, const Axis& axis, ImDrawList* list) {
@@ -125,7 +131,8 @@ void draw_ticks(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   for (double s = 0; s <= axis.steps * 1.0001; s += apart) {
     const float x = std::round(axis.x(s));
     if (!axis.bare) crisp_vertical(list, x, axis.line, axis.line + c.theme.snap(4), colour.frame);
-    draw_text_aligned(list, c.theme, text::kTick, {x, axis.labels}, colour.text3, format_count(std::lround(s)), 0.5f, 0.5f);
+    draw_text_aligned(list, c.theme, text::kTick, {x, axis.labels}, colour.text3, format_count(std::lround(s)), 0.5f,
+                      0.5f);
   }
 }
 
@@ -167,7 +174,9 @@ std::string words_of(const PanelContext& c, const Event& event) {
 void draw_event_mark(const PanelContext& c, const Axis& axis, ImDrawList* list, const Event& event, float x) {
   const Palette& colour = c.theme.colour();
   const RunFrame* run = c.frame.find(event.run);
-  const ImU32 ink = event.kind == EventKind::diverged ? colour.broken : run ? c.theme.run(run->style).colour : colour.text2;
+  const ImU32 ink = event.kind == EventKind::diverged ? colour.broken
+                    : run                             ? c.theme.run(run->style).colour
+                                                      : colour.text2;
   if (axis.bare) crisp_vertical(list, x, axis.lane + c.theme.snap(6), axis.line - c.theme.snap(4), colour.text2);
   else crisp_vertical(list, x, axis.line, axis.line + c.theme.snap(6), ink);
   const Icon icon = event_icon(event.kind);
@@ -181,7 +190,8 @@ void draw_events(const PanelContext& c, const Axis& axis, ImDrawList* list) {
     const EventGroup& group = groups[i];
     const float x = group.x;
     // A run that stopped is not to be missed behind an edit.
-    const auto worst = std::find_if(group.events.begin(), group.events.end(), [](const Event* e) { return e->kind == EventKind::diverged; });
+    const auto worst = std::find_if(group.events.begin(), group.events.end(),
+                                    [](const Event* e) { return e->kind == EventKind::diverged; });
     const Event& shown = worst == group.events.end() ? *group.events.front() : **worst;
     draw_event_mark(c, axis, list, shown, x);
     std::string words = words_of(c, shown), all;
@@ -192,10 +202,13 @@ void draw_events(const PanelContext& c, const Axis& axis, ImDrawList* list) {
     const float next = i + 1 < groups.size() ? groups[i + 1].x : axis.right;
     const bool room = x + c.theme.px(20) + wide < next; // words are dropped before they touch
     const float end = room ? x + c.theme.px(18) + wide : x + c.theme.px(12);
-    if (room) draw_text_aligned(list, c.theme, text::kLabel, {x + c.theme.px(9), axis.lane}, c.theme.colour().text2, words, 0, 0.5f);
+    if (room)
+      draw_text_aligned(list, c.theme, text::kLabel, {x + c.theme.px(9), axis.lane}, c.theme.colour().text2, words, 0,
+                        0.5f);
     ImGui::SetCursorScreenPos({x - c.theme.px(8), axis.lane - c.theme.px(9)});
     ImGui::SetNextItemAllowOverlap();
-    if (ImGui::InvisibleButton(fmt::format("event {}", i).c_str(), {end - x + c.theme.px(4), c.theme.px(18)}, ImGuiButtonFlags_EnableNav))
+    if (ImGui::InvisibleButton(fmt::format("event {}", i).c_str(), {end - x + c.theme.px(4), c.theme.px(18)},
+                               ImGuiButtonFlags_EnableNav))
       c.send(command::MoveCursor{shown.step});
     item_help(c.theme, all.c_str());
   }
@@ -212,20 +225,25 @@ void draw_cursor(const PanelContext& c, const Axis& axis, ImDrawList* list) {
   const float x = std::round(axis.x(static_cast<double>(c.frame.cursor)));
   const Palette& colour = c.theme.colour();
   if (!axis.bare && c.view.hover.step && *c.view.hover.step != c.frame.cursor && *c.view.hover.step <= c.frame.head)
-    crisp_vertical(list, std::round(axis.x(static_cast<double>(*c.view.hover.step))), axis.bars, axis.line, colour.text3);
+    crisp_vertical(list, std::round(axis.x(static_cast<double>(*c.view.hover.step))), axis.bars, axis.line,
+                   colour.text3);
   if (axis.bare) {
     list->AddCircleFilled({x, axis.line}, c.theme.px(10.5f), colour.bar);
     list->AddCircleFilled({x, axis.line}, c.theme.px(8.5f), colour.text);
     return;
   }
-  crisp_vertical(list, x, axis.top + c.theme.snap(8), axis.line + c.theme.snap(4), colour.text, std::max(2.0f, c.theme.snap(2)));
-  draw_pill(list, c.theme, {std::clamp(x, axis.left, axis.right), axis.top + c.theme.snap(10)}, format_count(c.frame.cursor));
+  crisp_vertical(list, x, axis.top + c.theme.snap(8), axis.line + c.theme.snap(4), colour.text,
+                 std::max(2.0f, c.theme.snap(2)));
+  draw_pill(list, c.theme, {std::clamp(x, axis.left, axis.right), axis.top + c.theme.snap(10)},
+            format_count(c.frame.cursor));
 }
 
 void take_input(const PanelContext& c, const Axis& axis) {
   ImGui::SetCursorScreenPos({axis.left - c.theme.px(8), axis.top + c.theme.px(2)});
   ImGui::SetNextItemAllowOverlap();
-  ImGui::InvisibleButton("steps", {axis.right - axis.left + c.theme.px(16), axis.line - axis.top + c.theme.px(axis.bare ? 12 : 4)}, ImGuiButtonFlags_EnableNav);
+  ImGui::InvisibleButton(
+      "steps", {axis.right - axis.left + c.theme.px(16), axis.line - axis.top + c.theme.px(axis.bare ? 12 : 4)},
+      ImGuiButtonFlags_EnableNav);
   const ImGuiIO& io = ImGui::GetIO();
   const double at = axis.step(io.MousePos.x);
   if (ImGui::IsItemActive() && ImGui::IsMouseDown(ImGuiMouseButton_Left)) {
@@ -250,7 +268,9 @@ void draw_time_axis(const PanelContext& c) {
   const Axis axis = make_axis(c);
   ImDrawList* list = ImGui::GetWindowDrawList();
   if (c.view.layout == LayoutKind::study && ImGui::GetWindowWidth() >= c.theme.px(480))
-    draw_capitals(list, c.theme, text::kSection, {ImGui::GetWindowPos().x + c.theme.snap(12), axis.line - c.theme.px(16)}, c.theme.colour().text, "STEPS");
+    draw_capitals(list, c.theme, text::kSection,
+                  {ImGui::GetWindowPos().x + c.theme.snap(12), axis.line - c.theme.px(16)}, c.theme.colour().text,
+                  "STEPS");
   draw_range(c, axis, list);
   if (axis.bare) {
     draw_bare_track(c, axis, list);
@@ -267,7 +287,8 @@ void draw_time_axis(const PanelContext& c) {
 }
 
 std::string text_of_time_axis(const PanelContext& c) {
-  std::string text = fmt::format("Steps 0 to {}; computed to {}; cursor at {}.", c.frame.steps, c.frame.head, c.frame.cursor);
+  std::string text =
+      fmt::format("Steps 0 to {}; computed to {}; cursor at {}.", c.frame.steps, c.frame.head, c.frame.cursor);
   for (const Event& event : c.frame.events) {
     const RunFrame* run = c.frame.find(event.run);
     text += fmt::format(" Step {}: {} {}.", event.step, run ? run->label : "", event.text);

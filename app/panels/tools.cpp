@@ -35,8 +35,9 @@ void draw_show_title(const PanelContext& c, const Panel& panel) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float tall = t.snap(36);
   if (c.titled)
-    draw_text_aligned(ImGui::GetWindowDrawList(), t, text::kShowTitle, {ImGui::GetWindowPos().x + t.snap(12), at.y + tall * 0.5f},
-                      t.colour().text, panel.name == "polar" ? "Direction" : panel.title, 0, 0.5f);
+    draw_text_aligned(ImGui::GetWindowDrawList(), t, text::kShowTitle,
+                      {ImGui::GetWindowPos().x + t.snap(12), at.y + tall * 0.5f}, t.colour().text,
+                      panel.name == "polar" ? "Direction" : panel.title, 0, 0.5f);
   ImGui::Dummy({1, c.titled ? tall : t.snap(6)});
   ImGui::SetCursorScreenPos({at.x, at.y + (c.titled ? tall : t.snap(6))});
 }
@@ -123,7 +124,9 @@ HoverCard card_for(const PanelContext& c, const RunFrame& run, int column, long 
   card.run = c.theme.run(run.style);
   card.title = metric ? metric->title : info.name;
   card.place = run.label;
-  if (info.index >= 0) card.place += fmt::format(", {} {}", metric && metric->shape == MetricShape::per_column ? "column" : "row", info.index);
+  if (info.index >= 0)
+    card.place +=
+        fmt::format(", {} {}", metric && metric->shape == MetricShape::per_column ? "column" : "row", info.index);
   card.place += ", step " + format_count(step);
   const DisplayUnit unit = metric ? display_unit(*metric) : DisplayUnit{1, ""};
   const double value = unit.factor * value_at(run, column, step);
@@ -137,7 +140,8 @@ HoverCard card_for(const PanelContext& c, const RunFrame& run, int column, long 
     card.unit = unit.words;
     card.formula = metric->formula;
     card.sentence = metric->meaning;
-    if (unit.factor != 1) card.sentence += " In files: " + format_digits(value / unit.factor) + " " + metric->unit + ".";
+    if (unit.factor != 1)
+      card.sentence += " In files: " + format_digits(value / unit.factor) + " " + metric->unit + ".";
   }
   return card;
 }

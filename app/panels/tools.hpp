@@ -15,7 +15,8 @@ namespace polarscope {
 
 // Title (unless the dock's tab shows it), note, the panel's own controls, then "?" and "copy as text". Returns the index of the
 // panel's control that was used, or −1.
-int show_header(const PanelContext& c, std::string_view panel, HeaderNote note, std::vector<HeaderControl> controls = {});
+int show_header(const PanelContext& c, std::string_view panel, HeaderNote note,
+                std::vector<HeaderControl> controls = {});
 
 // Draws the lesson's ring around the last item when the lesson points at `mark`.
 void ring_if_highlighted(const PanelContext& c, std::string_view mark);

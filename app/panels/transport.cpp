@@ -70,7 +70,8 @@ void draw_icon_action(const PanelContext& c, Flow& flow, const char* action, Ico
   flow.after(kGap);
 }
 
-void draw_text_in(const PanelContext& c, Flow& flow, TextStyle style, ImU32 colour, const std::string& words, float width, float gap) {
+void draw_text_in(const PanelContext& c, Flow& flow, TextStyle style, ImU32 colour, const std::string& words,
+                  float width, float gap) {
   const float room = width > 0 ? c.theme.px(width) : measure(c.theme, style, words).x;
   flow.place_pixels(room, c.theme.px(28));
   draw_text_aligned(ImGui::GetWindowDrawList(), c.theme, style, {flow.x(), flow.middle()}, colour, words, 0, 0.5f);
@@ -86,7 +87,8 @@ void draw_counter(const PanelContext& c, Flow& flow) {
   flow.advance(0, 6);
   flow.place_pixels(width, c.theme.px(28));
   ImDrawList* list = ImGui::GetWindowDrawList();
-  draw_text_aligned(list, c.theme, text::kCounter, {flow.x() + widest - first, flow.middle()}, colour.text, now, 0, 0.5f);
+  draw_text_aligned(list, c.theme, text::kCounter, {flow.x() + widest - first, flow.middle()}, colour.text, now, 0,
+                    0.5f);
   draw_text_aligned(list, c.theme, text::kValue, {flow.x() + widest, flow.middle()}, colour.text3, all, 0, 0.5f);
   flow.advance(width, kGroupGap);
 }
@@ -144,11 +146,12 @@ void draw_show(const PanelContext& c) {
   const Theme& t = c.theme;
   Flow flow(t);
   const std::string step = format_count(c.frame.cursor);
-  const float number = std::max(measure(t, text::kCounter, step).x, measure(t, text::kCounter, format_count(c.frame.steps)).x);
+  const float number =
+      std::max(measure(t, text::kCounter, step).x, measure(t, text::kCounter, format_count(c.frame.steps)).x);
   const float word = measure(t, text::kShow, "step ").x;
   const float right = t.px(104 + 60 + 4 * kGap) + word + number;
-  const std::string title = fit(t, text::kShowTitle, c.frame.scene->title,
-                                std::max(t.px(100), ImGui::GetWindowWidth() - right - t.px(36)));
+  const std::string title =
+      fit(t, text::kShowTitle, c.frame.scene->title, std::max(t.px(100), ImGui::GetWindowWidth() - right - t.px(36)));
   draw_text_in(c, flow, text::kShowTitle, t.colour().text, title, 0, 12);
   flow.place_right_pixels(right, t.px(28));
   draw_play(c, flow, 104);
@@ -189,7 +192,8 @@ void draw_transport(const PanelContext& c) {
   draw_counter(c, flow);
   draw_speed(c, flow);
   draw_edit_mode(c, flow);
-  const float device = measure(c.theme, text::kLabel, "device").x + measure(c.theme, text::kButton, c.frame.device).x + c.theme.px(8);
+  const float device =
+      measure(c.theme, text::kLabel, "device").x + measure(c.theme, text::kButton, c.frame.device).x + c.theme.px(8);
   flow.place_pixels(device, c.theme.px(28)); // label and value stay together
   draw_text_in(c, flow, text::kLabel, c.theme.colour().text2, "device", 0, 8);
   draw_text_in(c, flow, text::kButton, c.theme.colour().text, c.frame.device, 0, kGroupGap);

@@ -19,10 +19,10 @@ enum class MetricShape { scalar, per_row, per_column };
 
 // What metrics need to know about the recipe that trains one parameter.
 struct UpdateInfo {
-  HparamId lr = kNone;     // η, after schedules
-  SlotId update = kNone;   // U of W ← W − η U, as it stands when the weight has moved
-  SlotId trained = kNone;  // what U moves when it is not the weight itself: the direction part; kNone: the weight
-  bool own_size = false;   // the geometry gives the update a size of its own: see effective_lr
+  HparamId lr = kNone;    // η, after schedules
+  SlotId update = kNone;  // U of W ← W − η U, as it stands when the weight has moved
+  SlotId trained = kNone; // what U moves when it is not the weight itself: the direction part; kNone: the weight
+  bool own_size = false;  // the geometry gives the update a size of its own: see effective_lr
 };
 
 // Metrics of one parameter (or of the whole run) that share an emit function and a cadence: one operation may fill all
@@ -49,10 +49,10 @@ struct Metric {
   std::string source;
   MetricShape shape = MetricShape::scalar;
   bool per_parameter = true;
-  int every = 1;             // default cadence; 0: only when a scene asks for it
-  bool of_update = false;    // needs W_{t−1}: has no value in row 0
+  int every = 1;          // default cadence; 0: only when a scene asks for it
+  bool of_update = false; // needs W_{t−1}: has no value in row 0
   bool log_by_default = false;
-  void (*emit)(MetricBatch&) = nullptr; // null: written by the problem's own operations (loss)
+  void (*emit)(MetricBatch&) = nullptr;         // null: written by the problem's own operations (loss)
   void (*emit_one_row)(MetricBatch&) = nullptr; // instead, for a parameter of one row, where that is simpler
 };
 

@@ -45,7 +45,8 @@ std::vector<Wanted> declare(ProgramBuilder& build, const std::map<std::string, i
     if (cadence <= 0) continue;
     const int indexed = parameter < 0 ? ProgramBuilder::kScalar : indexed_columns(metric, build.parameter(parameter));
     const bool one_row = parameter >= 0 && build.parameter(parameter).rows == 1 && metric.emit_one_row;
-    wanted.push_back({&metric, one_row ? metric.emit_one_row : metric.emit, cadence, build.metric(metric.name, parameter, indexed, cadence)});
+    wanted.push_back({&metric, one_row ? metric.emit_one_row : metric.emit, cadence,
+                      build.metric(metric.name, parameter, indexed, cadence)});
   }
   return wanted;
 }

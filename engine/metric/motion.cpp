@@ -20,9 +20,9 @@ namespace {
 constexpr const char* kGlossary = "Hägele, Kosson, Hernández-Cano, Jaggi 2026";
 
 // In the order of kernels::ops::Motion.
-constexpr const char* kMotionNames[] = {"frobenius_norm",  "angular_update", "relative_update",
-                                        "radial_update",   "radial_gradient", "angle",
-                                        "angle_travelled", "spectral_norm",   "stable_rank", "row_norm"};
+constexpr const char* kMotionNames[] = {"frobenius_norm",  "angular_update", "relative_update", "radial_update",
+                                        "radial_gradient", "angle",          "angle_travelled", "spectral_norm",
+                                        "stable_rank",     "row_norm"};
 
 // The direction angles are measured to: the problem's, or the weight as it stood at step 0.
 SlotId reference_direction(MetricBatch& batch) {
@@ -47,8 +47,7 @@ void emit_effective_lr(MetricBatch& batch) {
   const auto column = static_cast<std::uint32_t>(batch.column("effective_lr"));
   if (info.own_size)
     batch.emit(make_op(OpCode::effective_lr, {weight, info.update}, {info.lr}, 0, column), "measure η‖U‖/‖W‖");
-  else
-    batch.emit(make_op(OpCode::effective_lr, {weight}, {info.lr}, 0, column), "measure η/‖W‖²");
+  else batch.emit(make_op(OpCode::effective_lr, {weight}, {info.lr}, 0, column), "measure η/‖W‖²");
 }
 
 Metric motion(std::string name, std::string title, std::string unit, std::string formula, std::string meaning) {

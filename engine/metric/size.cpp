@@ -19,24 +19,27 @@ void emit_spectrum(MetricBatch& batch) {
   const std::uint32_t side = std::min(p.rows, p.cols);
   const double columns[] = {double(batch.column("spectral_norm")), double(batch.column("stable_rank"))};
   // at cadences of their own, each of the two keeps its own vector
-  const SlotId vector = batch.build.slot(p.name + (columns[0] < 0 ? ".stable_rank_vector" : ".singular_vector"), Role::state,
-                                         1, side, "singular vector of the largest singular value, where its search starts",
-                                         batch.parameter);
+  const SlotId vector =
+      batch.build.slot(p.name + (columns[0] < 0 ? ".stable_rank_vector" : ".singular_vector"), Role::state, 1, side,
+                       "singular vector of the largest singular value, where its search starts", batch.parameter);
   const Op op = make_op(OpCode::spectrum, {p.weight, vector}, {}, batch.build.constants({columns[0], columns[1]}));
-  const char* text = columns[0] < 0 ? "measure stable_rank" : columns[1] < 0 ? "measure spectral_norm" : "measure spectral_norm, stable_rank";
+  const char* text = columns[0] < 0   ? "measure stable_rank"
+                     : columns[1] < 0 ? "measure spectral_norm"
+                                      : "measure spectral_norm, stable_rank";
   batch.emit_start(op, text);
   batch.emit(op, text);
 }
 
 void emit_row_norms(MetricBatch& batch) {
-  const Op op = make_op(OpCode::row_norms, {batch.param().weight}, {}, 0, static_cast<std::uint32_t>(batch.column("row_norm")));
+  const Op op =
+      make_op(OpCode::row_norms, {batch.param().weight}, {}, 0, static_cast<std::uint32_t>(batch.column("row_norm")));
   batch.emit_start(op, "measure row_norm");
   batch.emit(op, "measure row_norm");
 }
 
 void emit_column_norms(MetricBatch& batch) {
-  const Op op =
-      make_op(OpCode::column_norms, {batch.param().weight}, {}, 0, static_cast<std::uint32_t>(batch.column("column_norm")));
+  const Op op = make_op(OpCode::column_norms, {batch.param().weight}, {}, 0,
+                        static_cast<std::uint32_t>(batch.column("column_norm")));
   batch.emit_start(op, "measure column_norm");
   batch.emit(op, "measure column_norm");
 }

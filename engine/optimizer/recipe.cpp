@@ -49,7 +49,8 @@ public:
     info.update = update_;
     info.trained = trained == p.weight ? kNone : trained;
     for (TheoryLine& line : theory_lines(p, motion(), constant_rate(spec_))) build_.theory(std::move(line));
-    info.own_size = std::any_of(links_.begin(), links_.end(), [](const StageLink& link) { return link.stage->own_size; });
+    info.own_size =
+        std::any_of(links_.begin(), links_.end(), [](const StageLink& link) { return link.stage->own_size; });
     return info;
   }
 
@@ -66,7 +67,8 @@ private:
   }
 
   StageContext context_of(const StageLink& link) {
-    return {build_, parameter_, rows_, cols_, weight_, gradient_, update_, lr_, spec_, *link.spec, link.stage, shared_[link.stage]};
+    return {build_,  parameter_, rows_, cols_,      weight_,    gradient_,
+            update_, lr_,        spec_, *link.spec, link.stage, shared_[link.stage]};
   }
 
   // What is stated of single stages need not hold of a chain of them: then nothing is stated.
@@ -93,8 +95,9 @@ private:
       if (link.part != Part::direction) continue;
       const bool last = link.index + 1 == spec_.chain(Part::direction).size();
       update_ = last ? update
-                     : build_.slot(fmt::format("{}.{}_output", build_.parameter(parameter_).name, link.stage->kind), Role::scratch, rows_,
-                                   cols_, "what the stage hands to the next one of the direction", parameter_);
+                     : build_.slot(fmt::format("{}.{}_output", build_.parameter(parameter_).name, link.stage->kind),
+                                   Role::scratch, rows_, cols_, "what the stage hands to the next one of the direction",
+                                   parameter_);
       call(link, &Stage::emit, Phase::direction);
       gradient_ = update_;
     }
@@ -157,7 +160,8 @@ void write_finite_checks(ProgramBuilder& build) {
   build.set_phase(Phase::metric);
   for (int p = 0; p < static_cast<int>(build.parameters().size()); ++p) {
     build.set_parameter(p);
-    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}, {}, 0, build.loss_column()), "stop when the loss or ‖W‖ is not finite");
+    build.emit(make_op(OpCode::check_finite, {build.parameter(p).weight}, {}, 0, build.loss_column()),
+               "stop when the loss or ‖W‖ is not finite");
   }
   build.set_parameter(-1);
 }

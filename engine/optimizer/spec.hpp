@@ -42,12 +42,13 @@ struct OptimizerSpec {
   std::string name;  // preset's file name without .toml, or the run's own
   std::string title; // "Muon on a hyperball"
   std::string description;
-  std::string source; // which code or paper it copies
+  std::string source;       // which code or paper it copies
   std::string not_promised; // one sentence
-  std::array<StageChain, 4> parts = {StageChain(1), StageChain(1), StageChain(1), StageChain(1)}; // direction, geometry, magnitude, decay
-  std::map<std::string, double> hparams; // values that differ from the stages' defaults
-  std::map<std::string, Place> inline_hparams; // those written in a scene's own table, where
-  std::map<std::string, ScheduleSpec> schedules; // by hyperparameter
+  std::array<StageChain, 4> parts = {StageChain(1), StageChain(1), StageChain(1),
+                                     StageChain(1)}; // direction, geometry, magnitude, decay
+  std::map<std::string, double> hparams;             // values that differ from the stages' defaults
+  std::map<std::string, Place> inline_hparams;       // those written in a scene's own table, where
+  std::map<std::string, ScheduleSpec> schedules;     // by hyperparameter
   Place place;
 
   StageChain& chain(Part p) { return parts[static_cast<std::size_t>(p)]; }

@@ -156,17 +156,20 @@ Result<void> check_part(const PartSpec& given, Part part, const Place& fallback)
     return it == given.places.end() ? fallback : it->second;
   };
   if (!given.kind.empty() && !find_stage(part, given.kind))
-    return bad_input(fmt::format("unknown {} '{}'{}", part_name(part), given.kind, did_you_mean(given.kind, stage_kinds(part))),
-                     place_of("kind"));
+    return bad_input(
+        fmt::format("unknown {} '{}'{}", part_name(part), given.kind, did_you_mean(given.kind, stage_kinds(part))),
+        place_of("kind"));
   const Stage& stage = given.kind.empty() ? default_stage(part) : *find_stage(part, given.kind);
   std::vector<std::string> names;
   for (const Setting& s : stage.options) names.push_back(s.name);
   for (const auto& [name, value] : given.options) {
     const auto declared = find_setting(stage.options, name);
     if (declared == stage.options.end())
-      return bad_input(fmt::format("{} '{}' has no option '{}'{}", part_name(part), stage.kind, name, did_you_mean(name, names)),
-                       place_of(name));
-    if (auto ok = check_value(*declared, value, fmt::format("{}.{}", part_name(part), name), place_of(name)); !ok) return ok;
+      return bad_input(
+          fmt::format("{} '{}' has no option '{}'{}", part_name(part), stage.kind, name, did_you_mean(name, names)),
+          place_of(name));
+    if (auto ok = check_value(*declared, value, fmt::format("{}.{}", part_name(part), name), place_of(name)); !ok)
+      return ok;
   }
   return {};
 }
@@ -179,21 +182,22 @@ Result<void> check_owners(const OptimizerSpec& spec) {
     for (auto b = a + 1; b != links.end(); ++b)
       for (const Setting& s : a->stage->hparams)
         if (s.name != "lr" && find_setting(b->stage->hparams, s.name) != b->stage->hparams.end())
-          return bad_input(fmt::format("{} '{}' and {} '{}' cannot be combined: both have a hyperparameter {}", part_name(a->part),
-                                       a->stage->kind, part_name(b->part), b->stage->kind, s.name),
+          return bad_input(fmt::format("{} '{}' and {} '{}' cannot be combined: both have a hyperparameter {}",
+                                       part_name(a->part), a->stage->kind, part_name(b->part), b->stage->kind, s.name),
                            spec.place);
   return {};
 }
-
 
 } // namespace
 
 Result<void> check_chain(const StageChain& chain, Part part, const Place& place) {
   if (chain.empty()) return bad_input(fmt::format("{} needs a stage", part_name(part)), place);
-  if (part == Part::decay && chain.size() > 1) return bad_input("decay takes one stage: it also applies the step", place);
+  if (part == Part::decay && chain.size() > 1)
+    return bad_input("decay takes one stage: it also applies the step", place);
   for (auto a = chain.begin(); a != chain.end(); ++a)
     for (auto b = a + 1; b != chain.end(); ++b)
-      if (a->kind == b->kind) return bad_input(fmt::format("{} has the stage '{}' twice", part_name(part), a->kind), place);
+      if (a->kind == b->kind)
+        return bad_input(fmt::format("{} has the stage '{}' twice", part_name(part), a->kind), place);
   return {};
 }
 
@@ -210,21 +214,26 @@ Result<void> check_optimizer(const OptimizerSpec& spec) {
   for (const auto& [name, value] : spec.hparams) {
     const auto setting = find_setting(known, name);
     if (setting == known.end())
-      return bad_input(fmt::format("this optimizer has no hyperparameter '{}'{}", name, did_you_mean(name, names)), spec.place);
+      return bad_input(fmt::format("this optimizer has no hyperparameter '{}'{}", name, did_you_mean(name, names)),
+                       spec.place);
     if (auto ok = check_value(*setting, value, "hparam." + name, spec.place); !ok) return ok;
   }
   for (const auto& [name, schedule] : spec.schedules) {
     if (find_setting(known, name) == known.end())
-      return bad_input(fmt::format("schedule.{}: this optimizer has no hyperparameter '{}'{}", name, name, did_you_mean(name, names)),
+      return bad_input(fmt::format("schedule.{}: this optimizer has no hyperparameter '{}'{}", name, name,
+                                   did_you_mean(name, names)),
                        spec.place);
     if (!find_stage(Part::schedule, schedule.kind))
-      return bad_input(fmt::format("unknown schedule '{}'{}", schedule.kind, did_you_mean(schedule.kind, stage_kinds(Part::schedule))),
+      return bad_input(fmt::format("unknown schedule '{}'{}", schedule.kind,
+                                   did_you_mean(schedule.kind, stage_kinds(Part::schedule))),
                        spec.place);
   }
   return {};
 }
 
-std::string StageContext::word(std::string_view option) const { return std::get<std::string>(option_value(*this, option)); }
+std::string StageContext::word(std::string_view option) const {
+  return std::get<std::string>(option_value(*this, option));
+}
 bool StageContext::flag(std::string_view option) const { return std::get<bool>(option_value(*this, option)); }
 long StageContext::integer(std::string_view option) const { return std::get<long>(option_value(*this, option)); }
 double StageContext::number(std::string_view option) const { return as_number(option_value(*this, option)); }
@@ -247,15 +256,18 @@ SlotId StageContext::slot_of_recipe(std::string_view name) const {
   return build.find_slot(fmt::format("{}.{}", build.parameter(parameter).name, name));
 }
 
-SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
+SlotId StageContext::state(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols,
+                           std::string meaning) {
   return slot(name, Role::state, slot_rows, slot_cols, std::move(meaning));
 }
 
-SlotId StageContext::scratch(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
+SlotId StageContext::scratch(std::string_view name, std::uint32_t slot_rows, std::uint32_t slot_cols,
+                             std::string meaning) {
   return slot(name, Role::scratch, slot_rows, slot_cols, std::move(meaning));
 }
 
-SlotId StageContext::slot(std::string_view name, Role role, std::uint32_t slot_rows, std::uint32_t slot_cols, std::string meaning) {
+SlotId StageContext::slot(std::string_view name, Role role, std::uint32_t slot_rows, std::uint32_t slot_cols,
+                          std::string meaning) {
   const std::string& owner = build.parameter(parameter).name;
   std::string full = fmt::format("{}.{}", owner, name);
   if (build.has_slot(full)) full = fmt::format("{}.{}_{}", owner, stage->kind, name);

@@ -30,8 +30,8 @@ struct StageContext {
   SlotId update;   // scratch: the update U, W ← W − η U
   HparamId lr;
   const OptimizerSpec& spec;
-  const PartSpec& part;          // this stage's own options as written
-  const struct Stage* stage;     // this stage
+  const PartSpec& part;                      // this stage's own options as written
+  const struct Stage* stage;                 // this stage
   std::map<std::string, SlotId> shared = {}; // slots that one hook of the stage hands to its next
 
   // Options and hyperparameters resolved against the stage's declaration.
@@ -74,10 +74,10 @@ struct Stage {
   std::vector<Promise> promises;
   bool own_size = false; // geometry: the update has a size of its own (sign, normalised, orthogonalised, Adam)
   // Hooks, in the order of a step; null when the stage has nothing to do there.
-  void (*start)(StageContext&) = nullptr;   // once, before step 1: state, projections of the start
-  void (*enter)(StageContext&) = nullptr;   // before the direction: reparametrise, coupled decay
-  void (*emit)(StageContext&) = nullptr;    // the stage's own place in the step
-  void (*leave)(StageContext&) = nullptr;   // after the weight moved: retract, recompose
+  void (*start)(StageContext&) = nullptr; // once, before step 1: state, projections of the start
+  void (*enter)(StageContext&) = nullptr; // before the direction: reparametrise, coupled decay
+  void (*emit)(StageContext&) = nullptr;  // the stage's own place in the step
+  void (*leave)(StageContext&) = nullptr; // after the weight moved: retract, recompose
   // States the stage's fact about the weight's motion under its options; null states none. Writes no operations.
   void (*motion)(const StageContext&, Motion&) = nullptr;
 };
@@ -110,7 +110,8 @@ Setting learning_rate(double value);
 // Every hyperparameter that a recipe's stages know, the learning rate first.
 std::vector<Setting> hparam_settings(const OptimizerSpec& spec);
 // Does the value have the setting's kind and lie in its range? `where` names it in the error: "geometry.ns_steps".
-Result<void> check_value(const Setting& setting, const SettingValue& value, const std::string& where, const Place& place);
+Result<void> check_value(const Setting& setting, const SettingValue& value, const std::string& where,
+                         const Place& place);
 // A chain has a stage, and none twice: a stage's options and slots go by its name. Decay is one stage, as it also applies
 // the step.
 Result<void> check_chain(const StageChain& chain, Part part, const Place& place);

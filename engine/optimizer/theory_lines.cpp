@@ -12,7 +12,9 @@ using Shape = Motion::Shape;
 constexpr const char* kNoise = "λ > 0, constant η, noise dominates, after about 1/(2ηλ) steps";
 
 Averaging averaging(Follows follows) {
-  return follows == Follows::average ? Averaging::plain : follows == Follows::nesterov_average ? Averaging::nesterov : Averaging::none;
+  return follows == Follows::average            ? Averaging::plain
+         : follows == Follows::nesterov_average ? Averaging::nesterov
+                                                : Averaging::none;
 }
 
 // The random walk of an average is that of the update where fixing norms changes little but the size: slices long against
@@ -31,13 +33,18 @@ bool constant_rate(const OptimizerSpec& spec) {
 
 std::vector<TheoryLine> theory_lines(const ParamInfo& p, const Motion& m, bool rate_is_constant) {
   const std::string norm = p.name + ".frobenius_norm", angle = p.name + ".angular_update";
-  if (m.norm == Motion::Norm::held) return {{norm, "norm_constant", "the magnitude stage holds the norm", "‖W‖ = ‖W₀‖", {}}};
+  if (m.norm == Motion::Norm::held)
+    return {{norm, "norm_constant", "the magnitude stage holds the norm", "‖W‖ = ‖W₀‖", {}}};
   if (m.norm != Motion::Norm::free || p.invariance == Invariance::none || !rate_is_constant) return {};
 
   // The gradient of a scale-invariant loss is tangential, and stays so when only its size is changed.
   const bool tangential = m.follows == Follows::gradient && m.shape == Shape::scaled && m.update_norm > 0;
   if (m.decay == Motion::Decay::none && tangential)
-    return {{norm, "norm_normalized_growth", "tangential steps of fixed size, no decay", "r_T = √(r₀² + Σ η²‖U‖²)", {m.update_norm}}};
+    return {{norm,
+             "norm_normalized_growth",
+             "tangential steps of fixed size, no decay",
+             "r_T = √(r₀² + Σ η²‖U‖²)",
+             {m.update_norm}}};
   if (m.decay != Motion::Decay::decoupled) return {};
 
   if (m.follows == Follows::adam && m.shape == Shape::kept) {

@@ -10,7 +10,8 @@
 namespace polarscope {
 
 // Writes the operation that sets the current value of a hyperparameter from its base value and the completed steps.
-void emit_schedule(ProgramBuilder& build, HparamId column, const std::string& name, const ScheduleSpec& schedule, long steps);
+void emit_schedule(ProgramBuilder& build, HparamId column, const std::string& name, const ScheduleSpec& schedule,
+                   long steps);
 
 // Is the learning rate the same at every step, edits while running aside?
 bool constant_rate(const OptimizerSpec& spec);

@@ -30,8 +30,8 @@ void emit_tangent_noise(ProgramBuilder& build, int parameter, double sigma) {
   const ParamInfo p = build.parameter(parameter);
   assert(p.invariance != Invariance::none);
   const bool rows = p.invariance == Invariance::row;
-  const SlotId z = build.slot(p.name + ".noise", Role::scratch, p.rows, p.cols, "standard normal numbers of this step",
-                              parameter);
+  const SlotId z =
+      build.slot(p.name + ".noise", Role::scratch, p.rows, p.cols, "standard normal numbers of this step", parameter);
   build.emit(make_op(rows ? OpCode::tangent_noise_rows : OpCode::tangent_noise, {p.weight, p.gradient, z}, {},
                      build.constants({sigma}), static_cast<std::uint32_t>(parameter)),
              rows ? "gᵢ ← gᵢ + σ P⊥(z)/‖wᵢ‖" : "G ← G + σ P⊥(z)/‖W‖");

@@ -90,7 +90,8 @@ std::map<std::string, SlotContents> normalized_data(const ProblemValues& values,
 void emit_scaled(const ProblemValues& values, ProgramBuilder& build) {
   const Shape s = shape_of(values);
   const auto loss = static_cast<std::uint32_t>(declare_loss(build));
-  const int w = build.parameter("W", static_cast<std::uint32_t>(s.rows), static_cast<std::uint32_t>(s.cols), Invariance::none);
+  const int w =
+      build.parameter("W", static_cast<std::uint32_t>(s.rows), static_cast<std::uint32_t>(s.cols), Invariance::none);
   const ParamInfo p = build.parameter(w);
   const LinearSlots d = declare_data(build, w, s, "residuals W x − y");
   build.set_parameter(w);
@@ -144,7 +145,8 @@ Problem normalized_linear_problem() {
 Problem scaled_linear_problem() {
   Problem p = linear("scaled_linear", 1);
   p.title = "Scaled linear layer";
-  p.meaning = "Linear regression whose outputs and inputs have very different scales: not scale-invariant, a test of gains.";
+  p.meaning =
+      "Linear regression whose outputs and inputs have very different scales: not scale-invariant, a test of gains.";
   p.formula = "L = ½ mean ‖W x − diag(s) B diag(t) x‖²,  ln s, ln t ~ N(0, 1.2²)";
   p.emit = emit_scaled;
   p.data = scaled_data;

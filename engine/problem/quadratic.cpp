@@ -27,7 +27,8 @@ std::map<std::string, SlotContents> quadratic_data(const ProblemValues& values, 
   const auto dim = static_cast<std::size_t>(values.integer("dim"));
   const double condition = values.number("condition");
   SlotContents h(dim, 1.0);
-  for (std::size_t j = 1; j < dim; ++j) h[j] = std::pow(condition, -static_cast<double>(j) / static_cast<double>(dim - 1));
+  for (std::size_t j = 1; j < dim; ++j)
+    h[j] = std::pow(condition, -static_cast<double>(j) / static_cast<double>(dim - 1));
   return {{"curvatures", h}};
 }
 

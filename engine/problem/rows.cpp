@@ -52,7 +52,8 @@ void emit_rows(const ProblemValues& values, ProgramBuilder& build) {
   const ParamInfo p = build.parameter(w);
   build.set_parameter(w);
   if (has_wells(values)) {
-    const SlotId e = build.slot("W.planes", Role::data, 2 * rows, cols, "two orthonormal directions per row: its plane", w);
+    const SlotId e =
+        build.slot("W.planes", Role::data, 2 * rows, cols, "two orthonormal directions per row: its plane", w);
     build.begin_loss();
     build.emit(make_op(OpCode::rows_wells_loss, {p.weight, p.gradient, e}, {}, circle_constants(build), loss),
                "L = mean of 1 − Σ A e^(κ(⟨ŵᵢ,μᵢ⟩−1)) ; G = ∂L/∂W");
@@ -67,7 +68,8 @@ void emit_rows(const ProblemValues& values, ProgramBuilder& build) {
 }
 
 std::map<std::string, SlotContents> rows_data(const ProblemValues& values, std::uint64_t seed) {
-  const auto rows = static_cast<std::size_t>(values.integer("rows")), cols = static_cast<std::size_t>(values.integer("cols"));
+  const auto rows = static_cast<std::size_t>(values.integer("rows")),
+             cols = static_cast<std::size_t>(values.integer("cols"));
   if (!has_wells(values)) return {{"W.reference", unit_rows(seed, Stream::reference, rows, cols)}};
   const SlotContents e = planes(seed, rows, cols);
   SlotContents deepest(rows * cols);
@@ -92,8 +94,7 @@ Problem rows_problem() {
   p.meaning = "Each row of a matrix looks for a direction of its own; the loss ignores every row's norm.";
   p.formula = "cosine: L = (1/m) Σᵢ (1 − cos(wᵢ, uᵢ));  wells: the circle's loss in a random plane of each row";
   p.keys = {integer("rows", 8, 1, kMostRows, "Rows of the weight."),
-            integer("cols", 16, 2, kMostRows, "Columns of the weight: numbers in a row."),
-            noise_setting(0.02),
+            integer("cols", 16, 2, kMostRows, "Columns of the weight: numbers in a row."), noise_setting(0.02),
             word("landscape", "cosine",
                  {{"cosine", "one well per row, at a random unit direction"},
                   {"wells", "the circle's three wells in a random plane of each row"}},

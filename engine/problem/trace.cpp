@@ -46,7 +46,8 @@ Problem trace_problem() {
   Problem p;
   p.kind = "trace";
   p.title = "Recorded gradients";
-  p.meaning = "Weights and gradients recorded from another run, pushed through the optimizer: no loss, the path does not change the gradients.";
+  p.meaning = "Weights and gradients recorded from another run, pushed through the optimizer: no loss, the path does "
+              "not change the gradients.";
   p.formula = "Gₜ as recorded, t = 1 … T";
   p.keys = {free_text("file", "A .safetensors file with gradient/<P> and weight/<P>, beside the scene or by path."),
             free_text("run", "Label of one run, of a recording of several.")};

@@ -6,9 +6,15 @@ namespace polarscope::kernels {
 
 #if defined(__x86_64__)
 
-namespace v2 { extern const CpuExecutors kExecutors; }
-namespace v3 { extern const CpuExecutors kExecutors; }
-namespace v4 { extern const CpuExecutors kExecutors; }
+namespace v2 {
+extern const CpuExecutors kExecutors;
+}
+namespace v3 {
+extern const CpuExecutors kExecutors;
+}
+namespace v4 {
+extern const CpuExecutors kExecutors;
+}
 
 const CpuExecutors* cpu_executors(const char* isa) {
   if (!std::strcmp(isa, "v4"))
@@ -27,7 +33,9 @@ const CpuExecutors* cpu_executors(const char* isa) {
 
 #else
 
-namespace base { extern const CpuExecutors kExecutors; }
+namespace base {
+extern const CpuExecutors kExecutors;
+}
 const CpuExecutors* cpu_executors(const char* isa) { return std::strcmp(isa, "base") ? nullptr : &base::kExecutors; }
 
 #endif

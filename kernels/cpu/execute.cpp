@@ -31,7 +31,8 @@ template <class R> std::uint64_t advance_member(const Program& p, Member& m, std
 template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, void* scratch) {
   const FlushDenormals flush;
   CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range_task(p, range), static_cast<R*>(nullptr));
+  run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range_task(p, range),
+           static_cast<R*>(nullptr));
 }
 
 template <class R>

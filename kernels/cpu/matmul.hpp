@@ -106,14 +106,14 @@ template <class R>
 using Tile = void (*)(int, Left<R>, const R*, std::ptrdiff_t, R*, std::ptrdiff_t, const R*, const Finish<R>&);
 
 template <class R> struct Tiles1 {
-  static constexpr Tile<R> of[17] = {nullptr,       tile<R, 1, 1>,  tile<R, 2, 1>,  tile<R, 3, 1>,  tile<R, 4, 1>,
-                                     tile<R, 5, 1>, tile<R, 6, 1>,  tile<R, 7, 1>,  tile<R, 8, 1>,  tile<R, 9, 1>,
+  static constexpr Tile<R> of[17] = {nullptr,        tile<R, 1, 1>,  tile<R, 2, 1>,  tile<R, 3, 1>,  tile<R, 4, 1>,
+                                     tile<R, 5, 1>,  tile<R, 6, 1>,  tile<R, 7, 1>,  tile<R, 8, 1>,  tile<R, 9, 1>,
                                      tile<R, 10, 1>, tile<R, 11, 1>, tile<R, 12, 1>, tile<R, 13, 1>, tile<R, 14, 1>,
                                      tile<R, 15, 1>, tile<R, 16, 1>};
 };
 template <class R> struct Tiles2 {
-  static constexpr Tile<R> of[13] = {nullptr,       tile<R, 1, 2>, tile<R, 2, 2>, tile<R, 3, 2>,  tile<R, 4, 2>,
-                                     tile<R, 5, 2>, tile<R, 6, 2>, tile<R, 7, 2>, tile<R, 8, 2>,  tile<R, 9, 2>,
+  static constexpr Tile<R> of[13] = {nullptr,        tile<R, 1, 2>,  tile<R, 2, 2>, tile<R, 3, 2>, tile<R, 4, 2>,
+                                     tile<R, 5, 2>,  tile<R, 6, 2>,  tile<R, 7, 2>, tile<R, 8, 2>, tile<R, 9, 2>,
                                      tile<R, 10, 2>, tile<R, 11, 2>, tile<R, 12, 2>};
 };
 
@@ -207,8 +207,7 @@ void panel_rows(Tile<R> const* tiles, int max_rows, int first, int m, int depth,
 }
 
 // Fills a panel with `width` columns of op(B) from column j on, rows [k, k + depth); columns past n become zero.
-template <class R>
-void fill_panel(Mat<R> b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
+template <class R> void fill_panel(Mat<R> b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
   if (!transposed) {
     for (int i = 0; i < depth; ++i) {
       const R* from = b.row(k + i) + j;

@@ -56,9 +56,13 @@ template <class R> void matmul(const RawMatmul& r) {
                  view(r.b, r.transpose_b, r.inner, r.cols, r.ld_b), args);
 }
 
-inline constexpr CpuProbes kProbes = {2L * kChains * gemm::kLanes<float>, 2L * kChains * gemm::kLanes<double>,
-                                      multiply_add<float>, multiply_add<double>, read,
-                                      matmul<float>, matmul<double>};
+inline constexpr CpuProbes kProbes = {2L * kChains * gemm::kLanes<float>,
+                                      2L * kChains* gemm::kLanes<double>,
+                                      multiply_add<float>,
+                                      multiply_add<double>,
+                                      read,
+                                      matmul<float>,
+                                      matmul<double>};
 
 } // namespace probe
 POLARSCOPE_KERNELS_END

@@ -163,7 +163,7 @@ private:
 } // namespace
 
 struct CudaGroup {
-  Program program;  // pointers are the device's
+  Program program; // pointers are the device's
   std::size_t scalar = 4, block_bytes = 0, record_bytes = 0, shared_bytes = 0;
   bool resident = false;
   int members = 0;
@@ -229,9 +229,9 @@ template <class R> int allow_shared(std::size_t& room) {
   cudaFuncAttributes kernel{};
   if (int e = check(cudaFuncGetAttributes(&kernel, resident_kernel<R>), "kernel")) return e;
   room = static_cast<std::size_t>(most) - kernel.sharedSizeBytes;
-  return check(cudaFuncSetAttribute(resident_kernel<R>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(room)),
-               "shared memory");
+  return check(
+      cudaFuncSetAttribute(resident_kernel<R>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(room)),
+      "shared memory");
 }
 
 int make_ring(CudaGroup& g, std::size_t half_bytes) {
@@ -271,15 +271,11 @@ Launch make_launch(CudaGroup& g, Work work) {
 int launch(CudaGroup& g, const Launch& w, int count) {
   const unsigned blocks = static_cast<unsigned>(count);
   if (g.resident) {
-    if (g.scalar == 4)
-      resident_kernel<float><<<blocks, kThreads, g.shared_bytes, g.stream>>>(w);
-    else
-      resident_kernel<double><<<blocks, kThreads, g.shared_bytes, g.stream>>>(w);
+    if (g.scalar == 4) resident_kernel<float><<<blocks, kThreads, g.shared_bytes, g.stream>>>(w);
+    else resident_kernel<double><<<blocks, kThreads, g.shared_bytes, g.stream>>>(w);
   } else {
-    if (g.scalar == 4)
-      global_kernel<float><<<blocks, kThreads, 0, g.stream>>>(w);
-    else
-      global_kernel<double><<<blocks, kThreads, 0, g.stream>>>(w);
+    if (g.scalar == 4) global_kernel<float><<<blocks, kThreads, 0, g.stream>>>(w);
+    else global_kernel<double><<<blocks, kThreads, 0, g.stream>>>(w);
   }
   return check(cudaGetLastError(), "launch");
 }
@@ -344,7 +340,8 @@ int module_probe(char* line, std::size_t size) {
   int count = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);
   if (code == cudaErrorInsufficientDriver || code == cudaErrorNoDevice || (code == cudaSuccess && count == 0)) {
-    std::snprintf(line, size, "no GPU: %s", code == cudaErrorInsufficientDriver ? "driver absent or too old" : "no device");
+    std::snprintf(line, size, "no GPU: %s",
+                  code == cudaErrorInsufficientDriver ? "driver absent or too old" : "no device");
     return 1;
   }
   cudaDeviceProp device{};
@@ -355,8 +352,8 @@ int module_probe(char* line, std::size_t size) {
   cudaFuncAttributes attributes{};
   if (cudaFuncGetAttributes(&attributes, resident_kernel<float>) != cudaSuccess) {
     cudaGetLastError();
-    std::snprintf(line, size, "no GPU: %s has compute capability %d.%d, for which this module was not built", device.name,
-                  device.major, device.minor);
+    std::snprintf(line, size, "no GPU: %s has compute capability %d.%d, for which this module was not built",
+                  device.name, device.major, device.minor);
     return 1;
   }
   std::snprintf(line, size, "%s, %d multiprocessors", device.name, device.multiProcessorCount);
@@ -414,8 +411,9 @@ int module_add(CudaGroup* g, std::uint64_t seed) {
 
 int module_set_hparams(CudaGroup* g, int member, const double* row) {
   const std::size_t bytes = g->program.hparam_count * sizeof(double);
-  return check(cudaMemcpy(g->hparams.get() + static_cast<std::size_t>(member) * bytes, row, bytes, cudaMemcpyHostToDevice),
-               "hyperparameters");
+  return check(
+      cudaMemcpy(g->hparams.get() + static_cast<std::size_t>(member) * bytes, row, bytes, cudaMemcpyHostToDevice),
+      "hyperparameters");
 }
 
 int module_write(CudaGroup* g, int member, std::size_t offset, const void* from, std::size_t bytes) {
@@ -459,10 +457,10 @@ int module_run_ops(CudaGroup* g, const int* members, int count, const OpRange* r
   return check(cudaStreamSynchronize(g->stream), "ops");
 }
 
-constexpr CudaModule kModule = {kCudaModuleVersion, module_error,      module_probe,       module_open,
-                                module_close,       module_resident,   module_add,         module_get_members,
-                                module_set_member,  module_set_hparams, module_write,       module_read,
-                                module_copy,        module_start,      module_advance,     module_run_ops};
+constexpr CudaModule kModule = {kCudaModuleVersion, module_error,       module_probe,   module_open,
+                                module_close,       module_resident,    module_add,     module_get_members,
+                                module_set_member,  module_set_hparams, module_write,   module_read,
+                                module_copy,        module_start,       module_advance, module_run_ops};
 
 } // namespace
 

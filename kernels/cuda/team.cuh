@@ -101,10 +101,8 @@ public:
 
   __device__ __forceinline__ void matmul(Mat<Real> c, Mat<Real> a, Mat<Real> b, const MatmulArgs<Real>& args = {}) {
     // The four forms as variants of one loop, chosen once.
-    if (args.transpose_a)
-      args.transpose_b ? product<true, true>(c, a, b, args) : product<true, false>(c, a, b, args);
-    else
-      args.transpose_b ? product<false, true>(c, a, b, args) : product<false, false>(c, a, b, args);
+    if (args.transpose_a) args.transpose_b ? product<true, true>(c, a, b, args) : product<true, false>(c, a, b, args);
+    else args.transpose_b ? product<false, true>(c, a, b, args) : product<false, false>(c, a, b, args);
   }
 
 private:
@@ -118,7 +116,7 @@ private:
     for (int tile = static_cast<int>(threadIdx.x); tile < tiles; tile += kThreads) {
       const int i0 = tile / across * kTile, j0 = tile % across * kTile;
       if (args.symmetric && j0 > i0) continue; // tiles above the diagonal come from those below
-      int row[kTile], col[kTile]; // past the edge: the last one again, not stored
+      int row[kTile], col[kTile];              // past the edge: the last one again, not stored
 #pragma unroll
       for (int u = 0; u < kTile; ++u) {
         row[u] = min(i0 + u, c.rows - 1);

@@ -51,7 +51,8 @@ void EmulatedBlock::explain(BlockOutcome& outcome) const {
     if (state_[i] != state_[0] || passed_[i] != passed_[0]) {
       std::snprintf(outcome.message, sizeof outcome.message,
                     "divergent barriers: lane 0 %s after %ld barriers, lane %zu %s after %ld",
-                    kWords[static_cast<int>(state_[0])], passed_[0], i, kWords[static_cast<int>(state_[i])], passed_[i]);
+                    kWords[static_cast<int>(state_[0])], passed_[0], i, kWords[static_cast<int>(state_[i])],
+                    passed_[i]);
       return;
     }
   std::snprintf(outcome.message, sizeof outcome.message, "every lane %s", kWords[static_cast<int>(state_[0])]);

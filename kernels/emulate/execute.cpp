@@ -20,12 +20,11 @@ BlockOutcome advance(const BlockShape& shape, const Program& p, Member& m, std::
   if (m.status != MemberStatus::ok) return {};
   const FlushDenormals flush;
   Burst burst{0, false};
-  const BlockOutcome outcome =
-      run_block<R>(shape, static_cast<R*>(scratch), p.scratch_size, [&](EmuTeam<R>& team) {
-        const Burst of_lane = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step,
-                                       step_task(p, steps), static_cast<R*>(m.records));
-        team.single([&] { burst = of_lane; });
-      });
+  const BlockOutcome outcome = run_block<R>(shape, static_cast<R*>(scratch), p.scratch_size, [&](EmuTeam<R>& team) {
+    const Burst of_lane = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, step_task(p, steps),
+                                   static_cast<R*>(m.records));
+    team.single([&] { burst = of_lane; });
+  });
   m.step += burst.made;
   if (burst.stopped) {
     m.status = MemberStatus::diverged;

@@ -21,14 +21,18 @@ template <class T> POLARSCOPE_FN Average<typename T::Real> average(const Context
 }
 
 // The options of the adam op's word.
-enum AdamFirst : std::uint32_t { kAverage = 0, kNoFirst = 1, kNesterovTorch = 2, kNesterovOptax = 3, kNesterovPlain = 4 };
+enum AdamFirst : std::uint32_t {
+  kAverage = 0,
+  kNoFirst = 1,
+  kNesterovTorch = 2,
+  kNesterovOptax = 3,
+  kNesterovPlain = 4
+};
 enum AdamEps : std::uint32_t { kEpsAfter = 0, kEpsBefore = 1, kEpsClamp = 2, kEpsInside = 3 };
 inline constexpr std::uint32_t kAdamSum = 8, kAdamUncorrected = 16; // beside AdamFirst in bits 0–2, AdamEps in bits 5–6
 
 // What the update takes of the gradient and of the first moment: above = gradient · G + first · m.
-template <class R> struct AdamShares {
-  R gradient, first;
-};
+template <class R> struct AdamShares { R gradient, first; };
 
 // torch.optim.NAdam's factors μₜ = β₁ (1 − ½ 0.96^{ψt}) and their product, kept in slot 4 from step to step.
 template <class T>
@@ -122,7 +126,8 @@ template <class T> POLARSCOPE_FN void slice_second_moment(Context<T>& c, const O
   const int slices = static_cast<int>(op.word & 3), count = v.cols;
   const bool corrected = (op.word & kSliceCorrected) != 0, keep = (op.word & kKeepNorm) != 0;
   const Average<R> average_of = average(c, op, 0);
-  const Acc eps = static_cast<Acc>(c.constant(op, 0)), scale = static_cast<Acc>(c.constant(op, 1)), first = keep ? Acc(1) : scale;
+  const Acc eps = static_cast<Acc>(c.constant(op, 0)), scale = static_cast<Acc>(c.constant(op, 1)),
+            first = keep ? Acc(1) : scale;
   const Acc divisor = op.word & kMeanSquare ? Acc(double(u.rows) * u.cols / count) : Acc(1);
   const auto factors = c.t.scratch(1, count);
   const auto square = [=] { return c.t.sum(u.size(), [=](int i) { return Acc(u.p[i]) * Acc(u.p[i]); }); };

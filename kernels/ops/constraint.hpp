@@ -200,7 +200,9 @@ template <class T> POLARSCOPE_FN void tangent_stiefel(Context<T>& c, const Op& o
   args.transpose_b = true;
   c.t.matmul(cross, y, x, args);
   c.t.sync();
-  c.t.rows(small, [=](auto& sub, int i) { sub.for_each(small, [=](int j) { even(i, j) = R(-0.5) * (cross(i, j) + cross(j, i)); }); });
+  c.t.rows(small, [=](auto& sub, int i) {
+    sub.for_each(small, [=](int j) { even(i, j) = R(-0.5) * (cross(i, j) + cross(j, i)); });
+  });
   c.t.sync();
   MatmulArgs<R> last;
   last.beta = R(1);
@@ -321,9 +323,11 @@ template <class T> POLARSCOPE_FN void stiefel_dual(Context<T>& c, const Op& op) 
   const auto u = c.mat(op, 1);
   const Wide<R> weight(c.mat(op, 0));
   const int small = weight.small(), large = weight.large();
-  const auto w = c.t.scratch(small, large), g = c.t.scratch(small, large), x = c.t.scratch(small, large), next = c.t.scratch(small, large);
+  const auto w = c.t.scratch(small, large), g = c.t.scratch(small, large), x = c.t.scratch(small, large),
+             next = c.t.scratch(small, large);
   const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small), dual = c.t.scratch(small, small);
-  const Acc rate = static_cast<Acc>(c.constant(op, 1)), most = static_cast<Acc>(c.constant(op, 2)), tolerance = static_cast<Acc>(c.constant(op, 3));
+  const Acc rate = static_cast<Acc>(c.constant(op, 1)), most = static_cast<Acc>(c.constant(op, 2)),
+            tolerance = static_cast<Acc>(c.constant(op, 3));
   c.t.sync();
   copy_wide(c.t, weight.a, w, R(1));
   copy_wide(c.t, u, g, R(1));
@@ -332,7 +336,9 @@ template <class T> POLARSCOPE_FN void stiefel_dual(Context<T>& c, const Op& op) 
   cross.transpose_b = true;
   c.t.matmul(gram, g, w, cross); // the smaller side's WᵀG, transposed
   c.t.sync();
-  c.t.rows(small, [=](auto& sub, int i) { sub.for_each(small, [=](int j) { dual(i, j) = R(-0.25) * (gram(i, j) + gram(j, i)); }); });
+  c.t.rows(small, [=](auto& sub, int i) {
+    sub.for_each(small, [=](int j) { dual(i, j) = R(-0.25) * (gram(i, j) + gram(j, i)); });
+  });
   c.t.sync();
   Mat<R> result = x;
   for (Acc k = 0; k < most; k += Acc(1)) {
@@ -342,7 +348,8 @@ template <class T> POLARSCOPE_FN void stiefel_dual(Context<T>& c, const Op& op) 
     shifted.d = g.p;
     c.t.matmul(next, dual, w, shifted);
     c.t.sync();
-    const R scale = input_scale<R>(polynomial_form(op), sqrt_(square_norm(c.t, next)), static_cast<Acc>(c.constant(op, 0)));
+    const R scale =
+        input_scale<R>(polynomial_form(op), sqrt_(square_norm(c.t, next)), static_cast<Acc>(c.constant(op, 0)));
     c.t.sync();
     c.t.for_each(x.size(), [=](int i) { x.p[i] = scale * next.p[i]; });
     c.t.sync();
@@ -356,7 +363,9 @@ template <class T> POLARSCOPE_FN void stiefel_dual(Context<T>& c, const Op& op) 
     c.t.sync();
     if (sqrt_(square) / Acc(small) < tolerance) break;
     const R stride = static_cast<R>(rate * (Acc(1) - k / most));
-    c.t.rows(small, [=](auto& sub, int i) { sub.for_each(small, [=](int j) { dual(i, j) -= stride * (gram(i, j) + gram(j, i)); }); });
+    c.t.rows(small, [=](auto& sub, int i) {
+      sub.for_each(small, [=](int j) { dual(i, j) -= stride * (gram(i, j) + gram(j, i)); });
+    });
     c.t.sync();
   }
   copy_back(c.t, result, u, R(1));
@@ -375,7 +384,8 @@ template <class T, class R> POLARSCOPE_FN auto ball_norm(T& t, Mat<R> w, int nor
   const int count = norm == kBallRow ? rows : cols;
   const auto sizes = t.scratch(1, count);
   t.sync();
-  for_each_norm(t, w, norm == kBallRow ? kRows : kColumns, [=](auto size, int k) { sizes.p[k] = static_cast<R>(size); });
+  for_each_norm(t, w, norm == kBallRow ? kRows : kColumns,
+                [=](auto size, int k) { sizes.p[k] = static_cast<R>(size); });
   t.sync();
   const Acc largest = Acc(t.max(count, [=](int k) { return sizes.p[k]; }));
   return norm == kBallRow ? largest * sqrt_(Acc(cols)) : largest / sqrt_(Acc(rows));

@@ -21,7 +21,8 @@ template <class T, class R> POLARSCOPE_FN void descending_places(T& t, Mat<R> va
 
 // Eigenvalues and orthonormal eigenvectors, one per row of Q, of a symmetric positive semi-definite F: one-sided Jacobi
 // on F, X = Q F with X_i = λ_i q_i. X, turned: room; values: λ, not sorted.
-template <class T, class R> POLARSCOPE_FN void eigen_rows(T& t, Mat<R> f, Mat<R> x, Mat<R> q, Mat<R> values, Mat<R> turned) {
+template <class T, class R>
+POLARSCOPE_FN void eigen_rows(T& t, Mat<R> f, Mat<R> x, Mat<R> q, Mat<R> values, Mat<R> turned) {
   using Acc = typename T::Acc;
   const Acc norm = sqrt_(square_norm(t, f));
   const R inverse = norm > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / norm) : R(0);
@@ -168,9 +169,11 @@ template <class T> POLARSCOPE_FN void adam_in_basis(Context<T>& c, const Op& op)
     c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = R(0); });
     return;
   }
-  const double calls = static_cast<double>(late ? c.step : c.step + 1), beta1 = c.exact_hp(op, 0), beta2 = c.exact_hp(op, 1);
+  const double calls = static_cast<double>(late ? c.step : c.step + 1), beta1 = c.exact_hp(op, 0),
+               beta2 = c.exact_hp(op, 1);
   const R share1 = static_cast<R>(1 - beta1), share2 = static_cast<R>(1 - beta2);
-  const R first_root = static_cast<R>(1 / (1 - pow_(beta1, calls))), second_root = static_cast<R>(sqrt_(1 - pow_(beta2, calls)));
+  const R first_root = static_cast<R>(1 / (1 - pow_(beta1, calls))),
+          second_root = static_cast<R>(sqrt_(1 - pow_(beta2, calls)));
   const R eps = after ? c.hp(op, 2) * second_root : c.hp(op, 2);
   const R step = first_root * second_root;
   c.t.for_each(c.t.pad(g.size()), [=](int i) {

@@ -54,10 +54,8 @@ template <class T> POLARSCOPE_FN void apply_decayed(Context<T>& c, const Op& op)
       const R x = w.p[i], y = u.p[i];
       w.p[i] = sel(sel(x < R(0), -y, sel(x > R(0), y, R(0))) >= R(0), keep, R(1)) * x - lr * y;
     });
-  else if (op.word & kDecayAfter)
-    c.t.for_each(n, [=](int i) { w.p[i] = keep * (w.p[i] - lr * u.p[i]); });
-  else
-    c.t.for_each(n, [=](int i) { w.p[i] = keep * w.p[i] - lr * u.p[i]; });
+  else if (op.word & kDecayAfter) c.t.for_each(n, [=](int i) { w.p[i] = keep * (w.p[i] - lr * u.p[i]); });
+  else c.t.for_each(n, [=](int i) { w.p[i] = keep * w.p[i] - lr * u.p[i]; });
 }
 
 // W ← W − s (1 − k N/‖W‖) W − η U, s = η λ: decay towards the norm k N instead of zero.  slots: W, U, N (one number);

@@ -17,10 +17,8 @@ template <class T, class R> POLARSCOPE_FN void copy_wide(T& t, Mat<R> a, Mat<R> 
   const int cols = x.cols;
   t.rows(x.rows, [=](auto& sub, int i) {
     R* to = x.row(i);
-    if (tall)
-      sub.for_each(cols, [=](int j) { to[j] = scale * a(j, i); });
-    else
-      sub.for_each(cols, [=](int j) { to[j] = scale * a(i, j); });
+    if (tall) sub.for_each(cols, [=](int j) { to[j] = scale * a(j, i); });
+    else sub.for_each(cols, [=](int j) { to[j] = scale * a(i, j); });
   });
 }
 
@@ -30,10 +28,8 @@ template <class T, class R> POLARSCOPE_FN void copy_back(T& t, Mat<R> x, Mat<R> 
   const int cols = d.cols;
   t.rows(d.rows, [=](auto& sub, int i) {
     R* to = d.row(i);
-    if (tall)
-      sub.for_each(cols, [=](int j) { to[j] = scale * x(j, i); });
-    else
-      sub.for_each(cols, [=](int j) { to[j] = scale * x(i, j); });
+    if (tall) sub.for_each(cols, [=](int j) { to[j] = scale * x(j, i); });
+    else sub.for_each(cols, [=](int j) { to[j] = scale * x(i, j); });
   });
 }
 
@@ -53,7 +49,8 @@ POLARSCOPE_FN int polynomial_length(const Op& op) { return static_cast<int>(op.w
 // X ← aX + (bXXᵀ + c(XXᵀ)²)X, polynomial_length times, with a, b, c per step from the op's constant `first` on. Returns
 // the one of x and next that holds the result. gram, poly: squares of X's rows.
 template <class T, class R>
-POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, Mat<R> x, Mat<R> next, Mat<R> gram, Mat<R> poly) {
+POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, Mat<R> x, Mat<R> next, Mat<R> gram,
+                                      Mat<R> poly) {
   for (int k = 0; k < polynomial_length(op); ++k) {
     MatmulArgs<R> args;
     args.transpose_b = true;
@@ -82,7 +79,8 @@ POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, Ma
 
 // One-sided Jacobi: turns pairs of rows of X until all are orthogonal, and the same pairs of Q. All pairs of a round are
 // independent; a sweep without a turn ends the loop. turned: room for a number per pair of rows.
-template <class T, class R> POLARSCOPE_FN void orthogonalise_rows(T& t, Mat<R> x, Mat<R> q, Mat<R> turned, int most_sweeps) {
+template <class T, class R>
+POLARSCOPE_FN void orthogonalise_rows(T& t, Mat<R> x, Mat<R> q, Mat<R> turned, int most_sweeps) {
   using Acc = typename T::Acc;
   const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
   const int count = x.rows, length = x.cols, across = q.cols;
@@ -129,7 +127,8 @@ inline constexpr int kMostJacobiSweeps = 40;
 // msign(X) into `out`, which is returned: X with at most as many rows as columns is turned to B = Q X with orthogonal rows,
 // then msign = Qᵀ (B with unit rows). Directions whose singular value is at most max(m,n)·ε·σ₁ get 0 (algorithms.md §A7).
 // X is overwritten; q: square of X's rows; sizes, turned: one number per row.
-template <class T, class R> POLARSCOPE_FN Mat<R> polar_rows(T& t, Mat<R> x, Mat<R> out, Mat<R> q, Mat<R> sizes, Mat<R> turned) {
+template <class T, class R>
+POLARSCOPE_FN Mat<R> polar_rows(T& t, Mat<R> x, Mat<R> out, Mat<R> q, Mat<R> sizes, Mat<R> turned) {
   using Acc = typename T::Acc;
   const Acc epsilon = sizeof(R) == 4 ? Acc(1.2e-7) : Acc(2.3e-16);
   const int small = x.rows, large = x.cols;

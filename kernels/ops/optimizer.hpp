@@ -78,7 +78,9 @@ template <class T> POLARSCOPE_FN void balance_gains(Context<T>& c, const Op& op)
   using Acc = typename T::Acc;
   const auto raw_row = c.mat(op, 0), raw_column = c.mat(op, 1), row = c.mat(op, 2), column = c.mat(op, 3);
   const int map = static_cast<int>(op.word);
-  const auto mean_log = [&](Mat<R> g) { return c.t.sum(g.cols, [=](int i) { return Acc(log_(abs_(g.p[i]))); }) / Acc(g.cols); };
+  const auto mean_log = [&](Mat<R> g) {
+    return c.t.sum(g.cols, [=](int i) { return Acc(log_(abs_(g.p[i]))); }) / Acc(g.cols);
+  };
   const Acc apart = mean_log(column) - mean_log(row);
   if (!finite_(apart)) return;
   const R scale = static_cast<R>(exp_(apart / Acc(2)));
@@ -149,7 +151,8 @@ template <class T> POLARSCOPE_FN void gain_gradients(Context<T>& c, const Op& op
     R* out = c.ptr(op, 5);
     c.t.for_each(cols, [=](int j) {
       Acc total = 0;
-      for (int i = 0; i < rows; ++i) total += Acc(g(i, j)) * Acc(w(i, j)) * (by_row ? Acc(row_gain[scalar ? 0 : i]) : Acc(1));
+      for (int i = 0; i < rows; ++i)
+        total += Acc(g(i, j)) * Acc(w(i, j)) * (by_row ? Acc(row_gain[scalar ? 0 : i]) : Acc(1));
       out[j] = static_cast<R>(total);
     });
   }
@@ -161,7 +164,8 @@ template <class T> POLARSCOPE_FN void gain_gradients(Context<T>& c, const Op& op
     R* out = c.ptr(op, 4);
     c.t.rows(rows, [=](auto& sub, int i) {
       const R *a = g.row(i), *b = w.row(i);
-      const Acc total = sub.sum(cols, [=](int j) { return Acc(a[j]) * Acc(b[j]) * (by_column ? Acc(column_gain[j]) : Acc(1)); });
+      const Acc total =
+          sub.sum(cols, [=](int j) { return Acc(a[j]) * Acc(b[j]) * (by_column ? Acc(column_gain[j]) : Acc(1)); });
       sub.single([=] { out[i] = static_cast<R>(total); });
     });
   }
@@ -185,7 +189,7 @@ template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const O
   const int cols = v.cols;
   c.t.rows(v.rows, [=](auto& sub, int i) {
     const R size = g[i], length = r[i];
-    const R *gi = grad.row(i);
+    const R* gi = grad.row(i);
     R *ui = v.row(i), *di = inner.row(i);
     sub.for_each(cols, [=](int j) { ui[j] = size != R(0) ? ui[j] / size : R(0); });
     sub.sync();
@@ -234,10 +238,8 @@ template <class T> POLARSCOPE_FN void bound_lengths(Context<T>& c, const Op& op)
   const bool replace = op.word == 0;
   c.t.for_each(x.cols, [=](int i) {
     const R size = abs_(x.p[i]);
-    if (replace)
-      x.p[i] = size > limit ? x.p[i] : value;
-    else if (size < limit)
-      x.p[i] = x.p[i] < R(0) ? -limit : limit;
+    if (replace) x.p[i] = size > limit ? x.p[i] : value;
+    else if (size < limit) x.p[i] = x.p[i] < R(0) ? -limit : limit;
   });
 }
 

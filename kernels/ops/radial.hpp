@@ -7,7 +7,9 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-template <class R, class Acc> POLARSCOPE_FN Acc over(Acc above, Acc below) { return below > Acc(Tiny<R>::value) ? above / below : Acc(0); }
+template <class R, class Acc> POLARSCOPE_FN Acc over(Acc above, Acc below) {
+  return below > Acc(Tiny<R>::value) ? above / below : Acc(0);
+}
 
 namespace ops {
 
@@ -22,7 +24,9 @@ template <class T> POLARSCOPE_FN void project_radial(Context<T>& c, const Op& op
   const int rows = w.rows, cols = w.cols, size = w.size();
   const Acc eps = static_cast<Acc>(c.constant(op, 0)), delta = Acc(c.hp(op, 0));
   const auto cosines = c.t.scratch(1, rows), shares = c.t.scratch(1, rows);
-  const auto cosine = [=](Acc dot, Acc gg, Acc ww) { return over<R>(abs_(dot), max_(sqrt_(gg), eps) * max_(sqrt_(ww), eps)); };
+  const auto cosine = [=](Acc dot, Acc gg, Acc ww) {
+    return over<R>(abs_(dot), max_(sqrt_(gg), eps) * max_(sqrt_(ww), eps));
+  };
   const auto share = [=](Acc dot, Acc ww) {
     const Acc length = sqrt_(ww) + eps;
     return static_cast<R>(over<R>(dot, length * length));
@@ -79,11 +83,13 @@ template <class T> POLARSCOPE_FN void centre_slices(Context<T>& c, const Op& op)
     });
     return;
   }
-  const Acc whole = slices == kMatrix ? c.t.sum(a.size(), [=](int i) { return Acc(a.p[i]); }) / (Acc(rows) * Acc(cols)) : Acc(0);
+  const Acc whole =
+      slices == kMatrix ? c.t.sum(a.size(), [=](int i) { return Acc(a.p[i]); }) / (Acc(rows) * Acc(cols)) : Acc(0);
   c.t.sync();
   c.t.rows(rows, [=](auto& sub, int i) {
     R* x = a.row(i);
-    const R mean = static_cast<R>(slices == kMatrix ? whole : sub.sum(cols, [=](int j) { return Acc(x[j]); }) / Acc(cols));
+    const R mean =
+        static_cast<R>(slices == kMatrix ? whole : sub.sum(cols, [=](int j) { return Acc(x[j]); }) / Acc(cols));
     sub.sync();
     sub.for_each(cols, [=](int j) { x[j] -= mean; });
   });
@@ -98,7 +104,9 @@ template <class T> POLARSCOPE_FN void mean_violation(Context<T>& c, const Op& op
   const bool columns = (op.word & 3) == kColumns;
   const int rows = a.rows, cols = a.cols, count = columns ? cols : rows;
   const auto errors = c.t.scratch(1, count);
-  const auto error = [=](Acc total, Acc square, int length) { return static_cast<R>(over<R>(abs_(total), sqrt_(square * Acc(length)))); };
+  const auto error = [=](Acc total, Acc square, int length) {
+    return static_cast<R>(over<R>(abs_(total), sqrt_(square * Acc(length))));
+  };
   c.t.sync();
   if (columns)
     c.t.for_each(cols, [=](int j) {
@@ -139,7 +147,8 @@ template <class T> POLARSCOPE_FN void mean_number(Context<T>& c, const Op& op) {
 template <class T> POLARSCOPE_FN void scale_to_rotation(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto u = c.mat(op, 0);
-  const double lr = static_cast<double>(c.hp(op, 0)), decay = static_cast<double>(c.hp(op, 1)), beta = c.exact_hp(op, 2);
+  const double lr = static_cast<double>(c.hp(op, 0)), decay = static_cast<double>(c.hp(op, 1)),
+               beta = c.exact_hp(op, 2);
   const std::uint32_t form = op.word >> 2;
   double share = form == 0 ? (1 - beta) / (1 + beta) : 1 / (1 + beta);
   if (form == 2) {
@@ -207,7 +216,8 @@ template <class T> POLARSCOPE_FN void root_norm_gradient(Context<T>& c, const Op
     const Acc dot = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(y[j]); });
     const Acc norm = sqrt_(sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(x[j]); }));
     const Acc below = eps + norm / root;
-    const R scale = static_cast<R>(over<R>(Acc(1), below)), along = static_cast<R>(over<R>(dot, root * norm * below * below));
+    const R scale = static_cast<R>(over<R>(Acc(1), below)),
+            along = static_cast<R>(over<R>(dot, root * norm * below * below));
     sub.for_each(cols, [=](int j) { z[j] = scale * y[j] - along * x[j]; });
   });
 }

@@ -86,8 +86,11 @@ template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
   const int slices = slices_now(c, op.word & 3);
   const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols);
-  const double root = sqrt_(slices == kMatrix ? double(a.rows) * a.cols : slices == kRows ? double(a.cols) : double(a.rows));
-  const double same = c.constant(op, 1) * ((op.word & 8) != 0 ? root : 1.0), guard = c.constant(op, 0) * ((op.word & 16) != 0 ? root : 1.0);
+  const double root = sqrt_(slices == kMatrix ? double(a.rows) * a.cols
+                            : slices == kRows ? double(a.cols)
+                                              : double(a.rows));
+  const double same = c.constant(op, 1) * ((op.word & 8) != 0 ? root : 1.0),
+               guard = c.constant(op, 0) * ((op.word & 16) != 0 ? root : 1.0);
   const bool add = (op.word & 4) != 0;
   const R* targets = c.has(op, 2) ? c.ptr(op, 2) : nullptr;
   c.t.sync();
@@ -115,7 +118,9 @@ template <class T> POLARSCOPE_FN void norm_violation(Context<T>& c, const Op& op
   for_each_norm(c.t, a, slices, [=](auto norm, int k) {
     const auto target = abs_(targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same));
     const auto off = abs_(norm - target);
-    errors.p[k] = norm > decltype(norm)(Tiny<R>::value) || !finite_(norm) ? static_cast<R>(target > 0 ? off / target : off) : R(0);
+    errors.p[k] = norm > decltype(norm)(Tiny<R>::value) || !finite_(norm)
+                      ? static_cast<R>(target > 0 ? off / target : off)
+                      : R(0);
   });
   c.t.sync();
   const R worst = c.t.max(count, [=](int k) { return finite_(errors.p[k]) ? errors.p[k] : R(1e30); });
@@ -138,10 +143,8 @@ template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op
     const R* x = a.row(i);
     R* y = d.row(i);
     const R factor = by_row ? r[scalar ? 0 : i] : R(1), own = divide ? max_(factor, least) : factor;
-    if (divide)
-      sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * max_(q[j], least) : own); });
-    else
-      sub.for_each(cols, [=](int j) { y[j] = x[j] * (by_column ? own * q[j] : own); });
+    if (divide) sub.for_each(cols, [=](int j) { y[j] = x[j] / (by_column ? own * max_(q[j], least) : own); });
+    else sub.for_each(cols, [=](int j) { y[j] = x[j] * (by_column ? own * q[j] : own); });
   });
 }
 
@@ -155,8 +158,11 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
   const auto share = [](Acc dot, Acc square) {
     return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
   };
-  if (slices == kMatrix ? rows * cols == 1 : slices == kRows ? cols == 1 : rows == 1) { // nothing is tangent to a number
-    c.t.rows(rows, [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { g(i, j) = w(i, j) != R(0) ? R(0) : g(i, j); }); });
+  if (slices == kMatrix ? rows * cols == 1
+      : slices == kRows ? cols == 1
+                        : rows == 1) { // nothing is tangent to a number
+    c.t.rows(rows,
+             [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { g(i, j) = w(i, j) != R(0) ? R(0) : g(i, j); }); });
     return;
   }
   if (slices == kMatrix) {
@@ -176,7 +182,8 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
       sub.for_each(cols, [=](int j) { y[j] -= along * x[j]; });
       sub.sync();
       // A row along the weight's: what is left is rounding.
-      const Acc rest = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); }), digit = sizeof(R) == 4 ? Acc(5e-7) : Acc(1e-15);
+      const Acc rest = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); }),
+                digit = sizeof(R) == 4 ? Acc(5e-7) : Acc(1e-15);
       sub.sync();
       if (rest <= digit * digit * before) sub.for_each(cols, [=](int j) { y[j] = R(0); });
     });

@@ -10,7 +10,6 @@
 POLARSCOPE_KERNELS_BEGIN
 namespace ops {
 
-
 // Largest eigenvalue of the symmetric tridiagonal matrix with diagonal a and off-diagonal b (b[j] joins j and j + 1),
 // positive semi-definite up to rounding. Laguerre's iteration on the characteristic polynomial from Gershgorin's bound:
 // it descends to the largest root and cannot pass it.
@@ -74,7 +73,8 @@ template <class T> POLARSCOPE_FN void spectrum(Context<T>& c, const Op& op) {
   const bool wide = w.rows <= w.cols;
   const int r = wide ? w.rows : w.cols, steps = r < kMostLanczosSteps ? r : kMostLanczosSteps;
   const auto q = c.t.scratch(steps, r), through = c.t.scratch(1, wide ? w.cols : w.rows), y = c.t.scratch(1, r);
-  const auto a = c.t.scratch(1, steps), b = c.t.scratch(1, steps), s = c.t.scratch(1, steps), pivot = c.t.scratch(1, steps);
+  const auto a = c.t.scratch(1, steps), b = c.t.scratch(1, steps), s = c.t.scratch(1, steps),
+             pivot = c.t.scratch(1, steps);
   MatmulArgs<R> there, back;
   there.transpose_b = !wide;
   back.transpose_b = wide;

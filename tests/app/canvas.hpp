@@ -44,7 +44,8 @@ public:
     ImGui::SetNextWindowPos({0, 0});
     ImGui::SetNextWindowSize(ImGui::GetIO().DisplaySize);
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {0, 0});
-    ImGui::Begin("canvas", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoNavInputs);
+    ImGui::Begin("canvas", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoNavInputs);
     ImGui::PopStyleVar();
     draw();
     ImGui::End();
@@ -59,7 +60,8 @@ private:
 };
 
 // One metric column with the given values, one row per step.
-inline std::pair<std::shared_ptr<const StepProgram>, SeriesView> make_series(const std::vector<std::vector<double>>& columns) {
+inline std::pair<std::shared_ptr<const StepProgram>, SeriesView>
+make_series(const std::vector<std::vector<double>>& columns) {
   ProgramBuilder build(Precision::f64);
   build.metric("loss", -1, static_cast<int>(columns.size()), 1);
   auto program = build.finish();

@@ -45,8 +45,7 @@ TEST_CASE("help and version go to stdout", "[cli]") {
   CHECK(help.err.empty());
   for (const char* command : {"run", "replay", "shot", "list", "check", "inspect", "docs", "conform", "bench"})
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
-  for (const char* later : {"sweep", "compare", "verify"})
-    CHECK(help.out.find(later) == std::string::npos);
+  for (const char* later : {"sweep", "compare", "verify"}) CHECK(help.out.find(later) == std::string::npos);
   CHECK(program({"run", "--help"}).out.find("--record-every") != std::string::npos);
   const Outcome version = program({"--version"});
   CHECK(version.exit_code == 0);
@@ -71,7 +70,8 @@ TEST_CASE("bad usage is one line on stderr and exit 2", "[cli]") {
       {{"run", "first_look", "--steps", "5x"}, "--steps: '5x' is not a whole number"},
       {{"run", "first_look", "--steps"}, "--steps needs a value"},
       {{"run", "first_look", "--steps", "3", "--steps", "4"}, "--steps is given more than once"},
-      {{"run", "first_look", "--seed", "99999999999999999999"}, "--seed: 99999999999999999999 is out of range; allowed: 0 to 9223372036854775807"},
+      {{"run", "first_look", "--seed", "99999999999999999999"},
+       "--seed: 99999999999999999999 is out of range; allowed: 0 to 9223372036854775807"},
       {{"run", "first_look", "--seed", "-1"}, "--seed: -1 is out of range"},
       {{"run", "first_look", "--device", "gpu"}, "--device: 'gpu' is not one of cpu, cuda, auto"},
       {{"run", "first_look", "--device", "cud"}, "did you mean 'cuda'?"},
@@ -84,7 +84,8 @@ TEST_CASE("bad usage is one line on stderr and exit 2", "[cli]") {
       {{"rnu", "first_look"}, "polarscope: no command 'rnu'; did you mean 'run'?"},
       {{"shot", "first_look", "--theme", "drak", "-o", "x.png"}, "did you mean 'dark'?"},
       {{"list", "optimzers"}, "did you mean 'optimizers'?"},
-      {{"run", "first_look", "--set", "lrr=1"}, "polarscope: --set lrr=1: no run has the key 'lrr'; did you mean 'lr'?"},
+      {{"run", "first_look", "--set", "lrr=1"},
+       "polarscope: --set lrr=1: no run has the key 'lrr'; did you mean 'lr'?"},
       {{"run", "first_look", "--step", "3"}, "--step belongs to --report"},
       {{"run", "first_look", "--report", "--step", "601"}, "--step 601 is beyond the last step, 600"},
       {{"run", "first_look", "--json", "-", "--csv", "-"}, "only one result can go to stdout"},
@@ -121,8 +122,10 @@ TEST_CASE("run prints a table and nothing else", "[cli]") {
 TEST_CASE("a machine without a GPU is told of it only where one is asked for", "[cli]") {
   CHECK(program({"run", "first_look", "--steps", "3"}).err.empty());
   const Outcome asked = program({"run", "first_look", "--steps", "3", "--device", "cuda"});
-  CHECK((asked.exit_code == 0 || (asked.exit_code == 3 && asked.err.find("polarscope: no GPU: ") == 0 && lines_of(asked.err) == 1)));
-  CHECK(program({"run", "first_look", "--steps", "1e1", "--device", "cpu"}).exit_code == 0); // as TOML reads whole numbers
+  CHECK((asked.exit_code == 0 ||
+         (asked.exit_code == 3 && asked.err.find("polarscope: no GPU: ") == 0 && lines_of(asked.err) == 1)));
+  CHECK(program({"run", "first_look", "--steps", "1e1", "--device", "cpu"}).exit_code ==
+        0); // as TOML reads whole numbers
 }
 
 TEST_CASE("a scene is found from any folder", "[cli]") {
@@ -135,7 +138,8 @@ TEST_CASE("a scene is found from any folder", "[cli]") {
 }
 
 TEST_CASE("run --json has the documented shape", "[cli]") {
-  const Outcome outcome = program({"run", "first_look", "--device", "cpu", "--json", "-", "--seed", "5", "--set", "norm 4:lr=1e-3"});
+  const Outcome outcome =
+      program({"run", "first_look", "--device", "cpu", "--json", "-", "--seed", "5", "--set", "norm 4:lr=1e-3"});
   REQUIRE(outcome.exit_code <= 1);
   const Json json = Json::parse(outcome.out);
   CHECK(json.at("version") == 1);
@@ -160,7 +164,9 @@ TEST_CASE("run --json has the documented shape", "[cli]") {
   CHECK(run.at("steps_per_second").is_number());
   CHECK(json.at("expect").is_array());
   // the same scene and seed give the same hash, whatever the number of threads
-  const Json again = Json::parse(program({"run", "first_look", "--json", "-", "--seed", "5", "--set", "norm 4:lr=1e-3", "--threads", "2", "--device", "cpu"}).out);
+  const Json again = Json::parse(program({"run", "first_look", "--json", "-", "--seed", "5", "--set", "norm 4:lr=1e-3",
+                                          "--threads", "2", "--device", "cpu"})
+                                     .out);
   CHECK(again.at("state_hash") == json.at("state_hash"));
   const Json other = Json::parse(program({"run", "first_look", "--json", "-", "--seed", "6", "--device", "cpu"}).out);
   CHECK(other.at("state_hash") != json.at("state_hash"));
@@ -181,11 +187,13 @@ TEST_CASE("a failed expectation is exit 1 and says which", "[cli]") {
   const std::string wrong = folder.write("wrong.toml", kFailing + "V.angle = { above = 0 }\n");
   const Outcome refused = program({"run", wrong, "--device", "cpu"});
   CHECK(refused.exit_code == 2);
-  CHECK(refused.err.find(wrong + ":9:11: run 'sgd' records no 'V.angle'; did you mean 'W.angle'?") != std::string::npos);
+  CHECK(refused.err.find(wrong + ":9:11: run 'sgd' records no 'V.angle'; did you mean 'W.angle'?") !=
+        std::string::npos);
 }
 
 TEST_CASE("a diverged run stops alone, is recorded, and is no failure", "[cli]") {
-  const Outcome outcome = program({"run", "control/quadratic", "--device", "cpu", "--steps", "300", "--set", "sgd:lr=1e6", "--json", "-"});
+  const Outcome outcome =
+      program({"run", "control/quadratic", "--device", "cpu", "--steps", "300", "--set", "sgd:lr=1e6", "--json", "-"});
   INFO(outcome.err);
   REQUIRE(outcome.exit_code == 0);
   const Json json = Json::parse(outcome.out);
@@ -228,7 +236,8 @@ TEST_CASE("a recording that finds the disk full ends the run at once", "[cli]") 
   const TemporaryFolder folder;
   // A limit on the size of files stands for a full disk; the run would take hours.
   const std::string command = std::string("trap '' XFSZ; ulimit -f 64; exec ") + POLARSCOPE_PROGRAM +
-                              " run first_look --device cpu --steps 1000000000 --record " + folder.path() + "/x.safetensors";
+                              " run first_look --device cpu --steps 1000000000 --record " + folder.path() +
+                              "/x.safetensors";
   ProcessOptions options;
   options.folder = POLARSCOPE_SOURCE_DIR;
   const Outcome outcome = run_process({"/bin/sh", "-c", command}, options);
@@ -241,8 +250,9 @@ TEST_CASE("a recording that finds the disk full ends the run at once", "[cli]") 
 
 TEST_CASE("--steps ends a run elsewhere without changing what happens before", "[cli]") {
   const TemporaryFolder folder;
-  const std::string scene = folder.write("s.toml", "[scene]\nsteps = 150\n[problem]\nkind = \"circle\"\n[[run]]\noptimizer = \"sgd\"\n"
-                                                   "schedule.lr = { kind = \"wsd\", cooldown = 0.5 }\n");
+  const std::string scene =
+      folder.write("s.toml", "[scene]\nsteps = 150\n[problem]\nkind = \"circle\"\n[[run]]\noptimizer = \"sgd\"\n"
+                             "schedule.lr = { kind = \"wsd\", cooldown = 0.5 }\n");
   const auto row_100 = [&](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"run", scene, "--device", "cpu", "--csv", "-"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -262,7 +272,8 @@ TEST_CASE("an interrupt stops cleanly and keeps what was computed", "[cli]") {
   ProcessOptions options;
   options.interrupt_after_ms = 1500;
   const std::string path = folder.path() + "/out.json";
-  const Outcome outcome = program({"run", "first_look", "--device", "cpu", "--steps", "1000000000", "--json", path}, options);
+  const Outcome outcome =
+      program({"run", "first_look", "--device", "cpu", "--steps", "1000000000", "--json", path}, options);
   INFO(outcome.err);
   CHECK(outcome.exit_code == 130);
   CHECK(outcome.err.find("polarscope: interrupted at step ") == 0);
@@ -274,13 +285,16 @@ TEST_CASE("an interrupt stops cleanly and keeps what was computed", "[cli]") {
 TEST_CASE("a second interrupt ends a long step at once and leaves nothing behind", "[cli]") {
   const TemporaryFolder folder;
   // One step takes many seconds: a first interrupt can only be answered after it.
-  const std::string scene = folder.write("s.toml", "[scene]\nsteps = 100\n[problem]\nkind = \"rows\"\nrows = 2048\ncols = 2048\n"
-                                                   "[[run]]\noptimizer.base = \"muon\"\noptimizer.geometry.ns_steps = 100\n");
+  const std::string scene =
+      folder.write("s.toml", "[scene]\nsteps = 100\n[problem]\nkind = \"rows\"\nrows = 2048\ncols = 2048\n"
+                             "[[run]]\noptimizer.base = \"muon\"\noptimizer.geometry.ns_steps = 100\n");
   ProcessOptions options;
   options.interrupt_after_ms = 6000;
   options.interrupt_again_after_ms = 6200;
   const auto begin = std::chrono::steady_clock::now();
-  const Outcome outcome = program({"run", scene, "--device", "cpu", "--csv", folder.path() + "/x.csv", "--record", folder.path() + "/r.safetensors"}, options);
+  const Outcome outcome = program({"run", scene, "--device", "cpu", "--csv", folder.path() + "/x.csv", "--record",
+                                   folder.path() + "/r.safetensors"},
+                                  options);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   INFO(outcome.err << seconds << " s");
   CHECK(outcome.exit_code == 130);
@@ -290,7 +304,9 @@ TEST_CASE("a second interrupt ends a long step at once and leaves nothing behind
 
 TEST_CASE("an interrupt is answered after one slow step, not after a burst of them", "[cli]") {
   const TemporaryFolder folder;
-  const std::string scene = folder.write("s.toml", "[scene]\nsteps = 1000\n[problem]\nkind = \"rows\"\nrows = 384\ncols = 384\n[[run]]\noptimizer = \"muon\"\n");
+  const std::string scene = folder.write(
+      "s.toml",
+      "[scene]\nsteps = 1000\n[problem]\nkind = \"rows\"\nrows = 384\ncols = 384\n[[run]]\noptimizer = \"muon\"\n");
   ProcessOptions options;
   options.interrupt_after_ms = 400;
   const auto begin = std::chrono::steady_clock::now();
@@ -320,9 +336,12 @@ TEST_CASE("run --csv has one row per run and step", "[cli]") {
 
 TEST_CASE("labels are quoted as CSV and reported as they are", "[cli]") {
   const TemporaryFolder folder;
-  const std::string path = folder.write("s.toml", "[scene]\nsteps=2\n[problem]\nkind='circle'\n[[run]]\nlabel='a, \"b\"'\noptimizer='sgd'\n");
-  CHECK(program({"run", path, "--device", "cpu", "--csv", "-"}).out.find("\n\"a, \"\"b\"\"\",0,0,1,") != std::string::npos);
-  CHECK(Json::parse(program({"run", path, "--device", "cpu", "--json", "-"}).out).at("runs").at(0).at("label") == "a, \"b\"");
+  const std::string path = folder.write(
+      "s.toml", "[scene]\nsteps=2\n[problem]\nkind='circle'\n[[run]]\nlabel='a, \"b\"'\noptimizer='sgd'\n");
+  CHECK(program({"run", path, "--device", "cpu", "--csv", "-"}).out.find("\n\"a, \"\"b\"\"\",0,0,1,") !=
+        std::string::npos);
+  CHECK(Json::parse(program({"run", path, "--device", "cpu", "--json", "-"}).out).at("runs").at(0).at("label") ==
+        "a, \"b\"");
 }
 
 TEST_CASE("run --report speaks in sentences", "[cli]") {
@@ -335,7 +354,8 @@ TEST_CASE("run --report speaks in sentences", "[cli]") {
 TEST_CASE("run --record holds the weights and gradients of every step", "[cli]") {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/r.safetensors";
-  const Outcome outcome = program({"run", "first_look", "--device", "cpu", "--steps", "50", "--record", path, "--precision", "f64"});
+  const Outcome outcome =
+      program({"run", "first_look", "--device", "cpu", "--steps", "50", "--record", path, "--precision", "f64"});
   INFO(outcome.err);
   REQUIRE(outcome.exit_code == 0);
   const TensorFile file = read_tensors(path);
@@ -353,7 +373,9 @@ TEST_CASE("run --record holds the weights and gradients of every step", "[cli]")
       CHECK(w.values[2 * (t + 1) + i] == Approx(w.values[2 * t + i] - 0.1 * g.values[2 * t + i]).epsilon(1e-14));
   CHECK(file.tensors.count("step") == 0);
 
-  REQUIRE(program({"run", "first_look", "--device", "cpu", "--steps", "50", "--record", path, "--record-every", "20", "--precision", "f64"}).exit_code == 0);
+  REQUIRE(program({"run", "first_look", "--device", "cpu", "--steps", "50", "--record", path, "--record-every", "20",
+                   "--precision", "f64"})
+              .exit_code == 0);
   const TensorFile thin = read_tensors(path);
   CHECK(thin.tensors.at("step").values == std::vector<double>{0, 20, 40});
   CHECK(thin.tensors.at("weight/norm%204/W").shape == std::vector<long>{3, 2});
@@ -364,7 +386,8 @@ TEST_CASE("run --record holds the weights and gradients of every step", "[cli]")
 
 TEST_CASE("one run's recording names parameters only, and carries the data", "[cli]") {
   const TemporaryFolder folder;
-  const std::string scene = folder.write("s.toml", "[scene]\nsteps=3\n[problem]\nkind='normalized_linear'\n[[run]]\noptimizer='muon'\n");
+  const std::string scene =
+      folder.write("s.toml", "[scene]\nsteps=3\n[problem]\nkind='normalized_linear'\n[[run]]\noptimizer='muon'\n");
   const std::string path = folder.path() + "/r.safetensors";
   const Outcome outcome = program({"run", scene, "--device", "cpu", "--record", path});
   INFO(outcome.err);
@@ -374,14 +397,15 @@ TEST_CASE("one run's recording names parameters only, and carries the data", "[c
   CHECK(file.tensors.at("weight/W").shape == std::vector<long>{4, 16, 32});
   CHECK(file.tensors.at("gradient/W").shape == std::vector<long>{3, 16, 32});
   bool data = false;
-  for (const auto& [name, tensor] : file.tensors) data = data || (name.find("data/") == 0 && tensor.shape.size() == 3 && tensor.shape[0] == 1);
+  for (const auto& [name, tensor] : file.tensors)
+    data = data || (name.find("data/") == 0 && tensor.shape.size() == 3 && tensor.shape[0] == 1);
   CHECK(data);
 }
 
 TEST_CASE("list tells what there is, as text and as JSON", "[cli]") {
   const std::vector<std::pair<std::string, std::string>> kinds = {
-      {"optimizers", "muon"}, {"problems", "circle"}, {"metrics", "frobenius_norm"}, {"stages", "orthogonalise"},
-      {"scenes", "first_look"}, {"devices", "cpu"}};
+      {"optimizers", "muon"},      {"problems", "circle"},   {"metrics", "frobenius_norm"},
+      {"stages", "orthogonalise"}, {"scenes", "first_look"}, {"devices", "cpu"}};
   for (const auto& [kind, word] : kinds) {
     INFO(kind);
     const Outcome text = program({"list", kind});
@@ -398,7 +422,8 @@ TEST_CASE("list tells what there is, as text and as JSON", "[cli]") {
 
 TEST_CASE("check prints the resolved composition", "[cli]") {
   const TemporaryFolder folder;
-  const std::string mine = folder.write("mine.toml", "title = \"Mine\"\nbase = \"muon\"\nmagnitude = \"hyperball\"\nhparam.lr = 0.5\n");
+  const std::string mine =
+      folder.write("mine.toml", "title = \"Mine\"\nbase = \"muon\"\nmagnitude = \"hyperball\"\nhparam.lr = 0.5\n");
   const Outcome optimizer = program({"check", mine});
   INFO(optimizer.err);
   CHECK(optimizer.exit_code == 0);
@@ -451,7 +476,8 @@ TEST_CASE("docs prints a scene's program, and the committed pages are fresh", "[
   // a page that differs is noticed
   const TemporaryFolder folder;
   for (const char* page : {"optimizers.md", "stages.md", "problems.md", "metrics.md", "scenes-keys.md"})
-    folder.write(std::string("assets/docs/") + page, read_text(std::string(POLARSCOPE_SOURCE_DIR) + "/assets/docs/" + page) + (page[0] == 'm' ? "x" : ""));
+    folder.write(std::string("assets/docs/") + page,
+                 read_text(std::string(POLARSCOPE_SOURCE_DIR) + "/assets/docs/" + page) + (page[0] == 'm' ? "x" : ""));
   ProcessOptions options;
   options.folder = folder.path();
   const Outcome stale = program({"docs", "--check"}, options);

@@ -40,7 +40,8 @@ PlanePicture two_runs(const Theme& theme) {
     trail.ghost_angle = {-2.35f, -2.5f}, trail.ghost_radius = {2, 2.1f};
     picture.trails.push_back(trail);
   }
-  for (int i = 0; i < 720; ++i) picture.field.loss.push_back(0.5f - 0.5f * std::cos(2 * 2 * kPi * static_cast<float>(i) / 720));
+  for (int i = 0; i < 720; ++i)
+    picture.field.loss.push_back(0.5f - 0.5f * std::cos(2 * 2 * kPi * static_cast<float>(i) / 720));
   picture.field.generation = 1;
   set_field_range(picture.field);
   picture.update = PlaneUpdate{1, 0.01f, -0.03f, 0.1f, 0.4f};
@@ -197,7 +198,8 @@ TEST_CASE("a start handle is hit, dragged and released with the position under t
     result = draw_polar(canvas.theme(), canvas.area(), picture, options, view);
     if (result.drag) drags.push_back(*result.drag);
   };
-  const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, options);
+  const PolarScale scale =
+      polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, options);
   const auto mouse = [&](ImVec2 at) { ImGui::GetIO().AddMousePosEvent(at.x, at.y); };
   canvas.frame(draw);
   const ImVec2 handle = scale.at(-2.35f, 4);
@@ -308,7 +310,8 @@ TEST_CASE("the wheel zooms the shared range around the pointer and a double clic
   PlotCache cache;
   bool reset = false;
   const auto draw = [&] {
-    const auto result = draw_plot(canvas.theme(), {0, 0}, {500, 300}, spec, std::span<const PlotCurve>(&curve, 1), shared, cache);
+    const auto result =
+        draw_plot(canvas.theme(), {0, 0}, {500, 300}, spec, std::span<const PlotCurve>(&curve, 1), shared, cache);
     if (result.range) shared.from = result.range->first, shared.to = result.range->second;
     reset |= result.reset_range;
   };
@@ -380,10 +383,18 @@ TEST_CASE("everything draws in every theme and scale") {
       sphere.field.rows = 9, sphere.field.cols = 16, sphere.field.generation = 1;
       for (int i = 0; i < 9 * 16; ++i) sphere.field.loss.push_back(std::cos(0.3f * static_cast<float>(i)));
       set_field_range(sphere.field);
-      sphere.trails.push_back({theme.run(0), "A", "A", true, false, false, {0, 1, 2}, {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
+      sphere.trails.push_back({theme.run(0),
+                               "A",
+                               "A",
+                               true,
+                               false,
+                               false,
+                               {0, 1, 2},
+                               {Point3{1, 0, 0}, {0.5f, 0.9f, 0.2f}, {-0.6f, -1, 0.1f}}});
       std::vector<PlotCurve> curves(2);
       for (int c = 0; c < 8; ++c) curves[0].sources.push_back({view, c});
-      curves[1].sources = {{view, 0}}, curves[1].ghost = PlotSource{view, 1}, curves[1].name = "B", curves[0].name = "A";
+      curves[1].sources = {{view, 0}}, curves[1].ghost = PlotSource{view, 1}, curves[1].name = "B",
+      curves[0].name = "A";
       std::vector<Sample> expected{{1, 1.0}, {200, 1.1}, {399, 1.2}};
       PlotSpec spec;
       spec.id = "##all";
@@ -483,7 +494,8 @@ TEST_CASE("words of wells and rings touch no handle, marker or each other, howev
     picture.trails[1].radius.back() = 4.1f;
     PolarView view;
     canvas.frame([&] {
-      const PolarScale scale = polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, {});
+      const PolarScale scale =
+          polar_scale(canvas.theme(), canvas.area(), picture.radius_least, picture.radius_most, {});
       const PolarFrame d{ImGui::GetWindowDrawList(), canvas.theme(), scale, picture};
       std::vector<Box> obstacles;
       mark_obstacles(d, obstacles);

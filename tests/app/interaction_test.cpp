@@ -116,7 +116,9 @@ TEST_CASE("keys do not act behind a dialog or an open menu") {
     press(w, opener);
     w.frames(2);
     REQUIRE(w.view().dialog_open());
-    for (const int chord : {int(ImGuiKey_F3), int(ImGuiKey_F10), int(ImGuiKey_LeftArrow), ImGuiMod_Ctrl | ImGuiKey_Equal, int(ImGuiKey_Space)}) press(w, chord);
+    for (const int chord : {int(ImGuiKey_F3), int(ImGuiKey_F10), int(ImGuiKey_LeftArrow),
+                            ImGuiMod_Ctrl | ImGuiKey_Equal, int(ImGuiKey_Space)})
+      press(w, chord);
     CHECK(w.view().layout == LayoutKind::study);
     CHECK_FALSE(w.view().plots_only);
     CHECK(w.frame().cursor == 30);
@@ -211,7 +213,8 @@ TEST_CASE("Esc gives up a slider's drag, also while playing") {
   CHECK_FALSE(w.view().pending);
   CHECK(w.frame().head > 55);
   CHECK(hparam(w, 0, "lr") == before);
-  CHECK(std::none_of(w.frame().events.begin(), w.frame().events.end(), [](const Event& e) { return e.kind == EventKind::edit; }));
+  CHECK(std::none_of(w.frame().events.begin(), w.frame().events.end(),
+                     [](const Event& e) { return e.kind == EventKind::edit; }));
   // The steps made meanwhile are those of a session that nobody touched.
   SessionOptions options;
   options.device = "cpu";
@@ -301,7 +304,8 @@ TEST_CASE("the ring of keyboard focus goes with the mouse") {
     CHECK_FALSE(context.NavCursorVisible);
     user.MouseMoveToPos({700, 500});
     // These are no keys of the focus.
-    for (const int chord : {int(ImGuiKey_LeftArrow), int(ImGuiKey_RightArrow), int(ImGuiKey_L), ImGuiMod_Shift | ImGuiKey_1, int(ImGuiKey_Escape)}) {
+    for (const int chord : {int(ImGuiKey_LeftArrow), int(ImGuiKey_RightArrow), int(ImGuiKey_L),
+                            ImGuiMod_Shift | ImGuiKey_1, int(ImGuiKey_Escape)}) {
       user.KeyPress(chord);
       CHECK_FALSE(context.NavCursorVisible);
     }
@@ -327,7 +331,8 @@ TEST_CASE("the keyboard reaches every panel: F6 from one to the next, Tab within
         if (name.find("##" + panel.name) != std::string::npos) reached.insert(panel.name);
     }
   });
-  for (const char* name : {"transport", "runs", "recipe", "polar", "unrolled", "loss", "row_norms", "magnitude_direction", "time_axis"}) {
+  for (const char* name :
+       {"transport", "runs", "recipe", "polar", "unrolled", "loss", "row_norms", "magnitude_direction", "time_axis"}) {
     INFO(name);
     CHECK(reached.count(name) == 1);
   }
@@ -357,9 +362,10 @@ TEST_CASE("a moved start is an event at step 0 that says from where to where") {
 TEST_CASE("the window obeys the scene's parameter and plane") {
   const std::filesystem::path file = std::filesystem::path(POLARSCOPE_PROGRAM).parent_path() / "test-view.toml";
   const auto open = [&](const char* view) {
-    std::ofstream(file) << "[scene]\ntitle = \"view\"\nsteps = 50\n[problem]\nkind = \"scaled_linear\"\nrows = 4\ncols = 6\n"
-                           "[[run]]\nlabel = \"A\"\noptimizer = \"sgd\"\n[view]\n"
-                        << view << "\n";
+    std::ofstream(file)
+        << "[scene]\ntitle = \"view\"\nsteps = 50\n[problem]\nkind = \"scaled_linear\"\nrows = 4\ncols = 6\n"
+           "[[run]]\nlabel = \"A\"\noptimizer = \"sgd\"\n[view]\n"
+        << view << "\n";
     return file.string();
   };
   {

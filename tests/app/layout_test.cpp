@@ -53,7 +53,8 @@ TEST_CASE("a small window at 300 % keeps every control within reach") {
   setup.scale = 3;
   TestWindow w(setup);
   REQUIRE(Layout::form_for({1024, 640}, w.shell().theme(), LayoutKind::study) == LayoutForm::tiny);
-  for (const char* name : {"transport", "runs", "recipe", "polar", "unrolled", "inspector", "loss", "row_norms", "magnitude_direction", "time_axis", "status"}) {
+  for (const char* name : {"transport", "runs", "recipe", "polar", "unrolled", "inspector", "loss", "row_norms",
+                           "magnitude_direction", "time_axis", "status"}) {
     INFO(name);
     w.play([&](ImGuiTestContext& user) { user.WindowFocus(("//" + w.panel(name)).c_str()); });
     w.frames(2);
@@ -148,9 +149,10 @@ TEST_CASE("panels that were hidden and docks that were moved are remembered and 
 
 TEST_CASE("an old or broken layout file leaves every panel within reach") {
   ConfigFolder folder;
-  for (const char* text : {"; polarscope layout 0\n[Window][###loss@study-wide]\nPos=9000,9000\nSize=10,10\n",
-                           "; polarscope layout 1\n[Window][###loss@study-wide]\nPos=9000,9000\nSize=10,10\nDockId=0x00000BAD,0\n",
-                           "; polarscope layout 1\n[Docking][Data]\nDockNode ID=0x1 Parent=0x77 SizeRef=-5,nan\n\x01\x02", ""}) {
+  for (const char* text :
+       {"; polarscope layout 0\n[Window][###loss@study-wide]\nPos=9000,9000\nSize=10,10\n",
+        "; polarscope layout 1\n[Window][###loss@study-wide]\nPos=9000,9000\nSize=10,10\nDockId=0x00000BAD,0\n",
+        "; polarscope layout 1\n[Docking][Data]\nDockNode ID=0x1 Parent=0x77 SizeRef=-5,nan\n\x01\x02", ""}) {
     folder.write("layout.ini", text);
     folder.write("settings.toml", "version = \x03 [[");
     TestWindow w(remembering());

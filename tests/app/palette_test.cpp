@@ -19,9 +19,12 @@ using Mat3 = std::array<Vec3, 3>;
 
 // Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB.
 constexpr Mat3 kNormal{{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
-constexpr Mat3 kProtan{{{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}}};
-constexpr Mat3 kDeutan{{{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}}};
-constexpr Mat3 kTritan{{{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}}};
+constexpr Mat3 kProtan{
+    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}}};
+constexpr Mat3 kDeutan{
+    {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}}};
+constexpr Mat3 kTritan{
+    {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}}};
 
 Vec3 times(const Mat3& m, const Vec3& v) {
   Vec3 out{};
@@ -42,8 +45,12 @@ Vec3 linear_rgb(ImU32 colour) {
 // Ottosson 2020.
 Vec3 oklab(Vec3 rgb) {
   for (double& c : rgb) c = std::min(1.0, std::max(0.0, c));
-  constexpr Mat3 kToLms{{{0.4122214708, 0.5363325363, 0.0514459929}, {0.2119034982, 0.6806995451, 0.1073969566}, {0.0883024619, 0.2817188376, 0.6299787005}}};
-  constexpr Mat3 kToLab{{{0.2104542553, 0.7936177850, -0.0040720468}, {1.9779984951, -2.4285922050, 0.4505937099}, {0.0259040371, 0.7827717662, -0.8086757660}}};
+  constexpr Mat3 kToLms{{{0.4122214708, 0.5363325363, 0.0514459929},
+                         {0.2119034982, 0.6806995451, 0.1073969566},
+                         {0.0883024619, 0.2817188376, 0.6299787005}}};
+  constexpr Mat3 kToLab{{{0.2104542553, 0.7936177850, -0.0040720468},
+                         {1.9779984951, -2.4285922050, 0.4505937099},
+                         {0.0259040371, 0.7827717662, -0.8086757660}}};
   Vec3 lms = times(kToLms, rgb);
   for (double& c : lms) c = std::cbrt(c);
   return times(kToLab, lms);
@@ -54,8 +61,10 @@ double worst_distance(const Palette& palette) {
   for (const Mat3& vision : {kNormal, kProtan, kDeutan, kTritan})
     for (std::size_t i = 0; i < palette.runs.size(); ++i)
       for (std::size_t j = 0; j < i; ++j) {
-        const Vec3 a = oklab(times(vision, linear_rgb(palette.runs[i]))), b = oklab(times(vision, linear_rgb(palette.runs[j])));
-        worst = std::min(worst, std::sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) + (a[2] - b[2]) * (a[2] - b[2])));
+        const Vec3 a = oklab(times(vision, linear_rgb(palette.runs[i]))),
+                   b = oklab(times(vision, linear_rgb(palette.runs[j])));
+        worst = std::min(worst, std::sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) +
+                                          (a[2] - b[2]) * (a[2] - b[2])));
       }
   return worst;
 }

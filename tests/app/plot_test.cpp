@@ -30,7 +30,9 @@ Drawn draw(Canvas& canvas, const std::vector<PlotCurve>& curves, long last, bool
   PlotShared shared;
   shared.to = static_cast<double>(last), shared.steps = shared.head = shared.cursor = last;
   for (int i = 0; i < frames; ++i)
-    canvas.frame([&] { drawn.result = draw_plot(canvas.theme(), {0, 0}, {500, 300}, spec, curves, shared, drawn.cache); });
+    canvas.frame([&] {
+      drawn.result = draw_plot(canvas.theme(), {0, 0}, {500, 300}, spec, curves, shared, drawn.cache);
+    });
   return drawn;
 }
 
@@ -52,7 +54,8 @@ std::vector<double> falling(std::size_t rows, double last) {
 // The application's panels as they see it.
 struct Panels {
   explicit Panels(TestWindow& w)
-      : send([](Command) {}), context{w.frame(), w.view(), send, w.shell().theme(), w.shell().actions(), plane, caches, "", true, false} {}
+      : send([](Command) {}), context{w.frame(), w.view(), send, w.shell().theme(), w.shell().actions(), plane, caches,
+                                      "",        true,     false} {}
   CommandSink send;
   PlaneSource plane;
   Caches caches;

@@ -20,7 +20,8 @@ struct Recorded {
   std::shared_ptr<const StepProgram> program;
   std::unique_ptr<RunSeries> series;
 };
-Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::vector<double>>& weights, Invariance invariance = Invariance::matrix) {
+Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::vector<double>>& weights,
+                Invariance invariance = Invariance::matrix) {
   ProgramBuilder build(Precision::f64);
   const int p = build.parameter("W", rows, cols, invariance);
   build.metric("loss", -1, ProgramBuilder::kScalar, 1);
@@ -29,7 +30,8 @@ Recorded record(std::uint32_t rows, std::uint32_t cols, const std::vector<std::v
   const auto offset = static_cast<std::size_t>(made.program->record_offset_of_weight(p));
   std::vector<double> records(weights.size() * made.program->record_size());
   for (std::size_t i = 0; i < weights.size(); ++i)
-    for (std::size_t k = 0; k < weights[i].size(); ++k) records[i * made.program->record_size() + offset + k] = weights[i][k];
+    for (std::size_t k = 0; k < weights[i].size(); ++k)
+      records[i * made.program->record_size() + offset + k] = weights[i][k];
   made.series->append(std::as_bytes(std::span<const double>(records)));
   return made;
 }
@@ -65,8 +67,10 @@ struct Fixture {
     REQUIRE(made.ok());
     theme = std::make_unique<Theme>(*made);
   }
-  PlaneDrawing draw(const Frame& frame, const PlaneChoice& choice, std::shared_ptr<const Driver::PlaneLoss> loss = nullptr) {
-    return make_plane_drawing(*theme, frame, choice, [this](RunId id) { return id != hidden; }, loss, cache);
+  PlaneDrawing draw(const Frame& frame, const PlaneChoice& choice,
+                    std::shared_ptr<const Driver::PlaneLoss> loss = nullptr) {
+    return make_plane_drawing(
+        *theme, frame, choice, [this](RunId id) { return id != hidden; }, loss, cache);
   }
   std::unique_ptr<Window> window;
   std::unique_ptr<Theme> theme;
@@ -229,16 +233,19 @@ TEST_CASE("the sphere's loss is put together from planes through its poles") {
   for (int r = 0; r < field.rows; r += 5)
     for (int c = 0; c < field.cols; c += 7) {
       const double polar = std::numbers::pi * r / (field.rows - 1), longitude = 2 * std::numbers::pi * c / field.cols;
-      const double x = std::sin(polar) * std::cos(longitude), y = std::sin(polar) * std::sin(longitude), z = std::cos(polar);
+      const double x = std::sin(polar) * std::cos(longitude), y = std::sin(polar) * std::sin(longitude),
+                   z = std::cos(polar);
       CHECK(field.loss[static_cast<std::size_t>(r * field.cols + c)] == Approx(loss_of(x, y, z)));
       const double level = (loss_of(x, y, z) - field.low) / (field.high - field.low);
-      CHECK(field.level({static_cast<float>(x), static_cast<float>(y), static_cast<float>(z)}) == Approx(level).margin(2e-3));
+      CHECK(field.level({static_cast<float>(x), static_cast<float>(y), static_cast<float>(z)}) ==
+            Approx(level).margin(2e-3));
     }
   CHECK(collect.update(7, 0, 2, nullptr)); // another scene: from the beginning
   CHECK(collect.field().empty());
 }
 
-TEST_CASE_METHOD(Fixture, "before anything has turned the plane takes the first update, then the reference, and says so") {
+TEST_CASE_METHOD(Fixture,
+                 "before anything has turned the plane takes the first update, then the reference, and says so") {
   std::vector<std::vector<double>> path;
   for (int i = 0; i <= 10; ++i) path.push_back({1, 0, 0.1 * i});
   const Recorded recorded = record(1, 3, path);
@@ -267,7 +274,9 @@ TEST_CASE_METHOD(Fixture, "before anything has turned the plane takes the first 
 TEST_CASE_METHOD(Fixture, "a diverged run ends at its last finite point and leaves the rings to the living") {
   const auto path = spiral(50);
   auto wild = path;
-  for (int i = 0; i <= 50; ++i) wild[static_cast<std::size_t>(i)] = i < 20 ? std::vector<double>{std::pow(10.0, i), 0} : std::vector<double>{NAN, NAN};
+  for (int i = 0; i <= 50; ++i)
+    wild[static_cast<std::size_t>(i)] =
+        i < 20 ? std::vector<double>{std::pow(10.0, i), 0} : std::vector<double>{NAN, NAN};
   const Recorded a = record(1, 2, path), b = record(1, 2, wild);
   RunFrame dead = run_of(b, 2, wild[0]);
   dead.diverged = true, dead.diverged_at = 20;
@@ -302,7 +311,8 @@ TEST_CASE_METHOD(Fixture, "the cursor moves along a path that is kept, and the p
 }
 
 TEST_CASE_METHOD(Fixture, "a plane that turns about the start takes the kept path with it") {
-  std::vector<std::vector<double>> path; // in eleven dimensions, so that the plane through start and current direction turns
+  std::vector<std::vector<double>>
+      path; // in eleven dimensions, so that the plane through start and current direction turns
   for (int i = 0; i <= 400; ++i) {
     std::vector<double> w(11, 0.1);
     w[0] = 2;

@@ -76,8 +76,7 @@ TEST_CASE("a picture survives a PNG file", "[window]") {
   Image image(3, 2);
   for (std::size_t i = 0; i < image.rgba.size(); ++i) image.rgba[i] = static_cast<std::uint8_t>(37 * i);
   const auto path =
-      (std::filesystem::temp_directory_path() / ("polarscope_" + std::to_string(::getpid()) + ".png"))
-          .string();
+      (std::filesystem::temp_directory_path() / ("polarscope_" + std::to_string(::getpid()) + ".png")).string();
   REQUIRE(write_png(image, path).ok());
   const auto back = read_png(path);
   std::filesystem::remove(path);
@@ -147,19 +146,17 @@ TEST_CASE("embedded fonts load and have the signs the program writes", "[window]
     ImFontConfig config;
     config.FontDataOwnedByAtlas = false;
     config.MergeMode = merge;
-    return atlas->AddFontFromMemoryTTF(const_cast<unsigned char*>(file.data), static_cast<int>(file.size), 13,
-                                       &config);
+    return atlas->AddFontFromMemoryTTF(const_cast<unsigned char*>(file.data), static_cast<int>(file.size), 13, &config);
   };
   REQUIRE(embedded_font_names().size() == 5);
-  for (const char* face : {"Inter-Medium", "Inter-SemiBold", "JetBrainsMono-Regular"})
-    CHECK(add(face, false));
+  for (const char* face : {"Inter-Medium", "Inter-SemiBold", "JetBrainsMono-Regular"}) CHECK(add(face, false));
   CHECK_FALSE(embedded_font("Comic"));
   ImFont* font = add("Inter-Regular", false);
   add("DejaVuSans", true);
   window->begin_frame();
   ImFontBaked* baked = font->GetFontBaked(26);
-  for (const ImWchar sign : {U'A', U'θ', U'‖', U'∥', U'⊥', U'√', U'∇', U'∈', U'⊙', U'⊗', U'⊤', U'ℝ', U'₀',
-                             U'₉', U'⁻', U'ᵀ', U'→', U'−'})
+  for (const ImWchar sign :
+       {U'A', U'θ', U'‖', U'∥', U'⊥', U'√', U'∇', U'∈', U'⊙', U'⊗', U'⊤', U'ℝ', U'₀', U'₉', U'⁻', U'ᵀ', U'→', U'−'})
     CHECK(baked->FindGlyphNoFallback(sign));
   window->end_frame();
 }
@@ -229,10 +226,8 @@ TEST_CASE("without a display the error says so and is the machine's", "[window]"
   const std::string kept = display ? display : "";
   ::setenv("DISPLAY", ":no-such-display", 1);
   const auto window = Window::open(WindowKind::display);
-  if (display)
-    ::setenv("DISPLAY", kept.c_str(), 1);
-  else
-    ::unsetenv("DISPLAY");
+  if (display) ::setenv("DISPLAY", kept.c_str(), 1);
+  else ::unsetenv("DISPLAY");
   REQUIRE_FALSE(window.ok());
   CHECK(window.error().kind == ErrorKind::machine_lacks);
   CHECK(window.error().text().find('\n') == std::string::npos);

@@ -42,7 +42,10 @@ public:
   const Frame& frame() { return *driver_->frame(); }
   Driver& driver() { return *driver_; }
   Window& window() { return *window_; }
-  void send(Command command) { driver_->send(std::move(command)); settle(); }
+  void send(Command command) {
+    driver_->send(std::move(command));
+    settle();
+  }
   // ImGui's window of a docked panel, as the test engine names it.
   std::string panel(const char* name) const;
   const RunFrame& run(std::size_t index) { return frame().runs.at(index); }

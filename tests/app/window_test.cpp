@@ -30,12 +30,15 @@ double norm_of(const std::vector<double>& v) {
 std::vector<double> numbers_at(TestWindow& w, long step) {
   std::vector<double> all;
   for (const RunFrame& run : w.frame().runs)
-    for (int column = 0; column < run.series.columns(); ++column) all.push_back(run.series.at(column, step).value_or(-1));
+    for (int column = 0; column < run.series.columns(); ++column)
+      all.push_back(run.series.at(column, step).value_or(-1));
   return all;
 }
 
 bool same(const std::vector<double>& a, const std::vector<double>& b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](double x, double y) {
+           return x == y || (std::isnan(x) && std::isnan(y));
+         });
 }
 
 // "Runs/Only/Only run 1##runs.solo.1"
@@ -75,7 +78,10 @@ TEST_CASE("Space plays also when a control has the keyboard, and types in a text
   REQUIRE_FALSE(w.frame().playing);
   w.view().scenes_open = true;
   w.frames(3);
-  w.play([](ImGuiTestContext& user) { user.KeyChars("a b"); user.KeyPress(ImGuiKey_Space); });
+  w.play([](ImGuiTestContext& user) {
+    user.KeyChars("a b");
+    user.KeyPress(ImGuiKey_Space);
+  });
   CHECK_FALSE(w.frame().playing);
 }
 
@@ -84,7 +90,8 @@ TEST_CASE("a step back shows identical numbers") {
   w.send(command::ComputeTo{20});
   const auto before = numbers_at(w, 19);
   w.send(command::ComputeTo{60});
-  while (w.frame().cursor > 19) press(w, w.frame().cursor - 19 >= 10 ? ImGuiMod_Shift | ImGuiKey_LeftArrow : ImGuiKey_LeftArrow);
+  while (w.frame().cursor > 19)
+    press(w, w.frame().cursor - 19 >= 10 ? ImGuiMod_Shift | ImGuiKey_LeftArrow : ImGuiKey_LeftArrow);
   CHECK(w.frame().cursor == 19);
   CHECK(w.frame().head == 60);
   CHECK(same(numbers_at(w, 19), before));
@@ -110,8 +117,9 @@ TEST_CASE("arrows, Home and End move the cursor and compute nothing behind the h
 
 TEST_CASE("every action of the menus runs from its menu") {
   // Actions that change what the test stands on are tested on their own.
-  const std::set<std::string> elsewhere = {"file.quit", "file.screenshot", "view.full_screen", "view.plots_only", "lesson.open.first_look",
-                                           "scene.previous", "scene.next", "scene.reload", "runs.remove"};
+  const std::set<std::string> elsewhere = {"file.quit",       "file.screenshot",        "view.full_screen",
+                                           "view.plots_only", "lesson.open.first_look", "scene.previous",
+                                           "scene.next",      "scene.reload",           "runs.remove"};
   TestWindow w;
   w.send(command::ComputeTo{30});
   w.send(command::MoveCursor{10});
@@ -207,7 +215,8 @@ TEST_CASE("F1 lists every action of the menus with its key") {
     CHECK(action.help.back() == '.');
     const std::string key = w.shell().actions().key_label(action.id);
     CHECK(w.shell().actions().tooltip(action.id).find(key) != std::string::npos);
-    CHECK(std::find(Actions::menus().begin(), Actions::menus().end(), action.menu.substr(0, action.menu.find('/'))) != Actions::menus().end());
+    CHECK(std::find(Actions::menus().begin(), Actions::menus().end(), action.menu.substr(0, action.menu.find('/'))) !=
+          Actions::menus().end());
   }
 }
 
@@ -219,14 +228,26 @@ TEST_CASE("the mouse plays, steps and switches by the transport") {
   });
   w.frames(10);
   CHECK(w.frame().playing);
-  w.play([](ImGuiTestContext& user) { user.SetRef("//##transport"); user.ItemClick("###play"); });
+  w.play([](ImGuiTestContext& user) {
+    user.SetRef("//##transport");
+    user.ItemClick("###play");
+  });
   CHECK_FALSE(w.frame().playing);
   const long head = w.frame().head;
-  w.play([](ImGuiTestContext& user) { user.SetRef("//##transport"); user.ItemClick("##time.back"); });
+  w.play([](ImGuiTestContext& user) {
+    user.SetRef("//##transport");
+    user.ItemClick("##time.back");
+  });
   CHECK(w.frame().cursor == head - 1);
-  w.play([](ImGuiTestContext& user) { user.SetRef("//##transport"); user.ItemClick("edits/from step 0"); });
+  w.play([](ImGuiTestContext& user) {
+    user.SetRef("//##transport");
+    user.ItemClick("edits/from step 0");
+  });
   CHECK(w.view().edit_mode == EditMode::from_start);
-  w.play([](ImGuiTestContext& user) { user.SetRef("//##transport"); user.ItemClick("layout/Show"); });
+  w.play([](ImGuiTestContext& user) {
+    user.SetRef("//##transport");
+    user.ItemClick("layout/Show");
+  });
   CHECK(w.view().layout == LayoutKind::show);
 }
 
@@ -262,9 +283,7 @@ TEST_CASE("runs are hidden, shown alone, duplicated, renamed, added and removed"
 
   w.view().renaming = first;
   w.frames(3);
-  w.play([](ImGuiTestContext& user) {
-    user.KeyCharsReplaceEnter("small");
-  });
+  w.play([](ImGuiTestContext& user) { user.KeyCharsReplaceEnter("small"); });
   w.settle();
   CHECK(w.run(0).label == "small");
 
@@ -406,7 +425,8 @@ TEST_CASE("the sphere turns to the action and by keys") {
   w.frames(3);
   const float yaw = w.shell().caches().sphere.yaw, pitch = w.shell().caches().sphere.pitch;
   const auto start = w.run(0).start->front();
-  const Point3 at = seen(w.shell().caches().sphere, {static_cast<float>(start[0]), static_cast<float>(start[1]), static_cast<float>(start[2])});
+  const Point3 at = seen(w.shell().caches().sphere,
+                         {static_cast<float>(start[0]), static_cast<float>(start[1]), static_cast<float>(start[2])});
   CHECK(at[2] > 0); // in front
   press(w, ImGuiMod_Alt | ImGuiKey_LeftArrow);
   w.frames(2);

@@ -46,7 +46,8 @@ Pair open_both(const ConformCase& c) {
 bool close(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)
-    if (!(std::fabs(a[i] - b[i]) <= 1e-9 * (1 + std::fabs(a[i])) || (std::isnan(a[i]) && std::isnan(b[i])))) return false;
+    if (!(std::fabs(a[i] - b[i]) <= 1e-9 * (1 + std::fabs(a[i])) || (std::isnan(a[i]) && std::isnan(b[i]))))
+      return false;
   return true;
 }
 
@@ -144,7 +145,8 @@ TEST_CASE("A CUDA device that fails is told of once, and nothing moves any more"
   p.cuda->advance(std::vector<int>{0, 1, 2}, 4, records);
   CHECK(p.cuda->state(0).step == 4);
   for (const double x : weight(*p.cuda, c, 0)) CHECK(std::isnan(x));
-  for (const double x : p.cuda->evaluate_loss(0, 0, std::vector<double>(weight(*p.cpu, c, 0).size(), 0.5))) CHECK(std::isnan(x));
+  for (const double x : p.cuda->evaluate_loss(0, 0, std::vector<double>(weight(*p.cpu, c, 0).size(), 0.5)))
+    CHECK(std::isnan(x));
   CHECK_FALSE(p.cuda_backend->open(c.f64).ok());
 }
 

@@ -16,7 +16,8 @@ TEST_CASE("Every benchmark gives rows with ordered percentiles, as text and as J
   const auto report = run_bench({}, quick);
   REQUIRE(report.ok());
   for (const BenchInfo& b : benchmarks()) {
-    const auto of = std::count_if(report->rows.begin(), report->rows.end(), [&](const BenchRow& r) { return r.id == b.id; });
+    const auto of =
+        std::count_if(report->rows.begin(), report->rows.end(), [&](const BenchRow& r) { return r.id == b.id; });
     INFO(b.id);
     CHECK(of > 0);
   }

@@ -26,9 +26,7 @@ TEST_CASE("Every instruction set of this machine conforms") {
   CHECK(json["ops"]["known"] == report->ops_known);
 }
 
-TEST_CASE("Conform names unknown devices") {
-  CHECK(conform("abacus").error().kind == ErrorKind::bad_input);
-}
+TEST_CASE("Conform names unknown devices") { CHECK(conform("abacus").error().kind == ErrorKind::bad_input); }
 
 TEST_CASE("An error that is not a number does not pass") {
   ConformRow row;

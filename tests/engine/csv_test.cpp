@@ -65,7 +65,8 @@ void check_round_trip(Precision precision) {
         CHECK(std::isnan(*stored));
         continue;
       }
-      const double read = precision == Precision::f32 ? std::strtof(row[c].c_str(), nullptr) : std::strtod(row[c].c_str(), nullptr);
+      const double read =
+          precision == Precision::f32 ? std::strtof(row[c].c_str(), nullptr) : std::strtod(row[c].c_str(), nullptr);
       CHECK(same_bits(read, *stored));
       ++values;
     }

@@ -130,8 +130,7 @@ TEST_CASE("of waiting previews only the last is computed, edits are all kept") {
   d->pump(0);
   settle(*d);
   const RunId run = d->frame()->runs[0].id;
-  for (int i = 1; i <= 50; ++i)
-    d->send(command::SetHparam{run, "lr", 0.01 * i, EditMode::from_start, true});
+  for (int i = 1; i <= 50; ++i) d->send(command::SetHparam{run, "lr", 0.01 * i, EditMode::from_start, true});
   d->send(command::SetHparam{run, "lr", 0.5, EditMode::from_start});
   d->pump(0);
   settle(*d);
@@ -251,7 +250,8 @@ TEST_CASE("readers, senders and the engine thread share nothing that changes", "
   d.send(command::Play{});
   const RunId run = d.frame()->runs[0].id;
   for (int i = 0; i < 60; ++i) {
-    d.send(command::SetHparam{run, "lr", 0.01 * (1 + i % 9), i % 2 ? EditMode::from_here : EditMode::from_start, i % 3 != 0});
+    d.send(command::SetHparam{run, "lr", 0.01 * (1 + i % 9), i % 2 ? EditMode::from_here : EditMode::from_start,
+                              i % 3 != 0});
     if (i % 20 == 0) d.send(command::DuplicateRun{run});
     if (i % 7 == 0) d.send(command::MoveCursor{10 * i});
     std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -12,7 +12,9 @@ using namespace polarscope::test;
 namespace {
 
 std::string circle(double noise, int seed, const std::string& run) {
-  return fmt::format("[scene]\ntitle = \"t\"\nseed = {}\nsteps = 600\n[problem]\nkind = \"circle\"\nnoise = {:.3f}\n[[run]]\n{}", seed, noise, run);
+  return fmt::format(
+      "[scene]\ntitle = \"t\"\nseed = {}\nsteps = 600\n[problem]\nkind = \"circle\"\nnoise = {:.3f}\n[[run]]\n{}", seed,
+      noise, run);
 }
 
 // First step t whose row has loss < 0.1.
@@ -29,7 +31,9 @@ long first_below(HandRun& run, long steps) {
 double turning(const std::string& optimizer, double lr, double norm) {
   double travelled = 0;
   for (int seed = 1; seed <= 8; ++seed) {
-    HandRun run(circle(1, seed, fmt::format("optimizer = \"{}\"\nhparam.lr = {}\nstart = {{ radius = {:.1f}, angle = -2.35 }}", optimizer, lr, norm)));
+    HandRun run(circle(1, seed,
+                       fmt::format("optimizer = \"{}\"\nhparam.lr = {}\nstart = {{ radius = {:.1f}, angle = -2.35 }}",
+                                   optimizer, lr, norm)));
     REQUIRE(run.step(200));
     travelled += run.metric("W.angle_travelled") / 200 / 8;
   }

@@ -35,7 +35,8 @@ TEST_CASE("tensors of four dtypes read back exactly", "[safetensors]") {
                              R"("h":{"dtype":"F16","shape":[5],"data_offsets":[24,34]},)"
                              R"("b":{"dtype":"BF16","shape":[2],"data_offsets":[34,38]}})";
   const std::string data = bytes_of<double>({0.1, -2}) + bytes_of<float>({0.1f, 3}) +
-                           bytes_of<std::uint16_t>({0x3C00, 0xC000, 0x0001, 0x7C00, 0x3555}) + bytes_of<std::uint16_t>({0x3F80, 0xC040});
+                           bytes_of<std::uint16_t>({0x3C00, 0xC000, 0x0001, 0x7C00, 0x3555}) +
+                           bytes_of<std::uint16_t>({0x3F80, 0xC040});
   const auto file = SafetensorsFile::open(folder.write("x.safetensors", with_header(header, data)));
   INFO((file ? std::string() : file.error().text()));
   REQUIRE(file.ok());
@@ -56,10 +57,12 @@ TEST_CASE("tensors of four dtypes read back exactly", "[safetensors]") {
 
 TEST_CASE("a written header reads back", "[safetensors]") {
   const test::TemporaryFolder folder;
-  std::vector<TensorInfo> tensors = {{"weight/W", "F32", {2, 3}, 0, 0}, {"step", "I64", {1}, 0, 0}, {"empty", "F32", {0, 3}, 0, 0}};
+  std::vector<TensorInfo> tensors = {
+      {"weight/W", "F32", {2, 3}, 0, 0}, {"step", "I64", {1}, 0, 0}, {"empty", "F32", {0, 3}, 0, 0}};
   const std::string header = safetensors_header(tensors, {{"scene", "[scene]\n"}});
   CHECK(header.size() % 8 == 0);
-  const auto file = SafetensorsFile::open(folder.write("y.safetensors", header + bytes_of<float>({1, 2, 3, 4, 5, 6}) + bytes_of<std::int64_t>({7})));
+  const auto file = SafetensorsFile::open(
+      folder.write("y.safetensors", header + bytes_of<float>({1, 2, 3, 4, 5, 6}) + bytes_of<std::int64_t>({7})));
   INFO((file ? std::string() : file.error().text()));
   REQUIRE(file.ok());
   CHECK(file->find("weight/W")->shape == std::vector<std::uint64_t>{2, 3});
@@ -70,8 +73,10 @@ TEST_CASE("a written header reads back", "[safetensors]") {
 
 TEST_CASE("a dtype that is not known is kept but not read", "[safetensors]") {
   const test::TemporaryFolder folder;
-  const std::string header = R"({"q":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})";
-  const auto file = SafetensorsFile::open(folder.write("x.safetensors", with_header(header, "abcd" + bytes_of<float>({2.5f}))));
+  const std::string header =
+      R"({"q":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})";
+  const auto file =
+      SafetensorsFile::open(folder.write("x.safetensors", with_header(header, "abcd" + bytes_of<float>({2.5f}))));
   INFO((file ? std::string() : file.error().text()));
   REQUIRE(file.ok());
   REQUIRE(file->tensors().size() == 2);
@@ -93,10 +98,13 @@ TEST_CASE("malformed .safetensors files are refused before anything is allocated
       {with_header("[1]", ""), "the header is not JSON"},
       {with_header("{" + good, eight), "the header is not JSON"},
       {with_header("{" + good + "}", "1234"), "tensor 'w' lies beyond the end of the file"},
-      {with_header(R"({"w":{"dtype":"F33","shape":[2],"data_offsets":[0,80]}})", eight), "tensor 'w' lies beyond the end of the file"},
-      {with_header(R"({"w":{"dtype":"F33","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", eight), "does not fit its shape"},
+      {with_header(R"({"w":{"dtype":"F33","shape":[2],"data_offsets":[0,80]}})", eight),
+       "tensor 'w' lies beyond the end of the file"},
+      {with_header(R"({"w":{"dtype":"F33","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", eight),
+       "does not fit its shape"},
       {with_header(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", eight), "does not fit its shape"},
-      {with_header(R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", eight), "does not fit its shape"},
+      {with_header(R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", eight),
+       "does not fit its shape"},
       {with_header(R"({"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", eight), "tensor 'w' is malformed"},
       {with_header(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", eight), "does not fit its shape"},
       {with_header("{" + good + R"(,"v":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", eight), "overlap"},

@@ -53,21 +53,27 @@ const std::vector<Case> kCases = {
     {4, "stepz = 600", "s.toml:4:1: unknown key 'stepz' in [scene]; did you mean 'steps'?"},
     {10, "optimzer = \"muon\"", "s.toml:10:1: unknown key 'optimzer' in [[run]]; did you mean 'optimizer'?"},
     {7, "rowz = 4", "s.toml:7:1: unknown key 'rowz' in [problem]; did you mean 'rows'?"},
-    {11, "hparam.momntum = 0.1", "s.toml:11:8: unknown key 'momntum' in the hyperparameters of muon; did you mean 'momentum'?"},
+    {11, "hparam.momntum = 0.1",
+     "s.toml:11:8: unknown key 'momntum' in the hyperparameters of muon; did you mean 'momentum'?"},
     {12, "start = { nrm = 2 }", "s.toml:12:11: unknown key 'nrm' in start; did you mean 'norm'?"},
-    {17, "spectral_nrm = { every = 10 }", "s.toml:17:1: unknown metric 'spectral_nrm' in [metrics]; did you mean 'spectral_norm'?"},
-    {17, "spectral_norm = { evry = 10 }", "s.toml:17:19: unknown key 'evry' in [metrics] spectral_norm; did you mean 'every'?"},
+    {17, "spectral_nrm = { every = 10 }",
+     "s.toml:17:1: unknown metric 'spectral_nrm' in [metrics]; did you mean 'spectral_norm'?"},
+    {17, "spectral_norm = { evry = 10 }",
+     "s.toml:17:19: unknown key 'evry' in [metrics] spectral_norm; did you mean 'every'?"},
     {19, "plan = 3", "s.toml:19:1: unknown key 'plan' in [view]; did you mean 'plane'?"},
     {21, "los = { below = 0.5 }", "s.toml:21:1: unknown metric 'los' in [expect]; did you mean 'loss'?"},
     {21, "loss = { belw = 0.5 }", "s.toml:21:10: unknown key 'belw' in [expect] loss; did you mean 'below'?"},
     {5, "[problme]", "s.toml:5:2: unknown key 'problme' in the scene; did you mean 'problem'?"},
-    {15, "schedule.lr = { kind = \"wsd\", warmp = 10 }", "s.toml:15:31: unknown key 'warmp' in schedule.lr; did you mean 'warmup'?"},
+    {15, "schedule.lr = { kind = \"wsd\", warmp = 10 }",
+     "s.toml:15:31: unknown key 'warmp' in schedule.lr; did you mean 'warmup'?"},
     {15, "schedule.lrr = { kind = \"wsd\" }", "s.toml:15:10: unknown key 'lrr' in schedule; did you mean 'lr'?"},
-    {14, "optimizer.geometri = \"identity\"", "s.toml:14:11: unknown key 'geometri' in optimizer; did you mean 'geometry'?"},
+    {14, "optimizer.geometri = \"identity\"",
+     "s.toml:14:11: unknown key 'geometri' in optimizer; did you mean 'geometry'?"},
     // unknown words
     {6, "kind = \"rowz\"", "s.toml:6:8: unknown problem 'rowz'; did you mean 'rows'?"},
     {10, "optimizer = \"muom\"", "s.toml:10:13: unknown optimizer 'muom'; did you mean 'muon'?"},
-    {14, "optimizer.geometry = \"orthogonalize\"", "s.toml:14:22: unknown geometry 'orthogonalize'; did you mean 'orthogonalise'?"},
+    {14, "optimizer.geometry = \"orthogonalize\"",
+     "s.toml:14:22: unknown geometry 'orthogonalize'; did you mean 'orthogonalise'?"},
     {14, "optimizer = { base = \"muon\", geometry = { ns_coefficients = \"quintc\" } }",
      "s.toml:14:61: 'ns_coefficients' has no value 'quintc'; did you mean 'quintic'?"},
     {15, "schedule.lr = { kind = \"wds\" }", "s.toml:15:24: 'kind' has no value 'wds'; did you mean 'wsd'?"},
@@ -99,7 +105,8 @@ const std::vector<Case> kCases = {
     // contradictions
     {12, "start = { norm = 2, file = \"x\" }", "s.toml:12:9: 'start' has more than one form"},
     {12, "start = {}", "s.toml:12:9: 'start' is empty"},
-    {19, "plane = { rows = [1, 1] }", "s.toml:19:9: 'plane' must be a word or { rows = [i, j] } with two different rows"},
+    {19, "plane = { rows = [1, 1] }",
+     "s.toml:19:9: 'plane' must be a word or { rows = [i, j] } with two different rows"},
     {21, "loss = { run = \"a\" }", "s.toml:21:8: an expectation has one of above, below, near"},
     {21, "loss = { above = 0, below = 1 }", "s.toml:21:8: an expectation has one of above, below, near"},
     {21, "loss = { near = 0.5 }", "s.toml:21:8: 'near' needs 'within'"},
@@ -158,7 +165,9 @@ TEST_CASE("files that are no scenes are refused", "[scene]") {
   const std::string empty = folder.write("empty.toml", ""), blank = folder.write("blank.toml", "\n \n");
   CHECK(error(empty) == empty + ": the file is empty");
   CHECK(error(blank) == blank + ": the file is empty");
-  const std::string binary = folder.write("binary.toml", std::string("\x7f" "ELF\0\1\2", 7));
+  const std::string binary = folder.write("binary.toml", std::string("\x7f"
+                                                                     "ELF\0\1\2",
+                                                                     7));
   CHECK(error(binary) == binary + ": not a text file: byte 5 is zero");
   const std::string large = folder.write("large.toml", std::string((1 << 20) + 1, '#'));
   CHECK(error(large) == large + ": is larger than 1048576 bytes");

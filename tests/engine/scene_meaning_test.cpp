@@ -35,7 +35,8 @@ std::string with_run(const std::string& lines) {
 std::string with_view(const std::string& lines) { return with_run("optimizer = \"sgd\"\n[view]\n" + lines); }
 
 std::string expectation_error(const std::string& expect) {
-  const Scene scene = read(with_run("optimizer = \"sgd\"\n[metrics]\nspectral_norm = { every = 10 }\n[expect]\n" + expect));
+  const Scene scene =
+      read(with_run("optimizer = \"sgd\"\n[metrics]\nspectral_norm = { every = 10 }\n[expect]\n" + expect));
   auto program = compile(scene, scene.runs[0]);
   REQUIRE(program.ok());
   const auto checked = check_expectations(scene, {*program});
@@ -45,9 +46,10 @@ std::string expectation_error(const std::string& expect) {
 } // namespace
 
 TEST_CASE("a number set for all runs reaches those that use it, and is refused where none does", "[scene][compile]") {
-  const std::string two = "[scene]\nsteps = 5\n[problem]\nkind = \"rows\"\n"
-                          "[[run]]\nlabel = \"a\"\noptimizer.base = \"md_muon\"\noptimizer.magnitude.target = \"value\"\n"
-                          "[[run]]\nlabel = \"b\"\noptimizer = \"md_muon\"\n[[run]]\nlabel = \"c\"\noptimizer = \"sgd\"\n";
+  const std::string two =
+      "[scene]\nsteps = 5\n[problem]\nkind = \"rows\"\n"
+      "[[run]]\nlabel = \"a\"\noptimizer.base = \"md_muon\"\noptimizer.magnitude.target = \"value\"\n"
+      "[[run]]\nlabel = \"b\"\noptimizer = \"md_muon\"\n[[run]]\nlabel = \"c\"\noptimizer = \"sgd\"\n";
   const auto set = [&](const char* text) { return parse_scene(two, "s.toml", {std::move(parse_set(text)).value()}); };
   const auto all = set("radius=3");
   REQUIRE(all.ok());
@@ -56,8 +58,10 @@ TEST_CASE("a number set for all runs reaches those that use it, and is refused w
   for (const RunSpec& run : all->runs) CHECK(compile(*all, run).ok());
   const auto one = set("b:radius=3"); // asked for by name: not left out silently
   REQUIRE(one.ok());
-  CHECK(compile(*one, one->runs[1]).error().text() == "--set b:radius=3: run 'b' does not use 'radius'; it is used with magnitude.target = value");
-  const auto none = parse_scene(with_run("optimizer = \"md_muon\"\n"), "s.toml", {std::move(parse_set("radius=3")).value()});
+  CHECK(compile(*one, one->runs[1]).error().text() ==
+        "--set b:radius=3: run 'b' does not use 'radius'; it is used with magnitude.target = value");
+  const auto none =
+      parse_scene(with_run("optimizer = \"md_muon\"\n"), "s.toml", {std::move(parse_set("radius=3")).value()});
   REQUIRE(none.ok());
   CHECK_FALSE(compile(*none, none->runs[0]).ok());
 }
@@ -67,26 +71,34 @@ TEST_CASE("a number that the chosen options do not use is refused with the optio
         "s.toml:6:44: run 'r' does not use 'radius'; it is used with magnitude.target = value");
   CHECK(compile_error(with_run("optimizer = \"md_muon\"\nhparam.radius = 3\n")) ==
         "s.toml:7:8: run 'r' does not use 'radius'; it is used with magnitude.target = value");
-  CHECK(compile_error(with_run("optimizer.base = \"md_muon\"\noptimizer.magnitude.gains = \"none\"\nhparam.gain_lr = 0.1\n")) ==
-        "s.toml:8:8: run 'r' does not use 'gain_lr'; it is used with magnitude.gains = scalar or row or column or row_column");
-  CHECK(compile_error(with_run("optimizer.base = \"md_muon\"\noptimizer.magnitude.target = \"value\"\nhparam.radius = 3\n")) == "");
+  CHECK(compile_error(
+            with_run("optimizer.base = \"md_muon\"\noptimizer.magnitude.gains = \"none\"\nhparam.gain_lr = 0.1\n")) ==
+        "s.toml:8:8: run 'r' does not use 'gain_lr'; it is used with magnitude.gains = scalar or row or column or "
+        "row_column");
+  CHECK(compile_error(with_run(
+            "optimizer.base = \"md_muon\"\noptimizer.magnitude.target = \"value\"\nhparam.radius = 3\n")) == "");
   CHECK(compile_error(with_run("optimizer = \"md_muon\"\nhparam.gain_lr = 0.1\n")) == "");
 }
 
 TEST_CASE("a view shows only what the problem has", "[scene][compile]") {
   CHECK(compile_error(with_view("parameter = \"W\"\nplane = { rows = [0, 3] }\n")) == "");
-  CHECK(compile_error(with_view("parameter = \"V\"\n")) == "s.toml:8:13: [view]: the problem has no parameter 'V'; it has W");
-  CHECK(compile_error(with_view("plane = { rows = [0, 4] }\n")) == "s.toml:8:9: [view]: W has no row 4; rows are 0 to 3");
-  CHECK(compile_error(with_view("plane = { rows = [900, 1] }\n")) == "s.toml:8:9: [view]: W has no row 900; rows are 0 to 3");
+  CHECK(compile_error(with_view("parameter = \"V\"\n")) ==
+        "s.toml:8:13: [view]: the problem has no parameter 'V'; it has W");
+  CHECK(compile_error(with_view("plane = { rows = [0, 4] }\n")) ==
+        "s.toml:8:9: [view]: W has no row 4; rows are 0 to 3");
+  CHECK(compile_error(with_view("plane = { rows = [900, 1] }\n")) ==
+        "s.toml:8:9: [view]: W has no row 900; rows are 0 to 3");
 }
 
 TEST_CASE("an expectation of a value that is never recorded is refused", "[scene][expect]") {
   CHECK(expectation_error("loss = { step = 0, below = 1 }\n") ==
         "s.toml:10:8: 'loss' has no value at step 0: it is of a step, and the first is step 1");
-  CHECK(expectation_error("W.angular_update = { step = 0, below = 1 }\n").find("s.toml:10:20: 'W.angular_update' has no value at step 0") == 0);
+  CHECK(expectation_error("W.angular_update = { step = 0, below = 1 }\n")
+            .find("s.toml:10:20: 'W.angular_update' has no value at step 0") == 0);
   CHECK(expectation_error("W.frobenius_norm = { step = 0, above = 0 }\n") == "");
   CHECK(expectation_error("loss = { step = 1, above = 0 }\n") == "");
-  CHECK(expectation_error("spectral_norm = { step = 15, above = 0 }\n").find("recorded every 10 steps") != std::string::npos);
+  CHECK(expectation_error("spectral_norm = { step = 15, above = 0 }\n").find("recorded every 10 steps") !=
+        std::string::npos);
 }
 
 TEST_CASE("expectations are tested at their own step, also when the series has thinned it away", "[scene][expect]") {

@@ -146,7 +146,8 @@ TEST_CASE("--set reaches hyperparameters, options and keys of the scene", "[scen
   CHECK(momentum.runs[1].hparams.count("momentum") == 0);
 
   const Scene quintic = must(with_sets({"ns_coefficients=quintic"}));
-  CHECK(std::get<std::string>(quintic.runs[0].optimizer.part(Part::geometry).options.at("ns_coefficients")) == "quintic");
+  CHECK(std::get<std::string>(quintic.runs[0].optimizer.part(Part::geometry).options.at("ns_coefficients")) ==
+        "quintic");
   CHECK(quintic.runs[0].optimizer.name == "muon*");
   CHECK(quintic.runs[0].label == "A");
   CHECK(quintic.runs[2].label == "muon");
@@ -177,7 +178,8 @@ TEST_CASE("a --set that fits nothing is refused with the nearest word", "[scene]
       {"lr=nan", "--set lr=nan: 'lr' must be a finite number, not nan"},
       {"lr=fast", "--set lr=fast: 'lr' must be a number, not 'fast'"},
       {"lr=-1", "--set lr=-1: 'lr' = -1 is out of range"},
-      {"ns_coefficients=quintc", "--set ns_coefficients=quintc: 'ns_coefficients' has no value 'quintc'; did you mean 'quintic'?"},
+      {"ns_coefficients=quintc",
+       "--set ns_coefficients=quintc: 'ns_coefficients' has no value 'quintc'; did you mean 'quintic'?"},
       {"nesterov=3", "--set nesterov=3: 'nesterov' must be true or false, not 3"},
       {"problem.colz=64", "--set problem.colz=64: unknown key 'colz' in [problem]; did you mean 'cols'?"},
       {"problem.cols=1e9", "--set problem.cols=1e9: 'cols' = 1000000000 is out of range"},

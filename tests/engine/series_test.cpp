@@ -59,10 +59,8 @@ std::vector<std::byte> as_bytes(const std::vector<double>& values, Precision pre
   std::vector<std::byte> out(values.size() * (precision == Precision::f32 ? 4 : 8));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto f = static_cast<float>(values[i]);
-    if (precision == Precision::f32)
-      std::memcpy(out.data() + 4 * i, &f, 4);
-    else
-      std::memcpy(out.data() + 8 * i, &values[i], 8);
+    if (precision == Precision::f32) std::memcpy(out.data() + 4 * i, &f, 4);
+    else std::memcpy(out.data() + 8 * i, &values[i], 8);
   }
   return out;
 }

@@ -107,7 +107,8 @@ TEST_CASE("an edit from here takes effect at the next step and returns to the he
   REQUIRE(f.runs[0].hparams[0] == 0.25);
   REQUIRE(f.runs[0].start_hparams[0] == 0.1);
   REQUIRE(count(f, EventKind::edit) == 1);
-  const auto e = std::find_if(f.events.begin(), f.events.end(), [](const Event& x) { return x.kind == EventKind::edit; });
+  const auto e =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& x) { return x.kind == EventKind::edit; });
   REQUIRE(e->step == 100);
   REQUIRE(e->text == "lr 0.1 → 0.25");
   // A step of 2.5 times the size: W_101 − W_100 = −lr · gradient.
@@ -160,8 +161,7 @@ TEST_CASE("previews of a drag leave what one edit would leave") {
   REQUIRE(dragged->state_hash() == direct->state_hash());
   REQUIRE(same_series(frame_of(*dragged).runs[1].ghost, before.runs[1].series, 250));
 
-  for (const double lr : {0.5, 0.6, 0.7})
-    done(*dragged, command::SetHparam{run, "lr", lr, EditMode::from_here, true});
+  for (const double lr : {0.5, 0.6, 0.7}) done(*dragged, command::SetHparam{run, "lr", lr, EditMode::from_here, true});
   done(*dragged, command::SetHparam{run, "lr", 0.7, EditMode::from_here});
   done(*direct, command::SetHparam{run, "lr", 0.7, EditMode::from_here});
   for (Session* s : {dragged.get(), direct.get()}) s->advance(100);
@@ -431,8 +431,8 @@ TEST_CASE("expected curves follow the edits and end where the run does") {
   const Frame f = frame_of(*s);
   const RunFrame& r = f.runs[0];
   REQUIRE_FALSE(r.expected.empty());
-  const auto line = std::find_if(r.expected.begin(), r.expected.end(),
-                                 [](const auto& e) { return e->metric == "W.frobenius_norm"; });
+  const auto line =
+      std::find_if(r.expected.begin(), r.expected.end(), [](const auto& e) { return e->metric == "W.frobenius_norm"; });
   REQUIRE(line != r.expected.end());
   REQUIRE((*line)->points.size() == 251);
   // A unit tangential step of length η at each step: r² = r₀² + Σ η² (algorithms.md §G2).

@@ -112,10 +112,8 @@ TEST_CASE("beyond 512 the Gram matrix gives the large values exactly and admits 
     CHECK(found.resolution < 1e-6 * values.front());
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (values[i] > 1e-2) CHECK(std::abs(found.values[i] - values[i]) < 1e-10 * values[i]);
-      if (values[i] > found.resolution)
-        CHECK(std::abs(found.values[i] - values[i]) < 0.1 * values[i]);
-      else
-        CHECK(found.values[i] <= 2 * found.resolution);
+      if (values[i] > found.resolution) CHECK(std::abs(found.values[i] - values[i]) < 0.1 * values[i]);
+      else CHECK(found.values[i] <= 2 * found.resolution);
     }
   }
 }

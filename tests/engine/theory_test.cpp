@@ -23,7 +23,8 @@ std::shared_ptr<const StepProgram> with_hparams(const std::vector<std::string>& 
   return build.finish();
 }
 
-double value(const std::string& kind, const std::vector<double>& numbers, const std::map<std::string, double>& hparams, long t = 100) {
+double value(const std::string& kind, const std::vector<double>& numbers, const std::map<std::string, double>& hparams,
+             long t = 100) {
   std::vector<std::string> names;
   std::vector<double> row;
   for (const auto& [name, x] : hparams) names.push_back(name), row.push_back(x);
@@ -59,7 +60,8 @@ Mean mean_of(HandRun& run, long settle, long measure) {
 }
 
 std::string scene(const std::string& problem, const std::string& run) {
-  return "[scene]\ntitle = \"t\"\nseed = 3\nsteps = 100000\nprecision = \"f64\"\n[problem]\n" + problem + "\n[[run]]\n" + run;
+  return "[scene]\ntitle = \"t\"\nseed = 3\nsteps = 100000\nprecision = \"f64\"\n[problem]\n" + problem +
+         "\n[[run]]\n" + run;
 }
 
 } // namespace
@@ -68,15 +70,19 @@ TEST_CASE("theory: values of the closed forms", "[theory]") {
   CHECK(value("norm_constant", {}, {}) == 2);
   CHECK(value("norm_normalized_growth", {3.0}, {{"lr", 0.1}}, 50) == Approx(std::sqrt(4 + 50 * 0.09)).epsilon(1e-14));
   CHECK(value("norm_normalized_growth", {3.0}, {{"lr", 0.1}}, 0) == 2);
-  CHECK(value("adamw_equilibrium_norm", {64}, {{"lr", 0.01}, {"weight_decay", 0.1}}) == Approx(std::sqrt(0.01 * 64 / 0.2)));
+  CHECK(value("adamw_equilibrium_norm", {64}, {{"lr", 0.01}, {"weight_decay", 0.1}}) ==
+        Approx(std::sqrt(0.01 * 64 / 0.2)));
   CHECK(value("adamw_equilibrium_angle", {64}, {{"lr", 0.01}, {"weight_decay", 0.1}, {"beta1", 0.9}}) ==
         Approx(std::sqrt(2 * 0.01 * 0.1 * 0.1 / 1.9)));
   // algorithms.md §G2: η = 0.05, λ = 0.1: r* = 0.50063, angle 0.10004
-  CHECK(value("fixed_step_equilibrium_norm", {1, 0}, {{"lr", 0.05}, {"weight_decay", 0.1}}) == Approx(0.50063).epsilon(1e-5));
-  CHECK(value("fixed_step_equilibrium_angle", {1, 0}, {{"lr", 0.05}, {"weight_decay", 0.1}}) == Approx(0.10004).epsilon(5e-5));
+  CHECK(value("fixed_step_equilibrium_norm", {1, 0}, {{"lr", 0.05}, {"weight_decay", 0.1}}) ==
+        Approx(0.50063).epsilon(1e-5));
+  CHECK(value("fixed_step_equilibrium_angle", {1, 0}, {{"lr", 0.05}, {"weight_decay", 0.1}}) ==
+        Approx(0.10004).epsilon(5e-5));
   // τ of the table in §B7: 39 for a plain average with β = 0.95; Nesterov 32.9, and 14.16 with β = 0.9
   const auto tau = [](double form, double beta) {
-    return std::pow(value("fixed_step_equilibrium_norm", {1, form}, {{"lr", 0.02}, {"weight_decay", 0.01}, {"momentum", beta}}), 2);
+    return std::pow(
+        value("fixed_step_equilibrium_norm", {1, form}, {{"lr", 0.02}, {"weight_decay", 0.01}, {"momentum", beta}}), 2);
   };
   CHECK(tau(1, 0.95) == Approx(39).epsilon(1e-12));
   CHECK(tau(2, 0.95) == Approx(32.9).epsilon(1e-3));
@@ -84,7 +90,8 @@ TEST_CASE("theory: values of the closed forms", "[theory]") {
   // every row of the table: the turn times the norm is the root mean square of one step, η‖U‖
   for (const double form : {1.0, 2.0}) {
     const std::map<std::string, double> h = {{"lr", 0.02}, {"weight_decay", 0.01}, {"momentum", 0.95}};
-    CHECK(value("fixed_step_equilibrium_norm", {4, form}, h) * value("fixed_step_equilibrium_angle", {4, form}, h) == Approx(0.08).epsilon(1e-12));
+    CHECK(value("fixed_step_equilibrium_norm", {4, form}, h) * value("fixed_step_equilibrium_angle", {4, form}, h) ==
+          Approx(0.08).epsilon(1e-12));
   }
 }
 
@@ -106,10 +113,13 @@ TEST_CASE("theory: a learning rate edited while running counts from its step", "
 
 TEST_CASE("theory: tangential steps of fixed size grow the norm as predicted", "[theory]") {
   for (const double start : {1.0, 4.0}) {
-    HandRun run(scene("kind = \"circle\"\nnoise = 0.5", fmt::format("optimizer = \"normalized_sgd\"\nhparam.lr = 0.6\nstart = {{ radius = {}, angle = 1.2 }}", start)));
+    HandRun run(scene(
+        "kind = \"circle\"\nnoise = 0.5",
+        fmt::format("optimizer = \"normalized_sgd\"\nhparam.lr = 0.6\nstart = {{ radius = {}, angle = 1.2 }}", start)));
     for (const long t : {1L, 10L, 1000L}) {
       REQUIRE(run.step(t - (t == 1 ? 0 : t == 10 ? 1 : 10)));
-      CHECK(run.metric("W.frobenius_norm") == Approx(std::sqrt(start * start + static_cast<double>(t) * 0.36)).epsilon(1e-12));
+      CHECK(run.metric("W.frobenius_norm") ==
+            Approx(std::sqrt(start * start + static_cast<double>(t) * 0.36)).epsilon(1e-12));
       CHECK(run.metric("W.frobenius_norm") == Approx(expected(run, "W.frobenius_norm", start, t)).epsilon(1e-12));
     }
   }
@@ -124,7 +134,8 @@ TEST_CASE("theory: a held norm is the declared constant", "[theory]") {
 
 TEST_CASE("theory: tangential steps with decay settle where predicted", "[theory]") {
   HandRun run(scene("kind = \"rows\"\nrows = 1\ncols = 32\nnoise = 3.0",
-                    "optimizer.base = \"normalized_sgd\"\noptimizer.decay.kind = \"decoupled\"\nhparam.lr = 0.05\nhparam.weight_decay = 0.1"));
+                    "optimizer.base = \"normalized_sgd\"\noptimizer.decay.kind = \"decoupled\"\nhparam.lr = "
+                    "0.05\nhparam.weight_decay = 0.1"));
   const Mean settled = mean_of(run, 2000, 200);
   CHECK(settled.norm == Approx(expected(run, "W.frobenius_norm", 1, 2200)).epsilon(1e-6));
   CHECK(settled.angle == Approx(expected(run, "W.angular_update", 1, 2200)).epsilon(1e-6));
@@ -150,9 +161,10 @@ TEST_CASE("theory: Muon in noise settles at its rotational equilibrium", "[theor
 
 TEST_CASE("theory: an equilibrium of orthogonalised steps is declared only where it holds", "[theory]") {
   const auto muon = [](int rows, int cols) {
-    return HandRun(scene(fmt::format("kind = \"normalized_linear\"\nrows = {}\ncols = {}\nsamples = 8\nnoise = 100.0", rows, cols),
-                         "optimizer.base = \"muon\"\noptimizer.geometry.ns_coefficients = \"exact\"\n"
-                         "hparam.lr = 0.02\nhparam.weight_decay = 0.1"));
+    return HandRun(
+        scene(fmt::format("kind = \"normalized_linear\"\nrows = {}\ncols = {}\nsamples = 8\nnoise = 100.0", rows, cols),
+              "optimizer.base = \"muon\"\noptimizer.geometry.ns_coefficients = \"exact\"\n"
+              "hparam.lr = 0.02\nhparam.weight_decay = 0.1"));
   };
   CHECK(muon(16, 32).program().theory().empty());
   CHECK(muon(4, 63).program().theory().empty());

@@ -36,7 +36,8 @@ std::string file_of(const std::vector<Piece>& pieces, const std::string& metadat
     if (header.back() == '}') header += ",";
     std::string shape;
     for (const long n : p.shape) shape += (shape.empty() ? "" : ",") + std::to_string(n);
-    header += fmt::format(R"("{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", p.name, p.dtype, shape, data.size(), data.size() + p.bytes.size());
+    header += fmt::format(R"("{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", p.name, p.dtype, shape,
+                          data.size(), data.size() + p.bytes.size());
     data += p.bytes;
   }
   header += "}";
@@ -105,7 +106,8 @@ Paths paths_of(const Scene& scene, const std::string& record = "") {
 TEST_CASE("a trace is read as its header says", "[trace]") {
   const TemporaryFolder folder;
   const Piece gradient = doubles("gradient/layer/W", {5, 2, 3}, 1), weight = doubles("weight/layer/W", {2, 3}, 2);
-  const Piece bias = {"gradient/b", "F32", {5, 4}, bytes_of(std::vector<float>(20, 0.5f))}, start = {"weight/b", "BF16", {4}, bytes_of(std::vector<std::uint16_t>(4, 0x3F80))};
+  const Piece bias = {"gradient/b", "F32", {5, 4}, bytes_of(std::vector<float>(20, 0.5f))},
+              start = {"weight/b", "BF16", {4}, bytes_of(std::vector<std::uint16_t>(4, 0x3F80))};
   const auto trace = Trace::open(folder.write("x.safetensors", file_of({weight, gradient, bias, start})));
   INFO((trace ? std::string() : trace.error().text()));
   REQUIRE(trace.ok());
@@ -122,7 +124,8 @@ TEST_CASE("a trace is read as its header says", "[trace]") {
   CHECK((*trace)->parameters()[1].vector);
   CHECK((*trace)->parameters()[1].start == std::vector<double>(4, 1.0));
   // a recording's weight has a row per step: row 0 is the start
-  const auto rows = Trace::open(folder.write("y.safetensors", file_of({doubles("weight/layer/W", {6, 2, 3}, 7), gradient})));
+  const auto rows =
+      Trace::open(folder.write("y.safetensors", file_of({doubles("weight/layer/W", {6, 2, 3}, 7), gradient})));
   REQUIRE(rows.ok());
   const std::vector<double> recorded = noise(36, 7);
   CHECK((*rows)->parameters()[0].start == std::vector<double>(recorded.begin(), recorded.begin() + 6));
@@ -140,7 +143,8 @@ TEST_CASE("malformed traces are refused by name", "[trace]") {
   CHECK(says(refusal({doubles("gradient/W", {1, 5, 2, 3}, 1), weight}), "wanted: (T, m, n) or (T, n)"));
   CHECK(says(refusal({{"gradient/W", "I64", {1, 2, 3}, std::string(48, '\0')}, weight}), "dtype I64"));
   CHECK(says(refusal({gradient, {"weight/W", "I32", {2, 3}, std::string(24, '\0')}}), "dtype I32"));
-  CHECK(says(refusal({gradient, weight, doubles("gradient/V", {4, 2}, 1), doubles("weight/V", {2}, 2)}), "'gradient/W'"));
+  CHECK(
+      says(refusal({gradient, weight, doubles("gradient/V", {4, 2}, 1), doubles("weight/V", {2}, 2)}), "'gradient/W'"));
   CHECK(says(refusal({gradient, weight, {"step", "I64", {1}, std::string(8, '\0')}}), "record-every"));
   CHECK(says(refusal({gradient, weight}, "\"every\":\"3\""), "record-every"));
   CHECK(says(refusal({gradient, weight}, "", "A"), "holds one run"));
@@ -163,7 +167,8 @@ TEST_CASE("plain descent on a trace is the running sum of its gradients, across 
   constexpr long kSteps = 2500; // several windows
   constexpr std::size_t kRows = 3, kCols = 5;
   const std::vector<double> start = noise(kRows * kCols, 4), gradients = noise(kSteps * kRows * kCols, 5);
-  const auto trace = std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", kRows, kCols, false, start}}, kSteps, std::vector<std::vector<double>>{gradients});
+  const auto trace = std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", kRows, kCols, false, start}},
+                                                   kSteps, std::vector<std::vector<double>>{gradients});
   REQUIRE(trace_window(*trace) < kSteps);
   Scene scene;
   scene.steps = kSteps;
@@ -226,12 +231,14 @@ TEST_CASE("a scene may name a trace", "[trace][scene]") {
   const TemporaryFolder folder;
   folder.write("x.safetensors", file_of({doubles("gradient/W", {5, 2, 3}, 1), doubles("weight/W", {2, 3}, 2)}));
   const std::string run = "[[run]]\noptimizer = \"muon\"\n";
-  const auto scene = load_scene(folder.write("s.toml", "[problem]\nkind = \"trace\"\nfile = \"x.safetensors\"\n" + run));
+  const auto scene =
+      load_scene(folder.write("s.toml", "[problem]\nkind = \"trace\"\nfile = \"x.safetensors\"\n" + run));
   INFO((scene ? std::string() : scene.error().text()));
   REQUIRE(scene.ok());
   CHECK(scene->steps == 5);
   CHECK(paths_of(*scene).begin()->second.size() == 6);
-  const auto missing = load_scene(folder.write("m.toml", "[problem]\nkind = \"trace\"\nfile = \"y.safetensors\"\n" + run));
+  const auto missing =
+      load_scene(folder.write("m.toml", "[problem]\nkind = \"trace\"\nfile = \"y.safetensors\"\n" + run));
   REQUIRE_FALSE(missing.ok());
   const auto none = load_scene(folder.write("n.toml", "[problem]\nkind = \"trace\"\n" + run));
   REQUIRE_FALSE(none.ok());
@@ -253,7 +260,9 @@ TEST_CASE("a recording's states are the optimizer's, as they stand after the las
   REQUIRE(recording.ok());
   SessionOptions options;
   options.record = (*recording)->options();
-  options.sink = [&](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) { (*recording)->take(run, program, first, records); };
+  options.sink = [&](RunId run, const StepProgram& program, long first, std::span<const std::byte> records) {
+    (*recording)->take(run, program, first, records);
+  };
   auto session = open_session(scene, options);
   session->advance(20);
   REQUIRE((*recording)->finish(frame_of(*session), scene, *session).ok());

@@ -18,9 +18,7 @@ struct TemporaryFolder {
   fs::path path = fs::temp_directory_path() / ("polarscope_write_file_" + std::to_string(::getpid()));
   TemporaryFolder() { fs::create_directories(path); }
   ~TemporaryFolder() { fs::remove_all(path); }
-  std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), {}));
-  }
+  std::size_t entries() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), {})); }
 };
 
 std::string content(const fs::path& path) {

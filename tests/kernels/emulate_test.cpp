@@ -23,10 +23,10 @@ using kernels::OpRange;
 
 namespace {
 
-const std::vector<BlockShape> kShapes = {
-    {1, 1, LaneOrder::forward, 1},  {7, 7, LaneOrder::forward, 1},   {7, 3, LaneOrder::reverse, 1},
-    {7, 3, LaneOrder::shuffled, 2}, {32, 8, LaneOrder::forward, 1},  {32, 8, LaneOrder::reverse, 1},
-    {32, 8, LaneOrder::shuffled, 3}, {32, 32, LaneOrder::shuffled, 4}};
+const std::vector<BlockShape> kShapes = {{1, 1, LaneOrder::forward, 1},   {7, 7, LaneOrder::forward, 1},
+                                         {7, 3, LaneOrder::reverse, 1},   {7, 3, LaneOrder::shuffled, 2},
+                                         {32, 8, LaneOrder::forward, 1},  {32, 8, LaneOrder::reverse, 1},
+                                         {32, 8, LaneOrder::shuffled, 3}, {32, 32, LaneOrder::shuffled, 4}};
 
 const kernels::CpuExecutor& reference() {
   const auto* all = kernels::cpu_executors("v2");
@@ -167,13 +167,11 @@ TEST_CASE("A barrier that not every lane comes by is reported, not waited for") 
         "divergent barriers: lane 0 waits for the block after 1 barriers, lane 1 has ended after 1");
 
   // A block barrier inside rows: the warps of a partial round never come.
-  const auto in_rows = kernels::run_block<double>({8, 4, LaneOrder::forward, 1}, arena, 1, [](auto& t) {
-    t.rows(3, [&](auto&, int) { t.sync(); });
-  });
+  const auto in_rows = kernels::run_block<double>({8, 4, LaneOrder::forward, 1}, arena, 1,
+                                                  [](auto& t) { t.rows(3, [&](auto&, int) { t.sync(); }); });
   CHECK_FALSE(in_rows.ok);
-  const auto fine = kernels::run_block<double>({8, 4, LaneOrder::forward, 1}, arena, 1, [](auto& t) {
-    t.rows(3, [&](auto& sub, int) { sub.sync(); });
-  });
+  const auto fine = kernels::run_block<double>({8, 4, LaneOrder::forward, 1}, arena, 1,
+                                               [](auto& t) { t.rows(3, [&](auto& sub, int) { sub.sync(); }); });
   CHECK(fine.ok);
 }
 

@@ -97,7 +97,9 @@ int add(CudaGroup* g, std::uint64_t seed) {
 int get_members(CudaGroup* g, int first, int count, CudaMember* out) {
   return fails() ? 1 : (std::copy_n(g->members.begin() + first, count, out), 0);
 }
-int set_member(CudaGroup* g, int member, const CudaMember* in) { return fails() ? 1 : (g->members[at(member)] = *in, 0); }
+int set_member(CudaGroup* g, int member, const CudaMember* in) {
+  return fails() ? 1 : (g->members[at(member)] = *in, 0);
+}
 int set_hparams(CudaGroup* g, int member, const double* row) {
   return fails() ? 1 : (g->hparams[at(member)].assign(row, row + g->program.hparam_count), 0);
 }
@@ -154,8 +156,8 @@ int run_ops(CudaGroup* g, const int* members, int count, const OpRange* range) {
 void emulated_cuda_fails_after(int calls) { calls_left = calls < 0 ? -1 : calls + 1; }
 
 const kernels::CudaModule& emulated_cuda() {
-  static const CudaModule module = {kCudaModuleVersion, error, probe, open, close, resident, add, get_members,
-                                    set_member, set_hparams, write, read, copy, start, advance, run_ops};
+  static const CudaModule module = {kCudaModuleVersion, error,       probe, open, close, resident, add,     get_members,
+                                    set_member,         set_hparams, write, read, copy,  start,    advance, run_ops};
   return module;
 }
 

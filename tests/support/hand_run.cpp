@@ -37,12 +37,14 @@ HandRun::HandRun(const std::string& toml, std::size_t run) {
 
 bool HandRun::step(long n) {
   const auto wanted = static_cast<std::uint64_t>(n);
-  return executor(program_->precision()).advance(program_->view(), member_->member(), wanted, member_->scratch()) == wanted &&
+  return executor(program_->precision()).advance(program_->view(), member_->member(), wanted, member_->scratch()) ==
+             wanted &&
          member_->member().status == kernels::MemberStatus::ok;
 }
 
 double HandRun::metric(const std::string& column) const {
-  return member_->read(static_cast<SlotId>(program_->view().metric_slot)).at(static_cast<std::size_t>(program_->find_metric(column)));
+  return member_->read(static_cast<SlotId>(program_->view().metric_slot))
+      .at(static_cast<std::size_t>(program_->find_metric(column)));
 }
 
 std::vector<double> HandRun::read(const std::string& slot) const { return member_->read(program_->find_slot(slot)); }

@@ -15,7 +15,7 @@ public:
   // Run number `run` of the scene's text; row 0 is made at once. A scene that does not compile ends the test.
   explicit HandRun(const std::string& toml, std::size_t run = 0);
 
-  bool step(long n = 1); // false once the run has diverged
+  bool step(long n = 1);                          // false once the run has diverged
   double metric(const std::string& column) const; // of the last row; NaN when not recorded
   std::vector<double> read(const std::string& slot) const;
   const StepProgram& program() const { return *program_; }

@@ -22,7 +22,8 @@ Matrix exact_msign(const Matrix& g);
 // kj | quintic | polar_express | polar_express_safe | polar_express_raw | polar_express_angular | cubic | deepseek |
 // modded_nanogpt, with the input scaled by add | clamp | scaled | modded | none. 0 steps: the set's own length; beyond it
 // the last triple repeats.
-Matrix newton_schulz(const Matrix& g, const std::string& set, const std::string& form, int steps = 0, double eps = 1e-7);
+Matrix newton_schulz(const Matrix& g, const std::string& set, const std::string& form, int steps = 0,
+                     double eps = 1e-7);
 Matrix row_normalised(const Matrix& g); // zero rows stay zero
 Matrix column_normalised(const Matrix& g);
 double softplus(double a);

@@ -91,7 +91,9 @@ double ProgramRig::hparam(const std::string& name) const {
   return member_->read(0).at(static_cast<std::size_t>(column));
 }
 
-void ProgramRig::start() { executor(program().precision()).start(program().view(), member_->member(), member_->scratch()); }
+void ProgramRig::start() {
+  executor(program().precision()).start(program().view(), member_->member(), member_->scratch());
+}
 
 bool ProgramRig::step() {
   const auto made = executor(program().precision()).advance(program().view(), member_->member(), 1, member_->scratch());

@@ -21,9 +21,9 @@ Numbers finite_difference(const std::function<double(const Numbers&)>& f, const 
 class Dice {
 public:
   explicit Dice(unsigned long long seed) : state_(seed * 2862933555777941757ull + 3037000493ull) {}
-  double uniform();                          // in [0, 1)
-  double normal();                           // standard normal
-  long integer(long least, long most);       // both ends included
+  double uniform();                    // in [0, 1)
+  double normal();                     // standard normal
+  long integer(long least, long most); // both ends included
   Numbers normals(std::size_t count);
 
 private:

@@ -21,9 +21,11 @@ Maker adam_with(Keep keep) {
 } // namespace
 
 void add_decay_oracles(Makers& makers) {
-  makers["adamw_independent"] = adam_with([](const Hparams& h, const Matrix& w, const Matrix&) { return Matrix((1 - h("weight_decay")) * w); });
-  makers["adamw_palm"] =
-      adam_with([](const Hparams& h, const Matrix& w, const Matrix&) { return Matrix((1 - h("lr") * h("lr") * h("weight_decay")) * w); });
+  makers["adamw_independent"] =
+      adam_with([](const Hparams& h, const Matrix& w, const Matrix&) { return Matrix((1 - h("weight_decay")) * w); });
+  makers["adamw_palm"] = adam_with([](const Hparams& h, const Matrix& w, const Matrix&) {
+    return Matrix((1 - h("lr") * h("lr") * h("weight_decay")) * w);
+  });
   // 2510.12402: only where the step would shrink the element as well, u∘W ≥ 0.
   makers["adamw_cautious"] = adam_with([](const Hparams& h, const Matrix& w, const Matrix& u) {
     const Matrix agrees = (u.array() * w.array() >= 0).cast<double>();

@@ -12,7 +12,8 @@ namespace {
 // F^p of a symmetric positive matrix.
 Matrix power(const Matrix& f, double p) {
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(f);
-  return eigen.eigenvectors() * eigen.eigenvalues().array().pow(p).matrix().asDiagonal() * eigen.eigenvectors().transpose();
+  return eigen.eigenvectors() * eigen.eigenvalues().array().pow(p).matrix().asDiagonal() *
+         eigen.eigenvectors().transpose();
 }
 
 // PyPI pytorch-optimizer: both sides from G, −1/4 each. PyPI torch-optimizer: −1/2 each, and R from the G that L has
@@ -39,7 +40,9 @@ Matrix descending_eigenvectors(const Matrix& f) {
   return Eigen::SelfAdjointEigenSolver<Matrix>(f).eigenvectors().rowwise().reverse();
 }
 
-Matrix orthonormal(const Matrix& f) { return Eigen::HouseholderQR<Matrix>(f).householderQ() * Matrix::Identity(f.rows(), f.cols()); }
+Matrix orthonormal(const Matrix& f) {
+  return Eigen::HouseholderQR<Matrix>(f).householderQ() * Matrix::Identity(f.rows(), f.cols());
+}
 
 // The order of columns of Q by QᵀFQ's diagonal, largest first.
 std::vector<long> order_of(const Matrix& f, const Matrix& q) {
@@ -59,7 +62,10 @@ Matrix columns(const Matrix& m, const std::vector<long>& order) {
 // nikhilvyas/SOAP. Signs of eigenvectors do not matter: they cancel between m, v and the way back.
 class Soap : public Oracle {
 public:
-  Soap() { hparams = {{"lr", 3e-3}, {"beta1", 0.95}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}}; }
+  Soap() {
+    hparams = {{"lr", 3e-3},           {"beta1", 0.95}, {"beta2", 0.95},
+               {"shampoo_beta", 0.95}, {"eps", 1e-8},   {"weight_decay", 0.01}};
+  }
   Matrix step(const Matrix& w, const Matrix& g) override {
     const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), eps = hparams("eps");
     const double keep = hparams("shampoo_beta");
@@ -100,9 +106,12 @@ private:
 // NVIDIA-NeMo/Emerging-Optimizers legacy_soap.
 class NemoSoap : public Oracle {
 public:
-  NemoSoap() { hparams = {{"beta1", 0.9}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}}; }
+  NemoSoap() {
+    hparams = {{"beta1", 0.9}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}};
+  }
   Matrix step(const Matrix& w, const Matrix& g) override {
-    const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), shampoo_beta = hparams("shampoo_beta");
+    const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"),
+                 shampoo_beta = hparams("shampoo_beta");
     if (++t_ == 1) {
       l_ = Matrix::Zero(g.rows(), g.rows());
       r_ = Matrix::Zero(g.cols(), g.cols());

@@ -67,11 +67,14 @@ public:
 
 private:
   Matrix on_sphere(const Matrix& w) const {
-    return o_.unit_rows ? row_normalised(w) : Matrix(std::sqrt(static_cast<double>(std::max(w.rows(), w.cols()))) * normalised(w));
+    return o_.unit_rows ? row_normalised(w)
+                        : Matrix(std::sqrt(static_cast<double>(std::max(w.rows(), w.cols()))) * normalised(w));
   }
   Matrix gain(const Matrix& raw) const { return raw.unaryExpr(map_.value); }
   Matrix slope(const Matrix& raw) const { return raw.unaryExpr(map_.slope); }
-  Matrix fused() const { return gain(scalar_)(0) * (Vector(gain(rows_)).asDiagonal() * hat_ * Vector(gain(columns_)).asDiagonal()); }
+  Matrix fused() const {
+    return gain(scalar_)(0) * (Vector(gain(rows_)).asDiagonal() * hat_ * Vector(gain(columns_)).asDiagonal());
+  }
   void train(Matrix& raw, Direction& ratio, const Matrix& gradient) {
     const double decay = hparams.count("gain_weight_decay") ? hparams("gain_weight_decay") : 0;
     raw *= 1 - hparams("gain_lr") * decay;

@@ -15,7 +15,8 @@ Shaping split_qkv(Shaping one) {
   return [one = std::move(one)](const Matrix& d) {
     if (d.rows() != 3 * d.cols()) return one(d);
     Matrix out(d.rows(), d.cols());
-    for (int part = 0; part < 3; ++part) out.middleRows(part * d.cols(), d.cols()) = one(d.middleRows(part * d.cols(), d.cols()));
+    for (int part = 0; part < 3; ++part)
+      out.middleRows(part * d.cols(), d.cols()) = one(d.middleRows(part * d.cols(), d.cols()));
     return out;
   };
 }
@@ -37,7 +38,8 @@ Direction magnitude_step(const std::string& kind) {
 
 class Muown : public Oracle {
 public:
-  Muown(Hparams defaults, Direction direction, Direction lengths) : direction_(std::move(direction)), lengths_(std::move(lengths)) {
+  Muown(Hparams defaults, Direction direction, Direction lengths)
+      : direction_(std::move(direction)), lengths_(std::move(lengths)) {
     hparams = std::move(defaults);
   }
   Matrix start(const Matrix& w) override {
@@ -111,7 +113,10 @@ Direction normuon_direction() {
 // fhueb/angular-muown, κ_t = (1 + c·completed steps)^−p on U's step only.
 class AngularMuown : public Oracle {
 public:
-  AngularMuown() { hparams = {{"lr", 0.01}, {"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}, {"fade", 1e-3}, {"fade_power", 1}, {"fade_start", 0}}; }
+  AngularMuown() {
+    hparams = {{"lr", 0.01},  {"momentum", 0.95}, {"beta1", 0.9},    {"beta2", 0.95},
+               {"eps", 1e-8}, {"fade", 1e-3},     {"fade_power", 1}, {"fade_start", 0}};
+  }
   Matrix start(const Matrix& w) override {
     u_ = row_normalised(w);
     g_ = w.rowwise().norm();
@@ -160,7 +165,8 @@ void add_muown_oracles(Makers& makers) {
   muown("muown_signum", {{"lr", 1e-3}, {"momentum", 0.95}, {"beta1", 0.9}}, kj, "signum");
   muown("muown_lion", without_adam, kj, "lion");
   makers["muown_nemo"] = [] { return std::make_unique<NemoMuown>(); };
-  makers["normuown"] = row_lengths({{"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}}, normuon_direction(), adam());
+  makers["normuown"] =
+      row_lengths({{"momentum", 0.95}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}}, normuon_direction(), adam());
   makers["angular_muown"] = [] { return std::make_unique<AngularMuown>(); };
 }
 

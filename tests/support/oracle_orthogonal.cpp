@@ -36,7 +36,8 @@ void add_orthogonal_oracles(Makers& makers) {
   muon("muon_polar_express", kj, muon_shaping("polar_express", "clamp", kj_scale));
   muon("exact_muon", kj, [](const Matrix& d) { return Matrix(kj_scale(d) * exact_msign(d)); });
   muon("muon_polar_express_raw", kj, muon_shaping("polar_express_raw", "clamp", kj_scale));
-  muon("muon_polar_express_safe", kj, [](const Matrix& d) { return Matrix(kj_scale(d) * newton_schulz(d, "polar_express_safe", "scaled", 10, 0)); });
+  muon("muon_polar_express_safe", kj,
+       [](const Matrix& d) { return Matrix(kj_scale(d) * newton_schulz(d, "polar_express_safe", "scaled", 10, 0)); });
   muon("muon_polar_express_angular", kj, muon_shaping("polar_express_angular", "scaled", kj_scale));
   muon("muon_modded_nanogpt", kj, muon_shaping("modded_nanogpt", "modded", kj_scale));
   muon("muon_deepseek", kj, muon_shaping("deepseek", "add", kj_scale));

@@ -40,7 +40,9 @@ Maker decoupled(Hparams defaults, Direction u) {
 }
 
 Direction then(Direction first, Shaping second) {
-  return [first = std::move(first), second = std::move(second)](const Hparams& h, const Matrix& g) mutable { return second(first(h, g)); };
+  return [first = std::move(first), second = std::move(second)](const Hparams& h, const Matrix& g) mutable {
+    return second(first(h, g));
+  };
 }
 
 Direction raw_gradient() {
@@ -66,7 +68,8 @@ Direction adam(std::string prefix) {
     Matrix out(g.rows(), g.cols());
     for (long i = 0; i < g.rows(); ++i)
       for (long j = 0; j < g.cols(); ++j) {
-        const double above = m(i, j) / (1 - std::pow(beta1, t)), below = std::sqrt(v(i, j) / (1 - std::pow(beta2, t))) + eps;
+        const double above = m(i, j) / (1 - std::pow(beta1, t)),
+                     below = std::sqrt(v(i, j) / (1 - std::pow(beta2, t))) + eps;
         out(i, j) = below > 0 ? above / below : 0;
       }
     return out;
@@ -74,7 +77,9 @@ Direction adam(std::string prefix) {
 }
 
 double sign_of(double x) { return (x > 0) - (x < 0); }
-Matrix sign(const Matrix& m) { return m.unaryExpr([](double x) { return sign_of(x); }); }
+Matrix sign(const Matrix& m) {
+  return m.unaryExpr([](double x) { return sign_of(x); });
+}
 Matrix normalised(const Matrix& m) { return m.norm() > 0 ? Matrix(m / m.norm()) : m; }
 Matrix scale_rows(const Matrix& m, const Vector& per_row) { return per_row.asDiagonal() * m; }
 double inner(const Matrix& a, const Matrix& b) { return a.cwiseProduct(b).sum(); }
@@ -87,7 +92,9 @@ double columns_of(const Matrix& d) { return static_cast<double>(d.cols()); }
 double kj_scale(const Matrix& d) { return std::sqrt(std::max(1.0, rows_of(d) / columns_of(d))); }
 double rms_scale(const Matrix& d) { return 0.2 * std::sqrt(std::max(rows_of(d), columns_of(d))); }
 double out_in_scale(const Matrix& d) { return std::sqrt(rows_of(d) / columns_of(d)); }
-double shape_up_scale(const Matrix& d) { return std::sqrt(std::max(rows_of(d) / columns_of(d), columns_of(d) / rows_of(d))); }
+double shape_up_scale(const Matrix& d) {
+  return std::sqrt(std::max(rows_of(d) / columns_of(d), columns_of(d) / rows_of(d)));
+}
 double spectral_scale(const Matrix& d) { return std::sqrt(std::max(rows_of(d), columns_of(d))); }
 
 Shaping muon_shaping(std::string set, std::string form, double (*scale)(const Matrix&), double eps) {

@@ -47,7 +47,7 @@ Direction adam(std::string prefix = "");
 
 double sign_of(double x); // sign(0) = 0
 Matrix sign(const Matrix& m);
-Matrix normalised(const Matrix& m); // by ‖·‖_F; 0 stays 0
+Matrix normalised(const Matrix& m);                        // by ‖·‖_F; 0 stays 0
 Matrix scale_rows(const Matrix& m, const Vector& per_row); // row i of `m` times number i
 double inner(const Matrix& a, const Matrix& b);
 
@@ -65,8 +65,8 @@ Maker row_lengths(Hparams defaults, Direction direction, Direction lengths); // 
 struct MdOptions {
   bool unit_rows = false; // the sphere: each row 1, else ‖Ŵ‖_F = √max(m, n)
   bool row_gains = true, column_gains = true, scalar_gain = false;
-  bool direct = false;           // gain map: direct, else softplus
-  bool clamped_unfuse = false;   // the source's bug: the fused weight is divided by max(gain, 1e-8)
+  bool direct = false;             // gain map: direct, else softplus
+  bool clamped_unfuse = false;     // the source's bug: the fused weight is divided by max(gain, 1e-8)
   bool start_at_row_norms = false; // preserve_init: row gains at the norms of the first weight's rows, no projection
   std::vector<double> start_rows = {}, start_columns = {}; // gains other than 1
 };

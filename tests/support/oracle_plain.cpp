@@ -91,8 +91,10 @@ void add_plain_oracles(Makers& makers) {
   makers["adam"] = coupled(with_decay(0), adam());
   makers["adam_l2"] = coupled(adam_defaults, adam()); // the decay is the user's
   makers["adamw"] = decoupled(with_decay(0.01), adam());
-  makers["nadamw"] = decoupled({{"lr", 2e-3}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8}, {"momentum_decay", 4e-3}}, nadam());
-  makers["nadamw_optax"] = decoupled({{"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8}, {"weight_decay", 1e-4}}, optax_nadam());
+  makers["nadamw"] =
+      decoupled({{"lr", 2e-3}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8}, {"momentum_decay", 4e-3}}, nadam());
+  makers["nadamw_optax"] =
+      decoupled({{"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8}, {"weight_decay", 1e-4}}, optax_nadam());
 }
 
 } // namespace polarscope::test

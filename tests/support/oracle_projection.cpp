@@ -33,7 +33,8 @@ Maker lamb(Lamb form) {
   return rule(with(kAdam, {{"eps", 1e-6}, {"weight_decay", 0}}),
               [=, m = Matrix(), v = Matrix(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
                 if (t++ == 0) m = v = Matrix::Zero(g.rows(), g.cols());
-                const double beta1 = h("beta1"), beta2 = h("beta2"), one = 1 - std::pow(beta1, t), two = 1 - std::pow(beta2, t);
+                const double beta1 = h("beta1"), beta2 = h("beta2"), one = 1 - std::pow(beta1, t),
+                             two = 1 - std::pow(beta2, t);
                 m = beta1 * m + (1 - beta1) * g;
                 v = beta2 * v + (1 - beta2) * g.cwiseProduct(g);
                 Matrix u = form == Lamb::textbook ? Matrix(m.array() / one / ((v.array() / two).sqrt() + h("eps")))
@@ -70,13 +71,14 @@ double optional(const Hparams& h, const char* name, double otherwise) { return h
 
 // Without Nesterov the update is the buffer itself, so what the projection takes stays gone.
 Maker sgdp(bool nesterov) {
-  return rule({{"delta", 0.1}, {"wd_ratio", 0.1}}, [=, m = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-    if (m.size() == 0) m = Matrix::Zero(g.rows(), g.cols());
-    m = h("momentum") * m + g;
-    Matrix ahead = g + h("momentum") * m, &u = nesterov ? ahead : m;
-    const double ratio = project(w, g, h("delta"), h("wd_ratio"), 1e-8, u);
-    return Matrix((1 - h("lr") * h("weight_decay") * ratio / (1 - h("momentum"))) * w - h("lr") * u);
-  });
+  return rule({{"delta", 0.1}, {"wd_ratio", 0.1}},
+              [=, m = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+                if (m.size() == 0) m = Matrix::Zero(g.rows(), g.cols());
+                m = h("momentum") * m + g;
+                Matrix ahead = g + h("momentum") * m, &u = nesterov ? ahead : m;
+                const double ratio = project(w, g, h("delta"), h("wd_ratio"), 1e-8, u);
+                return Matrix((1 - h("lr") * h("weight_decay") * ratio / (1 - h("momentum"))) * w - h("lr") * u);
+              });
 }
 
 Maker adamp() {
@@ -94,26 +96,30 @@ Matrix centred(const Matrix& m) { return m.colwise() - m.rowwise().mean(); }
 Matrix nero_rows(const Matrix& w) { return row_normalised(centred(w)); }
 
 Maker nero() {
-  return rule({{"lr", 0.01}, {"slice_beta", 0.999}},
-              [v = Vector(), scale = -1.0, t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-                if (t++ == 0) {
-                  v = Vector::Zero(g.rows());
-                  scale = w.rowwise().norm().mean();
-                  if (scale == 0) scale = 0.01;
-                }
-                v = h("slice_beta") * v + (1 - h("slice_beta")) * Vector(g.rowwise().squaredNorm());
-                const Vector size = (v / (1 - std::pow(h("slice_beta"), t))).array().sqrt();
-                const Vector over = size.unaryExpr([](double x) { return x > 0 ? 1 / x : 0; });
-                return nero_rows(w - h("lr") * scale * scale_rows(g, over));
-              },
-              nero_rows);
+  return rule(
+      {{"lr", 0.01}, {"slice_beta", 0.999}},
+      [v = Vector(), scale = -1.0, t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+        if (t++ == 0) {
+          v = Vector::Zero(g.rows());
+          scale = w.rowwise().norm().mean();
+          if (scale == 0) scale = 0.01;
+        }
+        v = h("slice_beta") * v + (1 - h("slice_beta")) * Vector(g.rowwise().squaredNorm());
+        const Vector size = (v / (1 - std::pow(h("slice_beta"), t))).array().sqrt();
+        const Vector over = size.unaryExpr([](double x) { return x > 0 ? 1 / x : 0; });
+        return nero_rows(w - h("lr") * scale * scale_rows(g, over));
+      },
+      nero_rows);
 }
 
 // A base direction whose result is put back on a set after every step, and at the start.
 Maker retracting(Hparams defaults, Direction direction, StartRule put_back) {
-  return rule(std::move(defaults), [=](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-    return put_back((1 - h("lr") * optional(h, "weight_decay", 0)) * w - h("lr") * direction(h, g));
-  }, put_back);
+  return rule(
+      std::move(defaults),
+      [=](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+        return put_back((1 - h("lr") * optional(h, "weight_decay", 0)) * w - h("lr") * direction(h, g));
+      },
+      put_back);
 }
 
 // NVlabs/edm2: w/(ε + ‖w_i‖√(rows/numel)), rows to about √fan_in.
@@ -126,16 +132,19 @@ Matrix edm2_rows(const Matrix& w) {
 // The gradient arrives at n(W), after the write-back has already put W there once: Jᵀ with c = ε + ‖w‖/√n,
 // G/c − w⟨w, G⟩/(‖w‖√n c²).
 Maker edm2() {
-  return rule({{"eps", 1e-8}}, [d = adam()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-    Matrix through = g;
-    const double root = std::sqrt(static_cast<double>(w.cols()));
-    for (long i = 0; i < w.rows(); ++i) {
-      const double norm = w.row(i).norm(), c = 1e-4 + norm / root;
-      through.row(i) = g.row(i) / c;
-      if (norm > 0) through.row(i) -= w.row(i).dot(g.row(i)) / (norm * root * c * c) * w.row(i);
-    }
-    return edm2_rows(w - h("lr") * d(h, through));
-  }, edm2_rows);
+  return rule(
+      {{"eps", 1e-8}},
+      [d = adam()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+        Matrix through = g;
+        const double root = std::sqrt(static_cast<double>(w.cols()));
+        for (long i = 0; i < w.rows(); ++i) {
+          const double norm = w.row(i).norm(), c = 1e-4 + norm / root;
+          through.row(i) = g.row(i) / c;
+          if (norm > 0) through.row(i) -= w.row(i).dot(g.row(i)) / (norm * root * c * c) * w.row(i);
+        }
+        return edm2_rows(w - h("lr") * d(h, through));
+      },
+      edm2_rows);
 }
 
 // 2407.01800 with a period of one step: back to the Frobenius norm of the start.
@@ -148,15 +157,17 @@ Maker normalize_and_project() {
 
 // bluorion-com/weight_rescaling: every 50 steps, where the standard deviation (of n − 1) is above 1.2 times the target.
 Maker tvr() {
-  return rule(with(kAdam, {{"target_deviation", 0.02}, {"threshold", 1.2}}), [d = adam(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-    Matrix next = (1 - h("lr") * optional(h, "weight_decay", 0)) * w - h("lr") * d(h, g);
-    if (++t % 50 != 0) return next;
-    const double mean = next.mean(), count = static_cast<double>(next.size());
-    const double deviation = std::sqrt((next.array() - mean).square().sum() / (count - 1));
-    const double target = h("target_deviation");
-    if (deviation > h("threshold") * target) next = ((next.array() - mean) * target / deviation + mean).matrix();
-    return next;
-  });
+  return rule(with(kAdam, {{"target_deviation", 0.02}, {"threshold", 1.2}}),
+              [d = adam(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+                Matrix next = (1 - h("lr") * optional(h, "weight_decay", 0)) * w - h("lr") * d(h, g);
+                if (++t % 50 != 0) return next;
+                const double mean = next.mean(), count = static_cast<double>(next.size());
+                const double deviation = std::sqrt((next.array() - mean).square().sum() / (count - 1));
+                const double target = h("target_deviation");
+                if (deviation > h("threshold") * target)
+                  next = ((next.array() - mean) * target / deviation + mean).matrix();
+                return next;
+              });
 }
 
 // 1602.07868: w = g v/‖v‖ per row, gradient descent on g and v.
@@ -211,23 +222,24 @@ Matrix centred_rows(const Matrix& w) { return scale_rows(row_normalised(centred(
 using Rotation = std::function<double(const Hparams&)>;
 
 Maker rotational(Hparams defaults, Direction direction, Rotation rotation) {
-  return rule(std::move(defaults),
-              [=, norm = Vector(), average = Vector(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-                if (t++ == 0) {
-                  norm = centred(w).rowwise().norm();
-                  average = Vector::Zero(w.rows());
-                }
-                Matrix d = centred(direction(h, g)), next = w;
-                for (long i = 0; i < w.rows(); ++i) {
-                  if (norm(i) == 0) continue;
-                  d.row(i) -= w.row(i) * (d.row(i).dot(w.row(i)) / (norm(i) * norm(i)));
-                  average(i) = 0.9 * average(i) + 0.1 * d.row(i).squaredNorm();
-                  const double size = std::sqrt(average(i) / (1 - std::pow(0.9, t)));
-                  next.row(i) -= rotation(h) * norm(i) * d.row(i) / (size + 1e-8);
-                }
-                return scale_rows(row_normalised(next), norm);
-              },
-              centred_rows);
+  return rule(
+      std::move(defaults),
+      [=, norm = Vector(), average = Vector(), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+        if (t++ == 0) {
+          norm = centred(w).rowwise().norm();
+          average = Vector::Zero(w.rows());
+        }
+        Matrix d = centred(direction(h, g)), next = w;
+        for (long i = 0; i < w.rows(); ++i) {
+          if (norm(i) == 0) continue;
+          d.row(i) -= w.row(i) * (d.row(i).dot(w.row(i)) / (norm(i) * norm(i)));
+          average(i) = 0.9 * average(i) + 0.1 * d.row(i).squaredNorm();
+          const double size = std::sqrt(average(i) / (1 - std::pow(0.9, t)));
+          next.row(i) -= rotation(h) * norm(i) * d.row(i) / (size + 1e-8);
+        }
+        return scale_rows(row_normalised(next), norm);
+      },
+      centred_rows);
 }
 
 double lion_share(double b1, double b2) { return (1 - b1) * (1 - b1) + b1 * b1 * (1 - b2) / (1 + b2); }
@@ -248,9 +260,11 @@ void add_rotational(Makers& makers) {
   makers["rotational_adamw"] = rotational(with(kAdam, {{"weight_decay", 0.01}}), adam(), [](const Hparams& h) {
     return std::sqrt(2 * h("lr") * h("weight_decay") * (1 - h("beta1")) / (1 + h("beta1")));
   });
-  makers["rotational_lion"] = rotational({{"lr", 1e-4}, {"beta1", 0.9}, {"beta2", 0.99}}, lion_sign(), [](const Hparams& h) {
-    return std::sqrt(M_PI / 2) * std::sqrt(2 * h("lr") * h("weight_decay")) * std::sqrt(lion_share(h("beta1"), h("beta2")));
-  });
+  makers["rotational_lion"] =
+      rotational({{"lr", 1e-4}, {"beta1", 0.9}, {"beta2", 0.99}}, lion_sign(), [](const Hparams& h) {
+        return std::sqrt(M_PI / 2) * std::sqrt(2 * h("lr") * h("weight_decay")) *
+               std::sqrt(lion_share(h("beta1"), h("beta2")));
+      });
 }
 
 } // namespace

@@ -76,10 +76,13 @@ Matrix mano_by_columns(const Matrix& d, const Matrix& w, bool second_version) {
 
 Maker mano(bool second_version) {
   return rule({{"lr", 1e-3}, {"momentum", 0.95}, {"weight_decay", 0.1}},
-              [=, d = momentum(Form::heavy_ball, second_version), t = 0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+              [=, d = momentum(Form::heavy_ball, second_version), t = 0](const Hparams& h, const Matrix& w,
+                                                                         const Matrix& g) mutable {
                 const Matrix direction = d(h, g);
-                const Matrix u = t++ % 2 == 0 ? mano_by_columns(direction, w, second_version)
-                                              : Matrix(mano_by_columns(direction.transpose(), w.transpose(), second_version).transpose());
+                const Matrix u =
+                    t++ % 2 == 0
+                        ? mano_by_columns(direction, w, second_version)
+                        : Matrix(mano_by_columns(direction.transpose(), w.transpose(), second_version).transpose());
                 return Matrix((1 - h("lr") * h("weight_decay")) * w - h("lr") * u);
               });
 }

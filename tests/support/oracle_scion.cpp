@@ -34,11 +34,13 @@ Maker scion(Hparams defaults, bool constrained, Shaping lmo) {
 } // namespace
 
 void add_scion_oracles(Makers& makers) {
-  const Hparams epfl = {{"lr", 1e-3}, {"alpha", 1}, {"radius", 1}}, nemo = {{"lr", 3e-4}, {"alpha", 0.05}, {"radius", 1}};
+  const Hparams epfl = {{"lr", 1e-3}, {"alpha", 1}, {"radius", 1}},
+                nemo = {{"lr", 3e-4}, {"alpha", 0.05}, {"radius", 1}};
   const Shaping spectral = muon_shaping("kj", "add", out_in_scale);
   makers["scion"] = scion(epfl, true, spectral);
   makers["scion_unconstrained"] = scion(epfl, false, spectral);
-  makers["scion_sign"] = scion(epfl, true, [](const Matrix& b) { return Matrix(sign(b) / static_cast<double>(b.cols())); });
+  makers["scion_sign"] =
+      scion(epfl, true, [](const Matrix& b) { return Matrix(sign(b) / static_cast<double>(b.cols())); });
   makers["scion_row"] = scion(epfl, true, by_rows);
   makers["scion_column"] = scion(epfl, true, by_columns);
   makers["scion_bias"] = scion(epfl, true, by_rms);

@@ -43,7 +43,8 @@ double solve_lambda(const std::function<double(double)>& h, double guess) {
   }
   if (!found) return guess;
   if (at_low > 0) std::swap(low, high), std::swap(at_low, at_high); // h(low) ≤ 0 ≤ h(high)
-  double best = std::abs(at_low) < std::abs(at_high) ? low : high, at_best = std::min(std::abs(at_low), std::abs(at_high));
+  double best = std::abs(at_low) < std::abs(at_high) ? low : high,
+         at_best = std::min(std::abs(at_low), std::abs(at_high));
   for (int k = 0; k < 20 && at_best > tolerance; ++k) {
     const double middle = 0.5 * (low + high), there = h(middle);
     if (std::abs(there) < at_best) best = middle, at_best = std::abs(there);
@@ -59,17 +60,19 @@ struct SphereOptions {
 // B4: decay and retraction come before the update is made; R = c√(m/n), c is the code's radius_scaler. The dynamic mode
 // moves the weight towards R instead, at the decay's rate, which decays nothing else then: W ← (1 + λη·sign(R − σ))W.
 Maker spectral_sphere(SphereOptions o) {
-  return rule({{"lr", 0.02}, {"momentum", 0.9}, {"radius", 1}, {"weight_decay", 0}},
-              [=, m = momentum(Form::ema, true), lambda = 0.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-                const double lr = h("lr"), decay = h("weight_decay"), radius = h("radius") * out_in_scale(w);
-                Matrix next = (o.dynamic ? 1 : 1 - lr * decay) * w;
-                const Matrix d = m(h, g), unit = d / std::max(d.norm(), 1e-7);
-                const Top top = o.exact_top ? exact_top(next) : power_iteration(next);
-                next *= o.dynamic ? 1 + decay * lr * (top.sigma > radius ? -1 : 1) : radius / (top.sigma + 1e-7);
-                const Matrix theta = top.u * top.v.transpose();
-                if (o.dual) lambda = solve_lambda([&](double at) { return inner(theta, polar_express(unit + at * theta)); }, lambda);
-                return Matrix(next - lr * radius * polar_express(unit + lambda * theta));
-              });
+  return rule(
+      {{"lr", 0.02}, {"momentum", 0.9}, {"radius", 1}, {"weight_decay", 0}},
+      [=, m = momentum(Form::ema, true), lambda = 0.0](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+        const double lr = h("lr"), decay = h("weight_decay"), radius = h("radius") * out_in_scale(w);
+        Matrix next = (o.dynamic ? 1 : 1 - lr * decay) * w;
+        const Matrix d = m(h, g), unit = d / std::max(d.norm(), 1e-7);
+        const Top top = o.exact_top ? exact_top(next) : power_iteration(next);
+        next *= o.dynamic ? 1 + decay * lr * (top.sigma > radius ? -1 : 1) : radius / (top.sigma + 1e-7);
+        const Matrix theta = top.u * top.v.transpose();
+        if (o.dual)
+          lambda = solve_lambda([&](double at) { return inner(theta, polar_express(unit + at * theta)); }, lambda);
+        return Matrix(next - lr * radius * polar_express(unit + lambda * theta));
+      });
 }
 
 // X − W sym(WᵀX) for a tall W with orthonormal columns; a wide one is treated transposed.
@@ -96,9 +99,12 @@ Matrix manifold_muon_step(const Matrix& w, const Matrix& g, double lr) {
 
 // 2601.21487 in the paper's form, on the Stiefel manifold from its first weight on.
 Maker spel() {
-  return rule({}, [m = momentum(Form::ema, false)](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-    return exact_msign(w - h("lr") * exact_msign(stiefel_tangent(w, m(h, g))));
-  }, exact_msign);
+  return rule(
+      {},
+      [m = momentum(Form::ema, false)](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
+        return exact_msign(w - h("lr") * exact_msign(stiefel_tangent(w, m(h, g))));
+      },
+      exact_msign);
 }
 
 // spel.py of NVIDIA-NeMo/Emerging-Optimizers: no tangent projection, two Newton–Schulz.
@@ -126,7 +132,8 @@ enum class Set { frobenius, spectral, oblique };
 Matrix tangent(Set set, const Matrix& w, const Matrix& x) {
   if (set == Set::oblique) {
     const Matrix unit = row_normalised(w);
-    if (w.cols() == 1) return x.cwiseProduct((w.array() == 0).cast<double>().matrix()); // nothing is tangent to a number
+    if (w.cols() == 1)
+      return x.cwiseProduct((w.array() == 0).cast<double>().matrix()); // nothing is tangent to a number
     return x - scale_rows(unit, x.cwiseProduct(unit).rowwise().sum());
   }
   if (set == Set::frobenius) {
@@ -145,19 +152,20 @@ Matrix retracted(Set set, const Matrix& w, const Matrix& start) {
 }
 
 Maker macro(Set set, int reading) {
-  return rule({{"lr", 0.01}},
-              [=, m = momentum(Form::ema, false), start = Matrix()](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
-                if (start.size() == 0) start = w;
-                const Matrix average = m(h, g), unit = normalised(w);
-                Matrix d = exact_msign(tangent(set, w, average));
-                if (reading == 2) d = tangent(set, w, d);
-                if (reading == 3) {
-                  const double nuclear = Eigen::JacobiSVD<Matrix>(average).singularValues().sum();
-                  const double lambda = crossing([&](double at) { return inner(unit, exact_msign(average + at * unit)); }, 2 * nuclear);
-                  d = exact_msign(average + lambda * unit);
-                }
-                return retracted(set, w - h("lr") * d, start);
-              });
+  return rule({{"lr", 0.01}}, [=, m = momentum(Form::ema, false), start = Matrix()](const Hparams& h, const Matrix& w,
+                                                                                    const Matrix& g) mutable {
+    if (start.size() == 0) start = w;
+    const Matrix average = m(h, g), unit = normalised(w);
+    Matrix d = exact_msign(tangent(set, w, average));
+    if (reading == 2) d = tangent(set, w, d);
+    if (reading == 3) {
+      const double nuclear = Eigen::JacobiSVD<Matrix>(average).singularValues().sum();
+      const double lambda =
+          crossing([&](double at) { return inner(unit, exact_msign(average + at * unit)); }, 2 * nuclear);
+      d = exact_msign(average + lambda * unit);
+    }
+    return retracted(set, w - h("lr") * d, start);
+  });
 }
 
 } // namespace
@@ -167,8 +175,9 @@ void add_spectral_oracles(Makers& makers) {
   makers["sso_accurate"] = spectral_sphere({.exact_top = true});
   makers["sso_dynamic"] = spectral_sphere({.dynamic = true});
   makers["muon_sphere"] = spectral_sphere({.dual = false});
-  makers["manifold_muon"] = rule({}, [](const Hparams& h, const Matrix& w, const Matrix& g) { return manifold_muon_step(w, g, h("lr")); },
-                                 manifolds_msign);
+  makers["manifold_muon"] = rule(
+      {}, [](const Hparams& h, const Matrix& w, const Matrix& g) { return manifold_muon_step(w, g, h("lr")); },
+      manifolds_msign);
   makers["spel"] = spel();
   makers["spel_nemo"] = nemo_spel();
   makers["macro"] = macro(Set::frobenius, 1);

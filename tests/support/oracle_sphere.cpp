@@ -30,7 +30,8 @@ Maker hyperball(Hparams defaults, Direction direction, double eps) {
 }
 
 void add_sphere_oracles(Makers& makers) {
-  makers["muonh"] = hyperball({{"lr", 0.02}, {"momentum", 0.95}}, then(momentum(Form::heavy_ball, true), muon_shaping("kj", "add", nullptr)));
+  makers["muonh"] = hyperball({{"lr", 0.02}, {"momentum", 0.95}},
+                              then(momentum(Form::heavy_ball, true), muon_shaping("kj", "add", nullptr)));
   makers["adamh"] = hyperball({{"lr", 0.01}, {"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}}, adam());
   makers["muonh_nemo"] = hyperball({{"weight_decay", 0.01}},
                                    then(momentum(Form::ema, false), muon_shaping("quintic", "clamp", nullptr)), 1e-15);

@@ -13,9 +13,9 @@ struct Outcome {
 };
 
 struct ProcessOptions {
-  std::string folder = {};     // working folder; "" = this process's
-  std::string out_file = {};   // where stdout goes instead of being captured
-  int interrupt_after_ms = -1; // SIGINT after this time
+  std::string folder = {};           // working folder; "" = this process's
+  std::string out_file = {};         // where stdout goes instead of being captured
+  int interrupt_after_ms = -1;       // SIGINT after this time
   int interrupt_again_after_ms = -1; // a second one
 };
 

@@ -51,7 +51,8 @@ Rig::Rig(const std::string& kind, const std::map<std::string, SettingValue>& val
   }
   emit_metrics(build, options.every, updates);
   for (const ParamInfo& p : build.parameters())
-    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()), "stop when the loss or W is not finite");
+    build.emit(make_op(OpCode::check_finite, {p.weight}, {}, 0, build.loss_column()),
+               "stop when the loss or W is not finite");
   program_ = build.finish();
 
   member_ = std::make_unique<HostMember>(program_, std::vector<double>{options.lr}, seed);
@@ -74,7 +75,8 @@ void Rig::start() { executor(program_->precision()).start(program_->view(), memb
 
 bool Rig::step(long n) {
   const auto wanted = static_cast<std::uint64_t>(n);
-  return executor(program_->precision()).advance(program_->view(), member_->member(), wanted, member_->scratch()) == wanted &&
+  return executor(program_->precision()).advance(program_->view(), member_->member(), wanted, member_->scratch()) ==
+             wanted &&
          !diverged();
 }
 
@@ -86,8 +88,8 @@ void Rig::gradient() {
 double Rig::loss() {
   const auto [first, last] = program_->loss_ops();
   executor(program_->precision())
-      .run_range(program_->view(), member_->member(), static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(last),
-                 member_->scratch());
+      .run_range(program_->view(), member_->member(), static_cast<std::uint32_t>(first),
+                 static_cast<std::uint32_t>(last), member_->scratch());
   return metric("loss");
 }
 

@@ -19,7 +19,7 @@ namespace polarscope::test {
 struct RigOptions {
   Precision precision = Precision::f64;
   double lr = 0.1;
-  bool own_size = false;            // declared to the metrics; U is the gradient either way
+  bool own_size = false;                 // declared to the metrics; U is the gradient either way
   std::map<std::string, int> every = {}; // metric cadences
 };
 
@@ -35,11 +35,11 @@ public:
   std::vector<double> read(const std::string& slot) const; // row-major, without padding
   void write(const std::string& slot, const std::vector<double>& values);
 
-  void start();          // runs the start list: row 0
-  bool step(long n = 1); // false once the run has diverged
-  void gradient();       // runs the gradient phase only: gradient with noise, invariants, loss
-  double loss();         // runs the loss ops only, at the present weight
-  void run_op(OpCode code); // runs the step list's ops of this kind, without starting a new row
+  void start();                                   // runs the start list: row 0
+  bool step(long n = 1);                          // false once the run has diverged
+  void gradient();                                // runs the gradient phase only: gradient with noise, invariants, loss
+  double loss();                                  // runs the loss ops only, at the present weight
+  void run_op(OpCode code);                       // runs the step list's ops of this kind, without starting a new row
   double metric(const std::string& column) const; // of the last row or gradient(); NaN when not recorded
   bool diverged() const { return member_->member().status != kernels::MemberStatus::ok; }
   std::uint64_t steps() const { return member_->member().step; }

@@ -29,8 +29,8 @@ inline std::string text_of(const SceneText& s) {
                                  s.steps, s.precision, s.problem, s.noise);
   for (int i = 0; i < s.runs; ++i) {
     const auto k = static_cast<std::size_t>(i);
-    text += fmt::format("\n[[run]]\nlabel = \"run {}\"\noptimizer = \"{}\"\nhparam.lr = {}\nseed = {}\n", i, s.optimizer,
-                        s.lr[k % s.lr.size()], 100 + i);
+    text += fmt::format("\n[[run]]\nlabel = \"run {}\"\noptimizer = \"{}\"\nhparam.lr = {}\nseed = {}\n", i,
+                        s.optimizer, s.lr[k % s.lr.size()], 100 + i);
     if (!s.start.empty()) text += fmt::format("start = {}\n", s.start[k % s.start.size()]);
   }
   return text + s.extra;

@@ -16,8 +16,8 @@ Xvfb::Xvfb() {
     const int quiet = ::open("/dev/null", O_WRONLY);
     ::dup2(quiet, STDERR_FILENO);
     const std::string descriptor = std::to_string(ends[1]);
-    ::execlp("Xvfb", "Xvfb", "-displayfd", descriptor.c_str(), "-screen", "0", "1280x800x24", "-nolisten",
-             "tcp", nullptr);
+    ::execlp("Xvfb", "Xvfb", "-displayfd", descriptor.c_str(), "-screen", "0", "1280x800x24", "-nolisten", "tcp",
+             nullptr);
     ::_exit(127);
   }
   ::close(ends[1]);
@@ -36,8 +36,6 @@ Xvfb::~Xvfb() {
   if (process_ <= 0) return;
   ::kill(process_, SIGTERM);
   ::waitpid(process_, nullptr, 0);
-  if (old_display_.empty())
-    ::unsetenv("DISPLAY");
-  else
-    ::setenv("DISPLAY", old_display_.c_str(), 1);
+  if (old_display_.empty()) ::unsetenv("DISPLAY");
+  else ::setenv("DISPLAY", old_display_.c_str(), 1);
 }

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 class Xvfb {
- public:
+public:
   Xvfb();
   ~Xvfb();
   Xvfb(const Xvfb&) = delete;
@@ -14,7 +14,7 @@ class Xvfb {
 
   bool running() const { return process_ > 0; }
 
- private:
+private:
   pid_t process_ = -1;
   std::string old_display_;
 };

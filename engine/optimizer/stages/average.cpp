@@ -7,10 +7,13 @@ namespace {
 
 constexpr std::uint32_t kShareOfTheNew = 1u | 4u; // of the op momentum: an average whose hyperparameter is 1 − μ
 
-void start(StageContext& c) { c.shared["direction.average"] = c.state("average", c.rows, c.cols, "B: running average of the gradient"); }
+void start(StageContext& c) {
+  c.shared["direction.average"] = c.state("average", c.rows, c.cols, "B: running average of the gradient");
+}
 
 void emit(StageContext& c) {
-  c.build.emit(make_op(OpCode::momentum, {c.gradient, c.shared.at("direction.average"), c.update}, {c.hparam("alpha")}, 0, kShareOfTheNew),
+  c.build.emit(make_op(OpCode::momentum, {c.gradient, c.shared.at("direction.average"), c.update}, {c.hparam("alpha")},
+                       0, kShareOfTheNew),
                "B ← (1−α)B + αG ; U ← B");
 }
 

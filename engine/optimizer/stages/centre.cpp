@@ -9,7 +9,8 @@ namespace {
 
 void emit(StageContext& c) {
   const std::string granularity = c.word("granularity");
-  c.build.emit(make_op(OpCode::centre_slices, {c.update}, {}, 0, slices_code(granularity)), fmt::format("U ← U − mean(U) per {}", granularity));
+  c.build.emit(make_op(OpCode::centre_slices, {c.update}, {}, 0, slices_code(granularity)),
+               fmt::format("U ← U − mean(U) per {}", granularity));
 }
 
 } // namespace
@@ -22,7 +23,9 @@ Stage geometry_centre() {
   s.formula = "uᵢ = dᵢ − mean dᵢ";
   s.source = "gradient centralisation 2004.01461; epfml/REQ shared/optimizers/common.py";
   s.options = {word("granularity", "row",
-                    {{"row", "each row's mean", "epfml/REQ"}, {"column", "each column's mean", ""}, {"matrix", "the mean of all elements", "epfml/REQ, per tensor"}},
+                    {{"row", "each row's mean", "epfml/REQ"},
+                     {"column", "each column's mean", ""},
+                     {"matrix", "the mean of all elements", "epfml/REQ, per tensor"}},
                     "Whose mean is taken out.")};
   s.emit = emit;
   return s;

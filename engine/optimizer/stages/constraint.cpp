@@ -20,7 +20,9 @@ void emit_radius(StageContext& c) {
   const std::string source = c.word("radius_from");
   if (source == "value") c.build.emit(make_op(OpCode::fill, {radius}, {c.hparam("radius")}), "R ← radius");
   if (source == "out_in")
-    c.build.emit(make_op(OpCode::fill, {radius}, {c.hparam("radius")}, c.build.constants({shape_scale("out_in", c.rows, c.cols)}), 1), "R ← radius · √(m/n)");
+    c.build.emit(make_op(OpCode::fill, {radius}, {c.hparam("radius")},
+                         c.build.constants({shape_scale("out_in", c.rows, c.cols)}), 1),
+                 "R ← radius · √(m/n)");
 }
 
 void emit_stiefel(StageContext& c) { emit_polar(c, polynomial_of(c), c.weight, c.weight, 1, "W"); }
@@ -31,12 +33,15 @@ void emit_retraction(StageContext& c) {
   if (set == "stiefel") return emit_stiefel(c);
   const SlotId radius = c.shared.at("constraint.radius");
   if (is_sphere(set)) {
-    c.build.emit(make_op(OpCode::to_norms, {c.weight, c.weight, radius}, {}, c.build.constants({0, 1}), slices_code(set)),
-                 fmt::format("W ← R W/‖W‖ per {}", set));
+    c.build.emit(
+        make_op(OpCode::to_norms, {c.weight, c.weight, radius}, {}, c.build.constants({0, 1}), slices_code(set)),
+        fmt::format("W ← R W/‖W‖ per {}", set));
     return;
   }
   emit_top_pair(c, "constraint", c.weight, 0, false);
-  c.build.emit(make_op(OpCode::retract_spectral, {c.weight, c.shared.at("constraint.value"), radius}, {}, c.build.constants({0})), "W ← R W/σ");
+  c.build.emit(make_op(OpCode::retract_spectral, {c.weight, c.shared.at("constraint.value"), radius}, {},
+                       c.build.constants({0})),
+               "W ← R W/σ");
 }
 
 void emit_check(StageContext& c) {
@@ -46,8 +51,10 @@ void emit_check(StageContext& c) {
     const bool f64 = c.build.precision() == Precision::f64;
     // A polynomial leaves singular values in its band; the exact one and those of eight steps or more leave ones.
     Op check = polynomial.exact()
-                   ? make_op(OpCode::isometry_violation, {c.weight}, {}, c.build.constants({1}), c.promise(1, f64 ? 1e-10 : 1e-4, kCheckEvery))
-                   : make_op(OpCode::band_violation, {c.weight}, {}, c.build.constants({1, polynomial.top()}), c.promise(2, 1e-3, kCheckEvery, false));
+                   ? make_op(OpCode::isometry_violation, {c.weight}, {}, c.build.constants({1}),
+                             c.promise(1, f64 ? 1e-10 : 1e-4, kCheckEvery))
+                   : make_op(OpCode::band_violation, {c.weight}, {}, c.build.constants({1, polynomial.top()}),
+                             c.promise(2, 1e-3, kCheckEvery, false));
     check.every = kCheckEvery;
     c.build.emit(check, "check WᵀW = I");
     return;
@@ -55,11 +62,15 @@ void emit_check(StageContext& c) {
   const SlotId radius = c.shared.at("constraint.radius");
   if (is_sphere(set)) {
     const std::uint32_t column = c.promise(0, c.rounding());
-    c.build.emit(make_op(OpCode::norm_violation, {c.weight, radius}, {}, c.build.constants({0}), column << 2 | slices_code(set)), "check ‖W‖ = R");
+    c.build.emit(
+        make_op(OpCode::norm_violation, {c.weight, radius}, {}, c.build.constants({0}), column << 2 | slices_code(set)),
+        "check ‖W‖ = R");
     return;
   }
-  Op found = make_op(OpCode::top_singular, {c.weight, c.shared.at("constraint.left"), c.shared.at("constraint.right"), c.shared.at("constraint.value")});
-  Op check = make_op(OpCode::norm_violation, {c.shared.at("constraint.value"), radius}, {}, c.build.constants({0}), c.promise(0, 10 * c.rounding(), kCheckEvery) << 2);
+  Op found = make_op(OpCode::top_singular, {c.weight, c.shared.at("constraint.left"), c.shared.at("constraint.right"),
+                                            c.shared.at("constraint.value")});
+  Op check = make_op(OpCode::norm_violation, {c.shared.at("constraint.value"), radius}, {}, c.build.constants({0}),
+                     c.promise(0, 10 * c.rounding(), kCheckEvery) << 2);
   found.every = check.every = kCheckEvery;
   c.build.emit(found, "σ ← largest singular value of W, exact");
   c.build.emit(check, "check σ = R");
@@ -68,7 +79,8 @@ void emit_check(StageContext& c) {
 void start(StageContext& c) {
   const std::string set = c.word("set");
   if (set != "stiefel") {
-    const SlotId radius = c.state("radius", 1, is_sphere(set) ? slices_count(set, c.rows, c.cols) : 1, "R: norm that the weight is held to");
+    const SlotId radius = c.state("radius", 1, is_sphere(set) ? slices_count(set, c.rows, c.cols) : 1,
+                                  "R: norm that the weight is held to");
     c.shared["constraint.radius"] = radius;
     if (set == "spectral") start_top_pair(c, "constraint", false);
     if (c.word("radius_from") != "initial") {
@@ -77,7 +89,8 @@ void start(StageContext& c) {
       emit_top_pair(c, "constraint", c.weight, 0, false);
       c.build.emit(make_op(OpCode::copy, {c.shared.at("constraint.value"), radius}), "R ← σ(W₀)");
     } else {
-      c.build.emit(make_op(OpCode::slice_norms, {c.weight, radius}, {}, 0, slices_code(set)), fmt::format("R ← ‖W₀‖ per {}", set));
+      c.build.emit(make_op(OpCode::slice_norms, {c.weight, radius}, {}, 0, slices_code(set)),
+                   fmt::format("R ← ‖W₀‖ per {}", set));
     }
   }
   if (c.flag("project_start")) emit_retraction(c);
@@ -118,15 +131,19 @@ Stage magnitude_constraint() {
   Stage s;
   s.part = Part::magnitude;
   s.kind = "constraint";
-  s.meaning = "Brings the weight back to a set of fixed norm, largest singular value or orthonormality after each step.";
+  s.meaning =
+      "Brings the weight back to a set of fixed norm, largest singular value or orthonormality after each step.";
   s.formula = "W ← R W/‖W‖,  R W/σ₁,  or msign(W)";
-  s.source = "MACRO 2605.04418; thinking-machines-lab/manifolds; MCSD 2601.21487; largest singular values exact by Jacobi rotations";
+  s.source = "MACRO 2605.04418; thinking-machines-lab/manifolds; MCSD 2601.21487; largest singular values exact by "
+             "Jacobi rotations";
   s.options = options();
   s.hparams = {log_number("radius", 1, 1e-12, 1e12, "Norm of the set, or the factor c of c √(m/n).")};
   s.hparams[0].formula = "‖W‖ = R";
   s.promises = {{"weight norm on its set", "The weight has the norm of its set after each step.", "constraint_error"},
                 {"weight orthonormal", "The singular values of the weight are 0 or 1.", "orthonormality_error"},
-                {"weight in the band", "No singular value of the weight exceeds the polynomial's largest value on [0, 1].", "weight_band_excess"}};
+                {"weight in the band",
+                 "No singular value of the weight exceeds the polynomial's largest value on [0, 1].",
+                 "weight_band_excess"}};
   s.start = start;
   s.leave = leave;
   s.motion = motion;

@@ -6,7 +6,8 @@ namespace polarscope {
 namespace {
 
 Setting weight_decay(double max, std::string formula) {
-  Setting s = log_number("weight_decay", 0, 0, max, "Weight decay λ: how strongly each step pulls the weight towards zero.");
+  Setting s =
+      log_number("weight_decay", 0, 0, max, "Weight decay λ: how strongly each step pulls the weight towards zero.");
   s.formula = std::move(formula);
   return s;
 }
@@ -27,7 +28,14 @@ void enter_coupled(StageContext& c) {
 }
 
 // The rates that apply_decayed's word names (kernels/ops/elementwise.hpp), and its flags.
-enum Rate : std::uint32_t { by_rate = 0, alone = 1, by_rate_squared = 2, by_corrected_rate = 3, after = 4, cautious = 8 };
+enum Rate : std::uint32_t {
+  by_rate = 0,
+  alone = 1,
+  by_rate_squared = 2,
+  by_corrected_rate = 3,
+  after = 4,
+  cautious = 8
+};
 
 // Decays by λ times the rate, times what another stage of the recipe left in "decay_factor".
 void apply_decay(StageContext& c, std::uint32_t word, const std::string& share, HparamId momentum = kNone) {
@@ -36,7 +44,9 @@ void apply_decay(StageContext& c, std::uint32_t word, const std::string& share, 
   const std::string text = word & after      ? "W ← (1 − " + s + ")(W − η U)"
                            : word & cautious ? "W ← W − " + s + " [U W ≥ 0] W − η U"
                                              : "W ← (1 − " + s + ") W − η U";
-  c.build.emit(make_op(OpCode::apply_decayed, {c.weight, c.update, factor}, {c.lr, c.hparam("weight_decay"), momentum}, 0, word), text);
+  c.build.emit(
+      make_op(OpCode::apply_decayed, {c.weight, c.update, factor}, {c.lr, c.hparam("weight_decay"), momentum}, 0, word),
+      text);
 }
 
 void apply_decoupled(StageContext& c) {
@@ -106,7 +116,8 @@ Stage decay_decoupled() {
                     {{"before", "W ← (1 − η λ) W − η U", "torch.optim.AdamW; KellerJordan/Muon"},
                      {"after", "W ← (1 − η λ)(W − η U)", "nikhilvyas/SOAP"}},
                     "Whether the weight decays before or after its step."),
-               boolean("per_momentum", false, "Divides λ by 1 − μ, as the heavy ball lengthens every step: clovaai/AdamP sgdp.py.")};
+               boolean("per_momentum", false,
+                       "Divides λ by 1 − μ, as the heavy ball lengthens every step: clovaai/AdamP sgdp.py.")};
   s.hparams = {weight_decay(1e3, s.formula)};
   s.emit = apply_decoupled;
   s.motion = motion_decoupled;
@@ -168,7 +179,8 @@ Stage decay_to_norm() {
   s.meaning = "Pulls the weight towards a norm instead of towards zero.";
   s.formula = "W ← W − η λ (1 − k‖W₀‖/‖W‖) W − η U";
   s.source = "Loshchilov 2311.11446, weight norm control";
-  s.hparams = {weight_decay(1e3, s.formula), log_number("target_ratio", 1, 0, 1e6, "Norm aimed at over the norm of the start: k; 0 is plain decay.")};
+  s.hparams = {weight_decay(1e3, s.formula),
+               log_number("target_ratio", 1, 0, 1e6, "Norm aimed at over the norm of the start: k; 0 is plain decay.")};
   s.start = start_toward_norm;
   s.emit = apply_toward_norm;
   return s;

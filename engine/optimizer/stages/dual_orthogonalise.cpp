@@ -36,7 +36,8 @@ void emit(StageContext& c) {
   const double scale = shape_scale(c.word("shape_scale"), c.rows, c.cols);
   const Search s = search_of(c);
   c.build.emit(make_op(OpCode::dual_polar, {c.update, normal, c.shared.at("lambda")}, {},
-                       c.build.constants(polynomial.constants({polynomial.eps, scale, kDirectionGuard, s.tolerance, s.first, s.doublings, s.halvings})),
+                       c.build.constants(polynomial.constants(
+                           {polynomial.eps, scale, kDirectionGuard, s.tolerance, s.first, s.doublings, s.halvings})),
                        polynomial.word()),
                fmt::format("U ← {:.4g} · NS(U/‖U‖ + λN),  λ: ⟨N, U⟩ = 0", scale));
 }
@@ -48,19 +49,24 @@ Stage geometry_dual_orthogonalise() {
   s.part = Part::geometry;
   s.kind = "dual_orthogonalise";
   // No promise: where D + λN is singular the inner product jumps past 0, and no λ makes the result tangent.
-  s.meaning = "Orthogonalises the direction plus so much of the weight's normal that the result is tangent, where one exists.";
+  s.meaning =
+      "Orthogonalises the direction plus so much of the weight's normal that the result is tangent, where one exists.";
   s.formula = "U = s · msign(D/‖D‖ + λN),  λ: ⟨N, U⟩ = 0 by bisection,  N = u₁v₁ᵀ or W/‖W‖";
   s.source = "Spectral sphere 2601.08393; Unakar/Spectral-Sphere-Optimizer sso.py; MACRO 2605.04418 read as its dual";
   s.options = polynomial_options("polar_express", "clamp");
-  s.options.push_back(word("normal", "spectral",
-                           {{"spectral", "Θ = u₁v₁ᵀ of the weight", "Spectral-Sphere-Optimizer"}, {"matrix", "W/‖W‖", "own variant"}},
-                           "What the update is to be orthogonal to."));
+  s.options.push_back(
+      word("normal", "spectral",
+           {{"spectral", "Θ = u₁v₁ᵀ of the weight", "Spectral-Sphere-Optimizer"}, {"matrix", "W/‖W‖", "own variant"}},
+           "What the update is to be orthogonal to."));
   for (Setting& option : sigma_options()) s.options.push_back(std::move(option));
-  s.options.push_back(word("solver", "tight",
-                           {{"tight", "until ⟨N, U⟩ is 0 to rounding", "house rule"},
-                            {"sso", "10 doubling steps from 1e-3, then 20 halvings; the best λ seen when they do not do", "Spectral-Sphere-Optimizer"}},
-                           "How long λ is sought."));
-  s.options.push_back(log_number("solver_tolerance", 1e-6, 1e-15, 1, "Where the solver sso stops: |⟨N, U⟩| at most this."));
+  s.options.push_back(
+      word("solver", "tight",
+           {{"tight", "until ⟨N, U⟩ is 0 to rounding", "house rule"},
+            {"sso", "10 doubling steps from 1e-3, then 20 halvings; the best λ seen when they do not do",
+             "Spectral-Sphere-Optimizer"}},
+           "How long λ is sought."));
+  s.options.push_back(
+      log_number("solver_tolerance", 1e-6, 1e-15, 1, "Where the solver sso stops: |⟨N, U⟩| at most this."));
   s.options.push_back(shape_scale_option());
   s.own_size = true;
   s.start = start;

@@ -7,16 +7,20 @@ namespace {
 
 std::uint32_t epsilon(StageContext& c) { return c.build.constants({c.number("norm_eps")}); }
 
-void emit_normalise(StageContext& c) { c.build.emit(make_op(OpCode::root_norm, {c.weight}, {}, epsilon(c)), "wᵢ ← wᵢ/(ε + ‖wᵢ‖/√n)"); }
+void emit_normalise(StageContext& c) {
+  c.build.emit(make_op(OpCode::root_norm, {c.weight}, {}, epsilon(c)), "wᵢ ← wᵢ/(ε + ‖wᵢ‖/√n)");
+}
 
 void start(StageContext& c) {
-  c.shared["gradient"] = c.scratch("normalised_gradient", c.rows, c.cols, "gradient of the loss through the normalisation");
+  c.shared["gradient"] =
+      c.scratch("normalised_gradient", c.rows, c.cols, "gradient of the loss through the normalisation");
   emit_normalise(c);
 }
 
 void enter(StageContext& c) {
   const SlotId gradient = c.shared.at("gradient");
-  c.build.emit(make_op(OpCode::root_norm_gradient, {c.weight, c.gradient, gradient}, {}, epsilon(c)), "Ĝ ← G/d − w⟨w, G⟩/(√n‖w‖d²), d = ε + ‖w‖/√n");
+  c.build.emit(make_op(OpCode::root_norm_gradient, {c.weight, c.gradient, gradient}, {}, epsilon(c)),
+               "Ĝ ← G/d − w⟨w, G⟩/(√n‖w‖d²), d = ε + ‖w‖/√n");
   c.gradient = gradient;
 }
 

@@ -12,13 +12,15 @@ double update_guard(const StageContext& c) { return c.word("update_guard") == "n
 
 void emit_radius(StageContext& c) {
   const std::string granularity = c.word("granularity");
-  c.build.emit(make_op(OpCode::slice_norms, {c.weight, c.shared.at("magnitude.radius")}, {}, 0, slices_code(granularity)),
-               fmt::format("ρ ← ‖W‖ per {}", granularity));
+  c.build.emit(
+      make_op(OpCode::slice_norms, {c.weight, c.shared.at("magnitude.radius")}, {}, 0, slices_code(granularity)),
+      fmt::format("ρ ← ‖W‖ per {}", granularity));
 }
 
 void start(StageContext& c) {
   const std::string granularity = c.word("granularity");
-  c.shared["magnitude.radius"] = c.state("radius", 1, slices_count(granularity, c.rows, c.cols), "norm of the weight, held by each step");
+  c.shared["magnitude.radius"] =
+      c.state("radius", 1, slices_count(granularity, c.rows, c.cols), "norm of the weight, held by each step");
   emit_radius(c);
 }
 
@@ -32,9 +34,11 @@ void emit(StageContext& c) {
 void leave(StageContext& c) {
   const SlotId radii = c.shared.at("magnitude.radius");
   const std::uint32_t slices = slices_code(c.word("granularity"));
-  c.build.emit(make_op(OpCode::to_norms, {c.weight, c.weight, radii}, {}, c.build.constants({0, 1}), slices), "W ← ρ W/‖W‖");
+  c.build.emit(make_op(OpCode::to_norms, {c.weight, c.weight, radii}, {}, c.build.constants({0, 1}), slices),
+               "W ← ρ W/‖W‖");
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {c.weight, radii}, {}, c.build.constants({0}), column << 2 | slices), "check ‖W‖ = ρ");
+  c.build.emit(make_op(OpCode::norm_violation, {c.weight, radii}, {}, c.build.constants({0}), column << 2 | slices),
+               "check ‖W‖ = ρ");
 }
 
 void motion(const StageContext&, Motion& m) { m.norm = Motion::Norm::held; }

@@ -10,7 +10,8 @@ void start(StageContext& c) {
 }
 
 void emit(StageContext& c) {
-  c.build.emit(make_op(OpCode::lion, {c.gradient, c.shared.at("direction.momentum"), c.update}, {c.hparam("beta1"), c.hparam("beta2")}),
+  c.build.emit(make_op(OpCode::lion, {c.gradient, c.shared.at("direction.momentum"), c.update},
+                       {c.hparam("beta1"), c.hparam("beta2")}),
                "U ← β₁m + (1−β₁)G ; m ← β₂m + (1−β₂)G");
 }
 

@@ -10,9 +10,13 @@ namespace polarscope {
 
 namespace {
 
-bool equalises(const std::string& sphere) { return sphere == "rowcol" || sphere == "inv_rowcol" || sphere == "equi" || sphere == "balanced"; }
+bool equalises(const std::string& sphere) {
+  return sphere == "rowcol" || sphere == "inv_rowcol" || sphere == "equi" || sphere == "balanced";
+}
 
-std::uint32_t map_code(const std::string& map) { return map == "direct" ? 1 : map == "offset" ? 2 : map == "exp" ? 3 : 0; }
+std::uint32_t map_code(const std::string& map) {
+  return map == "direct" ? 1 : map == "offset" ? 2 : map == "exp" ? 3 : 0;
+}
 
 double whole_norm(const StageContext& c) { return std::sqrt(std::max(c.rows, c.cols)); } // c_F = √max(m, n)
 
@@ -26,7 +30,8 @@ void emit_equalise(StageContext& c, SlotId weight, const std::string& sphere) {
   const bool balanced = sphere == "balanced";
   const std::uint32_t code = sphere == "rowcol" ? 0 : sphere == "inv_rowcol" ? 1 : 2;
   const double rounds = sphere == "equi" ? 1 : 10;
-  c.build.emit(make_op(OpCode::equalise_rows_columns, {weight}, {}, c.build.constants({balanced ? whole_norm(c) : 0.0, rounds}), code),
+  c.build.emit(make_op(OpCode::equalise_rows_columns, {weight}, {},
+                       c.build.constants({balanced ? whole_norm(c) : 0.0, rounds}), code),
                fmt::format("Ŵ ← {}(Ŵ), {} rounds", sphere, rounds));
 }
 
@@ -34,7 +39,8 @@ void emit_equalise(StageContext& c, SlotId weight, const std::string& sphere) {
 void emit_project(StageContext& c, SlotId weight) {
   const std::string sphere = c.word("sphere");
   if (equalises(sphere)) return emit_equalise(c, weight, sphere);
-  c.build.emit(make_op(OpCode::to_norms, {weight, weight, c.shared.at("magnitude.radius")}, {}, c.build.constants({0, 1}), slices_code(sphere)),
+  c.build.emit(make_op(OpCode::to_norms, {weight, weight, c.shared.at("magnitude.radius")}, {},
+                       c.build.constants({0, 1}), slices_code(sphere)),
                fmt::format("Ŵ ← c Ŵ/‖Ŵ‖ per {}", sphere));
 }
 
@@ -46,12 +52,13 @@ void emit_live_radius(StageContext& c) {
 void start_radius(StageContext& c) {
   const std::string sphere = c.word("sphere"), target = c.word("target");
   if (equalises(sphere)) return;
-  const SlotId radius = c.state("radius", 1, slices_count(sphere, c.rows, c.cols), "norm that the direction part is held to");
+  const SlotId radius =
+      c.state("radius", 1, slices_count(sphere, c.rows, c.cols), "norm that the direction part is held to");
   c.shared["magnitude.radius"] = radius;
   if (target == "initial")
-    c.build.emit(make_op(OpCode::slice_norms, {c.weight, radius}, {}, 0, slices_code(sphere)), fmt::format("c ← ‖W₀‖ per {}", sphere));
-  else if (target == "value")
-    emit_live_radius(c);
+    c.build.emit(make_op(OpCode::slice_norms, {c.weight, radius}, {}, 0, slices_code(sphere)),
+                 fmt::format("c ← ‖W₀‖ per {}", sphere));
+  else if (target == "value") emit_live_radius(c);
   else
     c.build.emit(make_op(OpCode::fill, {radius}, {}, c.build.constants({slice_target(c, sphere, target)})),
                  fmt::format("c ← {:.4g}", slice_target(c, sphere, target)));
@@ -69,9 +76,12 @@ void start_raw(StageContext& c, const std::string& axis, SlotId raw) {
     return;
   }
   // The source's direction part starts with slices of norm 1, that of the scalar with √max(m, n).
-  const double given = init == "preserve" && axis != "scalar" ? 1 : whole_norm(c) / std::sqrt(slices_count(axis, c.rows, c.cols));
-  c.build.emit(make_op(OpCode::slice_norms, {c.weight, raw}, {}, 0, slices_code(axis)), fmt::format("a ← ‖W₀‖ per {}", axis));
-  c.build.emit(make_op(OpCode::gain_inverse_of, {raw}, {}, c.build.constants({1 / given}), map), fmt::format("a ← φ⁻¹(max(a, 1e-8)/{:.4g})", given));
+  const double given =
+      init == "preserve" && axis != "scalar" ? 1 : whole_norm(c) / std::sqrt(slices_count(axis, c.rows, c.cols));
+  c.build.emit(make_op(OpCode::slice_norms, {c.weight, raw}, {}, 0, slices_code(axis)),
+               fmt::format("a ← ‖W₀‖ per {}", axis));
+  c.build.emit(make_op(OpCode::gain_inverse_of, {raw}, {}, c.build.constants({1 / given}), map),
+               fmt::format("a ← φ⁻¹(max(a, 1e-8)/{:.4g})", given));
 }
 
 // One vector of gains: its raw values, Adam's two averages, and what a step computes from them.
@@ -87,7 +97,8 @@ void start_gain(StageContext& c, const std::string& axis, std::uint32_t count) {
   s[key + "gradient"] = c.scratch(name + "_gradient", 1, count, "gradient of the loss in γ");
   const std::uint32_t map = map_code(c.word("gain_map"));
   start_raw(c, axis, s[key + "raw"]);
-  c.build.emit(make_op(OpCode::gain_values, {s[key + "raw"], s[key + "value"], s[key + "slope"]}, {}, 0, map), "γ ← φ(a)");
+  c.build.emit(make_op(OpCode::gain_values, {s[key + "raw"], s[key + "value"], s[key + "slope"]}, {}, 0, map),
+               "γ ← φ(a)");
 }
 
 SlotId slot_of(const StageContext& c, const std::string& key) {
@@ -114,7 +125,9 @@ void enter(StageContext& c) {
   const std::uint32_t map = map_code(c.word("gain_map"));
   for (const std::string key : {"row.", "column."})
     if (slot_of(c, key + "raw") != kNone)
-      c.build.emit(make_op(OpCode::gain_values, {c.shared.at(key + "raw"), c.shared.at(key + "value"), c.shared.at(key + "slope")}, {}, 0, map),
+      c.build.emit(make_op(OpCode::gain_values,
+                           {c.shared.at(key + "raw"), c.shared.at(key + "value"), c.shared.at(key + "slope")}, {}, 0,
+                           map),
                    "γ ← φ(a)");
   const bool clamped = c.word("unfuse") == "clamped";
   c.build.emit(make_op(OpCode::scale_rows_columns, {c.weight, direction, row, column}, {}, 0, clamped ? 2 : 1),
@@ -123,10 +136,12 @@ void enter(StageContext& c) {
                          : "Ŵ ← W / (γr γc)");
   c.build.emit(make_op(OpCode::copy, {c.gradient, gradient}), "Ĝ ← G");
   if (gains)
-    c.build.emit(make_op(OpCode::gain_gradients, {direction, gradient, row, column, slot_of(c, "row.gradient"), slot_of(c, "column.gradient")}),
+    c.build.emit(make_op(OpCode::gain_gradients,
+                         {direction, gradient, row, column, slot_of(c, "row.gradient"), slot_of(c, "column.gradient")}),
                  "gr ← Σⱼ G Ŵ γc ; gc ← Σᵢ γr G Ŵ ; Ĝ ← γr G γc");
   if (c.flag("tangent"))
-    c.build.emit(make_op(OpCode::tangent, {direction, gradient}, {}, 0, slices_code(c.word("sphere"))), "Ĝ ← Ĝ − Ŵ⟨Ŵ, Ĝ⟩/‖Ŵ‖²");
+    c.build.emit(make_op(OpCode::tangent, {direction, gradient}, {}, 0, slices_code(c.word("sphere"))),
+                 "Ĝ ← Ĝ − Ŵ⟨Ŵ, Ĝ⟩/‖Ŵ‖²");
   c.weight = direction;
   c.gradient = gradient;
 }
@@ -136,7 +151,8 @@ void emit(StageContext& c) {
   const std::string sphere = c.word("sphere");
   if (equalises(sphere)) return emit_equalise(c, c.update, sphere);
   emit_live_radius(c);
-  c.build.emit(make_op(OpCode::to_norms, {c.update, c.update, c.shared.at("magnitude.radius")}, {}, c.build.constants({0, 1}), slices_code(sphere)),
+  c.build.emit(make_op(OpCode::to_norms, {c.update, c.update, c.shared.at("magnitude.radius")}, {},
+                       c.build.constants({0, 1}), slices_code(sphere)),
                "U ← c U/‖U‖");
 }
 
@@ -146,8 +162,11 @@ void leave_gains(StageContext& c, const std::string& key) {
   const std::uint32_t map = map_code(c.word("gain_map"));
   const HparamId rate = c.word("gain_rate") == "weight" ? c.lr : c.hparam("gain_lr");
   c.build.emit(make_op(OpCode::gain_decay, {raw}, {rate, c.hparam("gain_weight_decay")}), "a ← (1 − ηγ λγ) a");
-  c.build.emit(make_op(OpCode::gain_adam, {raw, c.shared.at(key + "gradient"), c.shared.at(key + "first"), c.shared.at(key + "second"), c.shared.at(key + "slope")},
-                       {rate, c.hparam("gain_beta1"), c.hparam("gain_beta2"), c.hparam("gain_eps")}, 0, c.flag("gain_bias_correction") ? 0u : 1u),
+  c.build.emit(make_op(OpCode::gain_adam,
+                       {raw, c.shared.at(key + "gradient"), c.shared.at(key + "first"), c.shared.at(key + "second"),
+                        c.shared.at(key + "slope")},
+                       {rate, c.hparam("gain_beta1"), c.hparam("gain_beta2"), c.hparam("gain_eps")}, 0,
+                       c.flag("gain_bias_correction") ? 0u : 1u),
                "a ← Adam(a, g φ′(a), ηγ)");
   c.build.emit(make_op(OpCode::gain_floor, {raw}, {c.hparam("gain_min")}, 0, map), "a ← max(a, φ⁻¹(least gain))");
   c.build.emit(make_op(OpCode::gain_values, {raw, c.shared.at(key + "value")}, {}, 0, map), "γ ← φ(a)");
@@ -161,72 +180,83 @@ void leave(StageContext& c) {
   leave_gains(c, "row.");
   leave_gains(c, "column.");
   if (c.word("gauge") == "balanced" && slot_of(c, "column.raw") != kNone && slot_of(c, "row.raw") != kNone)
-    c.build.emit(make_op(OpCode::balance_gains, {c.shared.at("row.raw"), c.shared.at("column.raw"), c.shared.at("row.value"), c.shared.at("column.value")}, {},
-                         0, map_code(c.word("gain_map"))),
+    c.build.emit(make_op(OpCode::balance_gains,
+                         {c.shared.at("row.raw"), c.shared.at("column.raw"), c.shared.at("row.value"),
+                          c.shared.at("column.value")},
+                         {}, 0, map_code(c.word("gain_map"))),
                  "γr ← s γr ; γc ← γc/s, geometric means alike");
-  c.build.emit(make_op(OpCode::scale_rows_columns, {direction, weight, slot_of(c, "row.value"), slot_of(c, "column.value")}), "W ← γr Ŵ γc");
+  c.build.emit(
+      make_op(OpCode::scale_rows_columns, {direction, weight, slot_of(c, "row.value"), slot_of(c, "column.value")}),
+      "W ← γr Ŵ γc");
   c.weight = weight;
   if (equalises(sphere)) return;
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {direction, c.shared.at("magnitude.radius")}, {}, c.build.constants({0}), column << 2 | slices_code(sphere)),
+  c.build.emit(make_op(OpCode::norm_violation, {direction, c.shared.at("magnitude.radius")}, {}, c.build.constants({0}),
+                       column << 2 | slices_code(sphere)),
                fmt::format("check ‖Ŵ‖ = c per {}", sphere));
 }
 
 // Without gains the weight is the direction part. A radius that may be edited while running, and spheres that leave the
 // scale free, hold nothing.
 void motion(const StageContext& c, Motion& m) {
-  if (c.word("gains") == "none" && c.word("target") != "value" && !equalises(c.word("sphere"))) m.norm = Motion::Norm::held;
+  if (c.word("gains") == "none" && c.word("target") != "value" && !equalises(c.word("sphere")))
+    m.norm = Motion::Norm::held;
 }
 
 std::vector<Setting> options() {
-  return {word("sphere", "matrix",
-               {{"matrix", "the norm of the whole matrix", "magnitude–direction post, flat"},
-                {"row", "each row's norm", "magnitude–direction post"},
-                {"column", "each column's norm", "magnitude–direction post"},
-                {"rowcol", "10 rounds of dividing by column and row norms of the same matrix; the scale is free", "haeggee/Megatron-LM"},
-                {"inv_rowcol", "the same with the two divisions swapped", "haeggee/Megatron-LM"},
-                {"equi", "one round, columns then rows", "haeggee/Megatron-LM"},
-                {"balanced", "10 alternating rounds, then the whole matrix to √max(m, n)", "own variant"}},
-               "What the direction part is held to."),
-          word("target", "sqrt_max",
-               {{"initial", "the norms of the start weight", "magnitude–direction post, comparison of axes"},
-                {"sqrt_max", "the whole matrix √max(m, n), shared evenly by rows or columns", "haeggee/Megatron-LM"},
-                {"unit", "every slice 1", "haeggee/Megatron-LM, sphere kinds row and column"},
-                {"matched", "rows √(max(m, n)/m), columns √(max(m, n)/n)", "own variant"},
-                {"value", "the hyperparameter radius", "own variant"}},
-               "Which norm each slice of the direction part has."),
-          word("gains", "row_column",
-               {{"none", "no gains: the weight is the direction part", ""},
-                {"scalar", "one gain for the matrix", "2606.25971, algorithm 1"},
-                {"row", "one gain per row", ""},
-                {"column", "one gain per column", ""},
-                {"row_column", "one gain per row and one per column", "2606.25971, algorithm 2"}},
-               "Which learned gains multiply the direction part."),
-          word("gain_map", "softplus",
-               {{"softplus", "γ = log(1 + eᵃ), positive", "2606.25971; MoE code"},
-                {"direct", "γ = a, may change sign", "dense code"},
-                {"offset", "γ = 1 + a", ""},
-                {"exp", "γ = eᵃ, positive, relative steps", ""}},
-               "How a gain follows from its raw value."),
-          word("init", "project",
-               {{"project", "the start is brought to the sphere, gains start at 1", "haeggee/Megatron-LM"},
-                {"preserve", "gains start at the norms of the start, the direction part at slices of 1", "haeggee/Megatron-LM, preserve_init"},
-                {"preserve_norm", "the same with slices that are on the sphere: no jump in the first step", "own variant"}},
-               "What happens to the start; one axis of gains carries its norms."),
-          word("unfuse", "exact",
-               {{"exact", "divides by what was multiplied", "haeggee/Megatron-LM, --gains-no-clamp"},
-                {"clamped", "divides by max(γ, 1e-8): a gain below zero destroys the direction", "haeggee/Megatron-LM, default"}},
-               "How the direction part is taken out of the weight."),
-          word("gauge", "free",
-               {{"free", "row and column gains share one redundant scale", "haeggee/Megatron-LM"},
-                {"balanced", "after each step their geometric means are made alike", "own variant"}},
-               "What becomes of the scale that row and column gains share."),
-          word("gain_rate", "own",
-               {{"own", "gain_lr", "magnitude–direction post"}, {"weight", "the learning rate of the weight", "2606.25971, second version"}},
-               "Which learning rate the gains have."),
-          boolean("gain_bias_correction", true, "Divides the gains' running averages by 1 − βᵗ."),
-          boolean("tangent", false, "Takes the radial part out of the direction part's gradient first."),
-          boolean("hypersphere_update", false, "Brings the update to the sphere as well.")};
+  return {
+      word("sphere", "matrix",
+           {{"matrix", "the norm of the whole matrix", "magnitude–direction post, flat"},
+            {"row", "each row's norm", "magnitude–direction post"},
+            {"column", "each column's norm", "magnitude–direction post"},
+            {"rowcol", "10 rounds of dividing by column and row norms of the same matrix; the scale is free",
+             "haeggee/Megatron-LM"},
+            {"inv_rowcol", "the same with the two divisions swapped", "haeggee/Megatron-LM"},
+            {"equi", "one round, columns then rows", "haeggee/Megatron-LM"},
+            {"balanced", "10 alternating rounds, then the whole matrix to √max(m, n)", "own variant"}},
+           "What the direction part is held to."),
+      word("target", "sqrt_max",
+           {{"initial", "the norms of the start weight", "magnitude–direction post, comparison of axes"},
+            {"sqrt_max", "the whole matrix √max(m, n), shared evenly by rows or columns", "haeggee/Megatron-LM"},
+            {"unit", "every slice 1", "haeggee/Megatron-LM, sphere kinds row and column"},
+            {"matched", "rows √(max(m, n)/m), columns √(max(m, n)/n)", "own variant"},
+            {"value", "the hyperparameter radius", "own variant"}},
+           "Which norm each slice of the direction part has."),
+      word("gains", "row_column",
+           {{"none", "no gains: the weight is the direction part", ""},
+            {"scalar", "one gain for the matrix", "2606.25971, algorithm 1"},
+            {"row", "one gain per row", ""},
+            {"column", "one gain per column", ""},
+            {"row_column", "one gain per row and one per column", "2606.25971, algorithm 2"}},
+           "Which learned gains multiply the direction part."),
+      word("gain_map", "softplus",
+           {{"softplus", "γ = log(1 + eᵃ), positive", "2606.25971; MoE code"},
+            {"direct", "γ = a, may change sign", "dense code"},
+            {"offset", "γ = 1 + a", ""},
+            {"exp", "γ = eᵃ, positive, relative steps", ""}},
+           "How a gain follows from its raw value."),
+      word("init", "project",
+           {{"project", "the start is brought to the sphere, gains start at 1", "haeggee/Megatron-LM"},
+            {"preserve", "gains start at the norms of the start, the direction part at slices of 1",
+             "haeggee/Megatron-LM, preserve_init"},
+            {"preserve_norm", "the same with slices that are on the sphere: no jump in the first step", "own variant"}},
+           "What happens to the start; one axis of gains carries its norms."),
+      word("unfuse", "exact",
+           {{"exact", "divides by what was multiplied", "haeggee/Megatron-LM, --gains-no-clamp"},
+            {"clamped", "divides by max(γ, 1e-8): a gain below zero destroys the direction",
+             "haeggee/Megatron-LM, default"}},
+           "How the direction part is taken out of the weight."),
+      word("gauge", "free",
+           {{"free", "row and column gains share one redundant scale", "haeggee/Megatron-LM"},
+            {"balanced", "after each step their geometric means are made alike", "own variant"}},
+           "What becomes of the scale that row and column gains share."),
+      word("gain_rate", "own",
+           {{"own", "gain_lr", "magnitude–direction post"},
+            {"weight", "the learning rate of the weight", "2606.25971, second version"}},
+           "Which learning rate the gains have."),
+      boolean("gain_bias_correction", true, "Divides the gains' running averages by 1 − βᵗ."),
+      boolean("tangent", false, "Takes the radial part out of the direction part's gradient first."),
+      boolean("hypersphere_update", false, "Brings the update to the sphere as well.")};
 }
 
 } // namespace

@@ -8,8 +8,8 @@ namespace {
 bool is_average(const StageContext& c) { return c.word("momentum_form") == "ema"; }
 
 void start(StageContext& c) {
-  c.shared["direction.momentum"] =
-      c.state("momentum", c.rows, c.cols, is_average(c) ? "running average of the gradient" : "decaying sum of the gradients");
+  c.shared["direction.momentum"] = c.state(
+      "momentum", c.rows, c.cols, is_average(c) ? "running average of the gradient" : "decaying sum of the gradients");
 }
 
 void emit(StageContext& c) {
@@ -17,8 +17,8 @@ void emit(StageContext& c) {
   std::string text = average ? "M ← μM + (1−μ)G ; " : "M ← μM + G ; ";
   const bool aside = !nesterov && c.word("plain_output") == "gradient";
   text += aside ? "U ← G" : !nesterov ? "U ← M" : average ? "U ← (1−μ)G + μM" : "U ← G + μM";
-  c.build.emit(make_op(OpCode::momentum, {c.gradient, c.shared.at("direction.momentum"), c.update}, {c.hparam("momentum")}, 0,
-                       (average ? 1u : 0u) | (nesterov ? 2u : 0u) | (aside ? 8u : 0u)),
+  c.build.emit(make_op(OpCode::momentum, {c.gradient, c.shared.at("direction.momentum"), c.update},
+                       {c.hparam("momentum")}, 0, (average ? 1u : 0u) | (nesterov ? 2u : 0u) | (aside ? 8u : 0u)),
                std::move(text));
 }
 
@@ -43,7 +43,8 @@ Stage direction_momentum() {
                boolean("nesterov", false, "Looks one momentum step ahead."),
                word("plain_output", "momentum",
                     {{"momentum", "the buffer M", "torch.optim.SGD"},
-                     {"gradient", "the gradient; M is kept up to date and never used", "Dominator-Index/RMNP with nesterov=False"}},
+                     {"gradient", "the gradient; M is kept up to date and never used",
+                      "Dominator-Index/RMNP with nesterov=False"}},
                     "What is followed when Nesterov is off.")};
   Setting mu = number("momentum", 0.9, 0, 1, "Momentum μ: the share of the past that is kept each step.");
   mu.formula = "M ← μM + …";

@@ -14,12 +14,15 @@ using Triple = Polynomial::Triple;
 // KellerJordan/Muon muon.py.
 const std::vector<Triple> kKellerJordan(5, Triple{3.4445, -4.7750, 2.0315});
 // NVIDIA-NeMo/Emerging-Optimizers "quintic", which the magnitude–direction code uses.
-const std::vector<Triple> kQuintic = {{4.0848, -6.8946, 2.9270}, {3.9505, -6.3029, 2.6377}, {3.7418, -5.5913, 2.3037},
-                                      {2.8769, -3.1427, 1.2046}, {2.8366, -3.0525, 1.2012}};
+const std::vector<Triple> kQuintic = {{4.0848, -6.8946, 2.9270},
+                                      {3.9505, -6.3029, 2.6377},
+                                      {3.7418, -5.5913, 2.3037},
+                                      {2.8769, -3.1427, 1.2046},
+                                      {2.8366, -3.0525, 1.2012}};
 // NVIDIA-NeMo/Emerging-Optimizers, Spectral-Sphere-Optimizer: four digits, safety factor 1.01 inside.
-const std::vector<Triple> kPolarExpress = {{8.2051, -22.9019, 16.4607}, {4.0664, -2.8612, 0.5184}, {3.9096, -2.8234, 0.5250},
-                                           {3.2856, -2.4153, 0.4853},   {2.2779, -1.6198, 0.3985}, {1.8726, -1.2307, 0.3585},
-                                           {1.8564, -1.2132, 0.3568},   {1.8750, -1.2500, 0.3750}};
+const std::vector<Triple> kPolarExpress = {
+    {8.2051, -22.9019, 16.4607}, {4.0664, -2.8612, 0.5184}, {3.9096, -2.8234, 0.5250}, {3.2856, -2.4153, 0.4853},
+    {2.2779, -1.6198, 0.3985},   {1.8726, -1.2307, 0.3585}, {1.8564, -1.2132, 0.3568}, {1.8750, -1.2500, 0.3750}};
 // Polar Express 2505.16932 in full precision; thinking-machines-lab/manifolds src/msign.py.
 const std::vector<Triple> kPolarExpressRaw = {{8.28721201814563, -23.595886519098837, 17.300387312530933},
                                               {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
@@ -59,7 +62,7 @@ const std::vector<Triple> kModdedNanogpt = {{8.156554524902461, -22.483292925577
 
 // The set's coefficients for this many steps: its own length for 0; the last row repeats.
 std::vector<Triple> coefficients(const std::string& set, long steps) {
-  std::vector<Triple> rows = set == "quintic"               ? kQuintic
+  std::vector<Triple> rows = set == "quintic"                 ? kQuintic
                              : set == "polar_express"         ? kPolarExpress
                              : set == "polar_express_raw"     ? kPolarExpressRaw
                              : set == "polar_express_safe"    ? safe_polar_express()
@@ -94,7 +97,8 @@ double Polynomial::top() const {
     return std::abs(x);
   };
   double highest = 0;
-  for (int k = 0; k <= 20000; ++k) highest = std::max({highest, value(k / 20000.0), value(std::pow(10, -8.0 * k / 20000))});
+  for (int k = 0; k <= 20000; ++k)
+    highest = std::max({highest, value(k / 20000.0), value(std::pow(10, -8.0 * k / 20000))});
   return highest;
 }
 
@@ -104,7 +108,8 @@ std::vector<Setting> polynomial_options(const std::string& set, const std::strin
       {"quintic", "5 tuned steps: band 0.978 to 1.032", "NVIDIA-NeMo/Emerging-Optimizers; haeggee/Megatron-LM"},
       {"polar_express", "8 steps with four digits", "NVIDIA-NeMo/Emerging-Optimizers; Spectral-Sphere-Optimizer"},
       {"polar_express_raw", "8 steps in full precision, no safety factor", "Polar Express 2505.16932"},
-      {"polar_express_safe", "the full-precision steps with the safety factor 1.01", "thinking-machines-lab/manifolds src/msign.py"},
+      {"polar_express_safe", "the full-precision steps with the safety factor 1.01",
+       "thinking-machines-lab/manifolds src/msign.py"},
       {"polar_express_angular", "5 steps of AngularMuown", "fhueb/angular-muown"},
       {"modded_nanogpt", "5 steps of Polar Express with the safety factor 1.02", "KellerJordan/modded-nanogpt"},
       {"deepseek", "8 steps of kj, then 2 of (2, −1.5, 0.5): band 1.0000 to 1.0005", "DeepSeek-style Muon"},
@@ -112,8 +117,7 @@ std::vector<Setting> polynomial_options(const std::string& set, const std::strin
   if (exact) sets.push_back({"exact", "U Vᵀ of the singular value decomposition, by Jacobi rotations", "definition"});
   Setting steps = integer("ns_steps", 0, 0, 100, "Number of polynomial steps; 0 takes the set's own length.");
   steps.zero = "the set's own length";
-  return {word("ns_coefficients", set, sets, "Which polynomial turns the singular values into ones."),
-          steps,
+  return {word("ns_coefficients", set, sets, "Which polynomial turns the singular values into ones."), steps,
           word("ns_eps_form", form,
                {{"add", "X/(‖X‖ + ε)", "KellerJordan/Muon, Muown, Scion"},
                 {"clamp", "X/max(‖X‖, ε)", "torch.optim.Muon; NVIDIA-NeMo/Emerging-Optimizers; haeggee/Megatron-LM"},
@@ -133,13 +137,16 @@ Polynomial polynomial_of(const StageContext& c) {
   return p;
 }
 
-void emit_polar(StageContext& c, const Polynomial& polynomial, SlotId from, SlotId to, double scale, const std::string& name) {
+void emit_polar(StageContext& c, const Polynomial& polynomial, SlotId from, SlotId to, double scale,
+                const std::string& name) {
   if (polynomial.exact())
     c.build.emit(make_op(OpCode::polar_factor, {from, to}, {}, c.build.constants({0, scale})),
                  fmt::format("{0} ← {1:.4g} · msign({0}), exact", name, scale));
   else
-    c.build.emit(make_op(OpCode::newton_schulz, {from, to}, {}, c.build.constants(polynomial.constants({polynomial.eps, scale})), polynomial.word()),
-                 fmt::format("{0} ← {1:.4g} · NS({0}), {2} × {3}", name, scale, polynomial.name, polynomial.rows.size()));
+    c.build.emit(
+        make_op(OpCode::newton_schulz, {from, to}, {}, c.build.constants(polynomial.constants({polynomial.eps, scale})),
+                polynomial.word()),
+        fmt::format("{0} ← {1:.4g} · NS({0}), {2} × {3}", name, scale, polynomial.name, polynomial.rows.size()));
 }
 
 } // namespace polarscope

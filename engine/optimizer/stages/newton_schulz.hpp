@@ -14,7 +14,7 @@ namespace polarscope {
 struct Polynomial {
   using Triple = std::array<double, 3>; // a, b, c of X ← aX + (bXXᵀ + c(XXᵀ)²)X
 
-  std::string name;      // of the set; "exact": the singular value decomposition instead
+  std::string name; // of the set; "exact": the singular value decomposition instead
   std::vector<Triple> rows;
   std::uint32_t form = 0; // how the input is scaled, as the kernels number it
   double eps = 0;
@@ -32,6 +32,7 @@ std::vector<Setting> polynomial_options(const std::string& set, const std::strin
 // As a stage with those options has it.
 Polynomial polynomial_of(const StageContext& c);
 // to ← scale · (what the polynomial makes of from), in the present phase.
-void emit_polar(StageContext& c, const Polynomial& polynomial, SlotId from, SlotId to, double scale, const std::string& name);
+void emit_polar(StageContext& c, const Polynomial& polynomial, SlotId from, SlotId to, double scale,
+                const std::string& name);
 
 } // namespace polarscope

@@ -33,7 +33,8 @@ void start(StageContext& c) {
     start_top_pair(c, "ball", false);
     emit_top_pair(c, "ball", c.weight, 0, false);
   }
-  c.build.emit(make_op(OpCode::ball_bound, {c.weight, spectral ? c.shared.at("ball.value") : kNone, c.shared.at("ball.bound")}, {},
+  c.build.emit(make_op(OpCode::ball_bound,
+                       {c.weight, spectral ? c.shared.at("ball.value") : kNone, c.shared.at("ball.bound")}, {},
                        c.build.constants({1 / spectral_scale(c), 0}), norm_code(norm)),
                "b ← ‖W₀‖");
 }
@@ -42,12 +43,15 @@ void emit_direction(StageContext& c) {
   const std::string norm = c.word("norm");
   const double rows = c.rows, cols = c.cols;
   const auto slices = [&](const char* word, double guard, double target, std::string text) {
-    c.build.emit(make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({guard, target}), slices_code(word) | 4u), std::move(text));
+    c.build.emit(
+        make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({guard, target}), slices_code(word) | 4u),
+        std::move(text));
   };
   if (norm == "spectral") emit_polar(c, polynomial_of(c), c.update, c.update, spectral_scale(c), "U");
   if (norm == "row") slices("row", kGuard / std::sqrt(cols), 1 / std::sqrt(cols), "uᵢ ← uᵢ/(‖uᵢ‖√n + ε)");
   if (norm == "column") slices("column", kGuard * std::sqrt(rows), std::sqrt(rows), "u:ⱼ ← u:ⱼ/(rms u:ⱼ + ε)");
-  if (norm == "bias_rms") slices("matrix", kGuard * std::sqrt(rows * cols), std::sqrt(rows * cols), "U ← U/(rms U + ε)");
+  if (norm == "bias_rms")
+    slices("matrix", kGuard * std::sqrt(rows * cols), std::sqrt(rows * cols), "U ← U/(rms U + ε)");
   if (norm != "sign") return;
   c.build.emit(make_op(OpCode::sign, {c.update, c.update}), "U ← sign(U)");
   c.build.emit(make_op(OpCode::scale_by, {c.update}, {}, c.build.constants({1 / cols})), "U ← U/n");
@@ -65,7 +69,8 @@ void leave(StageContext& c) {
   const std::string norm = c.word("norm");
   const bool spectral = norm == "spectral";
   const SlotId value = spectral ? c.shared.at("ball.value") : kNone, bound = c.shared.at("ball.bound");
-  c.build.emit(make_op(OpCode::ball_bound, {c.weight, value, bound}, {c.lr, c.hparam("radius")}, c.build.constants({1, top(c)}), norm_code(norm)),
+  c.build.emit(make_op(OpCode::ball_bound, {c.weight, value, bound}, {c.lr, c.hparam("radius")},
+                       c.build.constants({1, top(c)}), norm_code(norm)),
                "b ← |1 − η| b + ηρ");
   const int every = spectral ? kCheckEvery : 1;
   const std::uint32_t column = c.promise(0, spectral ? 1e-3 : 1e-5, every, false);
@@ -108,7 +113,9 @@ Stage magnitude_norm_ball() {
   s.options = options();
   s.hparams = {log_number("radius", 1, 1e-12, 1e12, "ρ: radius of the ball.")};
   s.hparams[0].formula = "‖W‖ ≤ ρ";
-  s.promises = {{"weight inside its ball", "The weight's norm exceeds neither the ball's radius nor what steps towards it leave of the start.", "ball_excess"}};
+  s.promises = {{"weight inside its ball",
+                 "The weight's norm exceeds neither the ball's radius nor what steps towards it leave of the start.",
+                 "ball_excess"}};
   s.own_size = true;
   s.start = start;
   s.emit = emit;

@@ -30,14 +30,16 @@ void emit(StageContext& c) {
   const std::string granularity = c.word("granularity"), measure = c.word("measure"), form = c.word("norm_guard");
   const double scale = c.number("update_scale") * shape_scale(c.word("shape_scale"), c.rows, c.cols);
   const std::uint32_t slices = slices_code(granularity);
-  const std::uint32_t word = slices | (form == "add" ? 4u : 0u) | (measure != "norm" ? 8u : 0u) | (measure == "rms" ? 16u : 0u);
+  const std::uint32_t word =
+      slices | (form == "add" ? 4u : 0u) | (measure != "norm" ? 8u : 0u) | (measure == "rms" ? 16u : 0u);
   c.build.emit(make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({guard(c), scale}), word),
                fmt::format("U ← {:.4g} · U/{} per {}", scale, measure == "norm" ? "‖U‖" : "rms(U)", granularity));
   // The guard shortens slices shorter than itself; they keep the promise only without it.
   if (form != "tiny" || granularity == "alternate") return;
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({slice_norm(c)}), column << 2 | slices),
-               fmt::format("check ‖U‖ = {:.4g} per {}", slice_norm(c), granularity));
+  c.build.emit(
+      make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({slice_norm(c)}), column << 2 | slices),
+      fmt::format("check ‖U‖ = {:.4g} per {}", slice_norm(c), granularity));
 }
 
 void motion(const StageContext& c, Motion& m) {
@@ -69,7 +71,8 @@ Stage geometry_normalize() {
                      {"rms", "every slice gets root mean square 1; the guard is on that", "Scion; SRON"},
                      {"rms_by_norm", "the same with the guard on the norm", "Mano 2601.23000"}},
                     "What is one afterwards, times the scales."),
-               log_number("update_scale", 1, 1e-6, 1e6, "Factor on the update."), shape_scale_option(),
+               log_number("update_scale", 1, 1e-6, 1e6, "Factor on the update."),
+               shape_scale_option(),
                word("norm_guard", "tiny",
                     {{"tiny", "a slice of norm zero stays zero, every other has the full norm", "house rule"},
                      {"torch", "divides by max(norm, 1e-12)", "torch.nn.functional.normalize; Dominator-Index/RMNP"},

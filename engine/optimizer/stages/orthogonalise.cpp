@@ -33,12 +33,14 @@ void emit(StageContext& c) {
     if (count > 1) return; // blocks are isometries, the whole is not
     const double tolerance = c.build.precision() == Precision::f64 ? 1e-10 : 1e-4;
     const std::uint32_t column = c.promise(0, tolerance, kCheckEvery);
-    emit_checked(c, make_op(OpCode::isometry_violation, {c.update}, {}, c.build.constants({scale}), column), "check singular values 0 or 1");
+    emit_checked(c, make_op(OpCode::isometry_violation, {c.update}, {}, c.build.constants({scale}), column),
+                 "check singular values 0 or 1");
     return;
   }
   const double top = polynomial.top() * std::sqrt(count); // of blocks on top of each other
   const std::uint32_t column = c.promise(1, 1e-3, kCheckEvery, false);
-  emit_checked(c, make_op(OpCode::band_violation, {c.update}, {}, c.build.constants({scale, top}), column), fmt::format("check ‖U‖₂ ≤ {:.4g}", scale * top));
+  emit_checked(c, make_op(OpCode::band_violation, {c.update}, {}, c.build.constants({scale, top}), column),
+               fmt::format("check ‖U‖₂ ≤ {:.4g}", scale * top));
 }
 
 void motion(const StageContext& c, Motion& m) {
@@ -47,7 +49,8 @@ void motion(const StageContext& c, Motion& m) {
   m.shape = Motion::Shape::sliced;
   m.slice_length = many / few;
   // Polynomials of the better sets leave ‖U‖_F within 3 % of this; Keller Jordan's does not.
-  if (c.word("ns_coefficients") != "kj") m.update_norm = shape_scale(c.word("shape_scale"), c.rows, c.cols) * std::sqrt(few);
+  if (c.word("ns_coefficients") != "kj")
+    m.update_norm = shape_scale(c.word("shape_scale"), c.rows, c.cols) * std::sqrt(few);
 }
 
 } // namespace
@@ -61,12 +64,14 @@ Stage geometry_orthogonalise() {
   s.source = "KellerJordan/Muon muon.py; Polar Express 2505.16932";
   s.options = polynomial_options("kj", "add");
   s.options.push_back(shape_scale_option());
-  s.options.push_back(word("split", "none",
-                           {{"none", "the matrix as a whole", ""},
-                            {"qkv", "a [3d, d] matrix as three square blocks; others as a whole", "kcc-lion/muown; fhueb/angular-muown"}},
-                           "Whether fused queries, keys and values are treated apart."));
+  s.options.push_back(word(
+      "split", "none",
+      {{"none", "the matrix as a whole", ""},
+       {"qkv", "a [3d, d] matrix as three square blocks; others as a whole", "kcc-lion/muown; fhueb/angular-muown"}},
+      "Whether fused queries, keys and values are treated apart."));
   s.promises = {{"singular values 0 or 1", "The exact polar factor is a partial isometry.", "isometry_error"},
-                {"singular values below the band's top", "No singular value of the update exceeds the polynomial's largest value on [0, 1].", "band_excess"}};
+                {"singular values below the band's top",
+                 "No singular value of the update exceeds the polynomial's largest value on [0, 1].", "band_excess"}};
   s.own_size = true;
   s.emit = emit;
   s.motion = motion;

@@ -13,17 +13,21 @@ const char* first_factor(const std::string& form) { return form == "momentum" ? 
 
 void start(StageContext& c) {
   const std::string slices = c.word("granularity");
-  const SlotId norms = c.state("turned_norm", 1, slices_count(slices, c.rows, c.cols), "norm of each slice at the start");
+  const SlotId norms =
+      c.state("turned_norm", 1, slices_count(slices, c.rows, c.cols), "norm of each slice at the start");
   c.shared["norms"] = norms;
-  c.build.emit(make_op(OpCode::slice_norms, {c.weight, norms}, {}, 0, slices_code(slices)), fmt::format("ρ ← ‖W₀‖ per {}", slices));
+  c.build.emit(make_op(OpCode::slice_norms, {c.weight, norms}, {}, 0, slices_code(slices)),
+               fmt::format("ρ ← ‖W₀‖ per {}", slices));
 }
 
 void emit(StageContext& c) {
   const std::string form = c.word("equilibrium"), slices = c.word("granularity");
-  const HparamId first = c.hparam_of_recipe(first_factor(form)), second = form == "lion" ? c.hparam_of_recipe("beta2") : kNone;
-  if (first == kNone || (form == "lion" && second == kNone)) return; // no such average in the recipe: steps keep their own length
-  c.build.emit(make_op(OpCode::scale_to_rotation, {c.update, c.shared.at("norms")}, {c.lr, c.hparam("weight_decay"), first, second}, 0,
-                       slices_code(slices) | form_code(form) << 2),
+  const HparamId first = c.hparam_of_recipe(first_factor(form)),
+                 second = form == "lion" ? c.hparam_of_recipe("beta2") : kNone;
+  if (first == kNone || (form == "lion" && second == kNone))
+    return; // no such average in the recipe: steps keep their own length
+  c.build.emit(make_op(OpCode::scale_to_rotation, {c.update, c.shared.at("norms")},
+                       {c.lr, c.hparam("weight_decay"), first, second}, 0, slices_code(slices) | form_code(form) << 2),
                "U ← ρ U η_r/η");
 }
 
@@ -42,7 +46,9 @@ Stage magnitude_rotation_rate() {
                      {"lion", "of Lion, with the recipe's β₁ and β₂", "epfml/REQ rotational_lion.py"}},
                     "Whose equilibrium gives the angle."),
                word("granularity", "row",
-                    {{"row", "each row", "epfml/REQ"}, {"column", "each column", ""}, {"matrix", "the whole matrix", "epfml/REQ, per tensor"}},
+                    {{"row", "each row", "epfml/REQ"},
+                     {"column", "each column", ""},
+                     {"matrix", "the whole matrix", "epfml/REQ, per tensor"}},
                     "What turns by the angle: the geometry gives each of them norm 1.")};
   Setting decay = log_number("weight_decay", 1e-2, 0, 1e3, "λ of the balance; nothing decays.");
   decay.formula = "η_r ∝ √(2ηλ)";

@@ -11,24 +11,32 @@ const double kStartOfZeroRow = std::sqrt(0.33); // fhueb/angular-muown
 constexpr double kZeroRow = 1e-7;               // a norm up to this counts as zero there
 constexpr double kFlooredRow = 1e-12;           // NVIDIA-NeMo/Emerging-Optimizers
 
-bool has_average(const std::string& optimizer) { return optimizer == "adam" || optimizer == "signum" || optimizer == "lion"; }
+bool has_average(const std::string& optimizer) {
+  return optimizer == "adam" || optimizer == "signum" || optimizer == "lion";
+}
 
 // The length of rows that start at zero, written to `lengths`.
 void emit_zero_rows(StageContext& c, SlotId lengths) {
   const std::string rule = c.word("zero_rows");
   if (rule == "floored")
-    c.build.emit(make_op(OpCode::bound_lengths, {lengths}, {}, c.build.constants({kFlooredRow, 0}), 1), "|x| ← max(|x|, 1e-12)");
+    c.build.emit(make_op(OpCode::bound_lengths, {lengths}, {}, c.build.constants({kFlooredRow, 0}), 1),
+                 "|x| ← max(|x|, 1e-12)");
   if (rule == "given_length")
-    c.build.emit(make_op(OpCode::bound_lengths, {lengths}, {}, c.build.constants({kZeroRow, kStartOfZeroRow}), 0), "x ← √0.33 where ‖w‖ ≤ 1e-7");
+    c.build.emit(make_op(OpCode::bound_lengths, {lengths}, {}, c.build.constants({kZeroRow, kStartOfZeroRow}), 0),
+                 "x ← √0.33 where ‖w‖ ≤ 1e-7");
 }
 
 void start(StageContext& c) {
   auto& s = c.shared;
   const std::string optimizer = c.word("magnitude_optimizer");
   s["magnitude.length"] = c.state("magnitude", 1, c.rows, "g: signed length of each row");
-  s["magnitude.implicit"] = c.state("direction_norm", 1, c.rows, "r: norm of each row of the direction part, kept apart");
-  if (has_average(optimizer)) s["magnitude.first"] = c.state("magnitude_first_moment", 1, c.rows, "running average of the gradient of g");
-  if (optimizer == "adam") s["magnitude.second"] = c.state("magnitude_second_moment", 1, c.rows, "running average of the squared gradient of g");
+  s["magnitude.implicit"] =
+      c.state("direction_norm", 1, c.rows, "r: norm of each row of the direction part, kept apart");
+  if (has_average(optimizer))
+    s["magnitude.first"] = c.state("magnitude_first_moment", 1, c.rows, "running average of the gradient of g");
+  if (optimizer == "adam")
+    s["magnitude.second"] =
+        c.state("magnitude_second_moment", 1, c.rows, "running average of the squared gradient of g");
   s["magnitude.slope"] = c.scratch("magnitude_gradient", 1, c.rows, "gradient of the loss in g");
   s["magnitude.direction"] = c.scratch("direction", c.rows, c.cols, "V: direction part, row i of norm r");
   s["magnitude.gradient"] = c.scratch("direction_gradient", c.rows, c.cols, "gradient of the loss in V");
@@ -36,25 +44,26 @@ void start(StageContext& c) {
   emit_zero_rows(c, s.at("magnitude.length"));
   if (c.word("direction_norm") == "unit")
     c.build.emit(make_op(OpCode::fill, {s.at("magnitude.implicit")}, {}, c.build.constants({1})), "rᵢ ← 1");
-  else
-    c.build.emit(make_op(OpCode::copy, {s.at("magnitude.length"), s.at("magnitude.implicit")}), "rᵢ ← gᵢ");
+  else c.build.emit(make_op(OpCode::copy, {s.at("magnitude.length"), s.at("magnitude.implicit")}), "rᵢ ← gᵢ");
 }
 
 void enter(StageContext& c) {
   const auto& s = c.shared;
   const SlotId direction = s.at("magnitude.direction");
   c.build.emit(make_op(OpCode::copy, {c.weight, direction}), "V ← W");
-  c.build.emit(make_op(OpCode::row_magnitude_split,
-                       {c.gradient, direction, s.at("magnitude.length"), s.at("magnitude.implicit"), s.at("magnitude.gradient"), s.at("magnitude.slope")}),
-               "u ← W/g ; ∇g ← Σⱼ G u ; ∇V ← (g/r)(G − u ∇g) ; V ← r u");
+  c.build.emit(
+      make_op(OpCode::row_magnitude_split, {c.gradient, direction, s.at("magnitude.length"), s.at("magnitude.implicit"),
+                                            s.at("magnitude.gradient"), s.at("magnitude.slope")}),
+      "u ← W/g ; ∇g ← Σⱼ G u ; ∇V ← (g/r)(G − u ∇g) ; V ← r u");
   c.weight = direction;
   c.gradient = s.at("magnitude.gradient");
 }
 
 void emit(StageContext& c) {
   if (!c.flag("turning_fades")) return;
-  c.build.emit(make_op(OpCode::fade_update, {c.update}, {c.hparam("fade"), c.hparam("fade_power"), c.hparam("fade_start")}),
-               "U ← U (1 + c max(0, t − 1 − t_w))⁻ᵖ");
+  c.build.emit(
+      make_op(OpCode::fade_update, {c.update}, {c.hparam("fade"), c.hparam("fade_power"), c.hparam("fade_start")}),
+      "U ← U (1 + c max(0, t − 1 − t_w))⁻ᵖ");
 }
 
 void emit_length_step(StageContext& c) {
@@ -67,14 +76,17 @@ void emit_length_step(StageContext& c) {
                  "g ← Adam(g, ∇g)");
   if (optimizer == "sgd") c.build.emit(make_op(OpCode::apply_update, {length, slope}, {c.lr}), "g ← g − η ∇g");
   if (optimizer == "signum")
-    c.build.emit(make_op(OpCode::sign_step, {length, slope, s.at("magnitude.first")}, {c.lr, c.hparam("beta1")}), "m ← β₁m + (1−β₁)∇g ; g ← g − η sign(m)");
+    c.build.emit(make_op(OpCode::sign_step, {length, slope, s.at("magnitude.first")}, {c.lr, c.hparam("beta1")}),
+                 "m ← β₁m + (1−β₁)∇g ; g ← g − η sign(m)");
   if (optimizer == "lion") // kcc-lion/muown has these two fixed
-    c.build.emit(make_op(OpCode::sign_step, {length, slope, s.at("magnitude.first")}, {c.lr}, c.build.constants({0.9, 0.99}), 1),
-                 "g ← g − η sign(0.9m + 0.1∇g) ; m ← 0.99m + 0.01∇g");
+    c.build.emit(
+        make_op(OpCode::sign_step, {length, slope, s.at("magnitude.first")}, {c.lr}, c.build.constants({0.9, 0.99}), 1),
+        "g ← g − η sign(0.9m + 0.1∇g) ; m ← 0.99m + 0.01∇g");
 }
 
 void emit_length_decay(StageContext& c) {
-  c.build.emit(make_op(OpCode::gain_decay, {c.shared.at("magnitude.length")}, {c.lr, c.hparam("weight_decay")}), "g ← (1 − η λ) g");
+  c.build.emit(make_op(OpCode::gain_decay, {c.shared.at("magnitude.length")}, {c.lr, c.hparam("weight_decay")}),
+               "g ← (1 − η λ) g");
 }
 
 void leave(StageContext& c) {
@@ -86,16 +98,21 @@ void leave(StageContext& c) {
   emit_length_step(c);
   if (decayed == "lengths") emit_length_decay(c);
   const double floor = c.number("length_floor");
-  if (floor > 0) c.build.emit(make_op(OpCode::bound_lengths, {length}, {}, c.build.constants({floor, 0}), 1), "|g| ← max(|g|, floor)");
+  if (floor > 0)
+    c.build.emit(make_op(OpCode::bound_lengths, {length}, {}, c.build.constants({floor, 0}), 1),
+                 "|g| ← max(|g|, floor)");
   const bool whole = decayed != "lengths" && decayed != "nothing", unit = c.word("direction_norm") == "unit";
   const std::uint32_t word = (decayed == "weight_unmeasured" ? 1u : 0u) | (whole ? 0u : 2u) | (unit ? 4u : 0u);
-  c.build.emit(make_op(OpCode::row_magnitude_join, {s.at("magnitude.direction"), length, s.at("magnitude.implicit"), p.weight, p.previous},
-                       {c.lr, whole ? c.hparam("weight_decay") : kNone}, c.build.constants({c.number("direction_floor")}), word),
+  c.build.emit(make_op(OpCode::row_magnitude_join,
+                       {s.at("magnitude.direction"), length, s.at("magnitude.implicit"), p.weight, p.previous},
+                       {c.lr, whole ? c.hparam("weight_decay") : kNone},
+                       c.build.constants({c.number("direction_floor")}), word),
                std::string(unit ? "W ← g V/‖V‖" : "r ← ‖V‖ ; W ← g V/r") + (whole ? " − η λ W₋" : ""));
   c.weight = p.weight;
   if (decayed == "weight_unmeasured") return; // the source lets rows and lengths part
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {p.weight, length}, {}, c.build.constants({0}), column << 2 | 1u), "check ‖wᵢ‖ = |gᵢ|");
+  c.build.emit(make_op(OpCode::norm_violation, {p.weight, length}, {}, c.build.constants({0}), column << 2 | 1u),
+               "check ‖wᵢ‖ = |gᵢ|");
 }
 
 std::vector<Setting> options() {
@@ -113,7 +130,8 @@ std::vector<Setting> options() {
           boolean("turning_fades", false, "Shrinks the direction's steps by (1 + c t)⁻ᵖ: fhueb/angular-muown."),
           word("decay_of", "weight",
                {{"weight", "W − ηλW₋, lengths measured again", "kcc-lion/muown Muown"},
-                {"weight_unmeasured", "W − ηλW₋, lengths left as they are: u is no longer a unit vector", "kcc-lion/muown NorMuown"},
+                {"weight_unmeasured", "W − ηλW₋, lengths left as they are: u is no longer a unit vector",
+                 "kcc-lion/muown NorMuown"},
                 {"lengths", "g ← (1 − ηλ)g after its step", "NVIDIA-NeMo/Emerging-Optimizers"},
                 {"both", "g before its step and the weight as well: decays twice", "kcc-lion/muown MuownDP"},
                 {"nothing", "no decay, whatever λ is", "fhueb/angular-muown; WeightNorm"}},
@@ -121,7 +139,8 @@ std::vector<Setting> options() {
           word("zero_rows", "stay",
                {{"stay", "rows of zeros have no direction and do not move", "house rule"},
                 {"floored", "norms of the start are at least 1e-12", "NVIDIA-NeMo/Emerging-Optimizers"},
-                {"given_length", "rows of zeros get the length √0.33, their direction from the first step", "fhueb/angular-muown"}},
+                {"given_length", "rows of zeros get the length √0.33, their direction from the first step",
+                 "fhueb/angular-muown"}},
                "How rows that start at zero are kept from 0/0."),
           number("length_floor", 0, 0, 1e6, "Smallest |g| after each step; 0 lets lengths pass through zero."),
           number("direction_floor", 0, 0, 1, "Smallest norm that a row of the direction part is divided by.")};
@@ -146,7 +165,8 @@ Stage magnitude_row_magnitude() {
                number("fade_start", 0, 0, 1e9, "Completed steps before the turning fades: t_w.")};
   s.hparams[3].formula = "W ← W − η λ W₋";
   s.hparams[4].formula = "κ = (1 + c max(0, t − 1 − t_w))⁻ᵖ";
-  s.promises = {{"row norms equal the magnitudes", "Every row of the weight is as long as its learned magnitude says.", "magnitude_error"}};
+  s.promises = {{"row norms equal the magnitudes", "Every row of the weight is as long as its learned magnitude says.",
+                 "magnitude_error"}};
   s.own_size = true;
   s.start = start;
   s.enter = enter;

@@ -57,24 +57,29 @@ Stage schedule_constant() {
   return schedule("constant", "Keeps the base value after the warmup.", "η(s) = η min(1, (s+1)/w)", {warmup()});
 }
 Stage schedule_linear() {
-  return schedule("linear", "Falls in a straight line to the final value.", "η(s) = η [f + (1−f)(1 − (s−w)/(T−w))]", {warmup(), final_fraction()});
+  return schedule("linear", "Falls in a straight line to the final value.", "η(s) = η [f + (1−f)(1 − (s−w)/(T−w))]",
+                  {warmup(), final_fraction()});
 }
 Stage schedule_cosine() {
-  return schedule("cosine", "Falls along half a cosine to the final value.", "η(s) = η [f + (1−f)(1 + cos π(s−w)/(T−w))/2]", {warmup(), final_fraction()});
+  return schedule("cosine", "Falls along half a cosine to the final value.",
+                  "η(s) = η [f + (1−f)(1 + cos π(s−w)/(T−w))/2]", {warmup(), final_fraction()});
 }
 Stage schedule_wsd() {
   return schedule("wsd", "Warms up, stays, and falls over the last part: warmup, stable, decay.",
-                  "η(s) = η [f + (1−f)(1 − x^p)],  x = (s − (T−c))/c", {warmup(), cooldown(), shape(), final_fraction()});
+                  "η(s) = η [f + (1−f)(1 − x^p)],  x = (s − (T−c))/c",
+                  {warmup(), cooldown(), shape(), final_fraction()});
 }
 Stage schedule_inverse_power() {
-  return schedule("inverse_power", "Falls like an inverse power of the step after the warmup.", "η(s) = η (w/(s+1))^p", {warmup(), shape()});
+  return schedule("inverse_power", "Falls like an inverse power of the step after the warmup.", "η(s) = η (w/(s+1))^p",
+                  {warmup(), shape()});
 }
 
-void emit_schedule(ProgramBuilder& build, HparamId column, const std::string& name, const ScheduleSpec& spec, long steps) {
+void emit_schedule(ProgramBuilder& build, HparamId column, const std::string& name, const ScheduleSpec& spec,
+                   long steps) {
   const double total = static_cast<double>(steps);
   const auto in_steps = [&](double length) { return length < 1 ? length * total : length; };
-  const std::uint32_t constants = build.constants(
-      {in_steps(spec.warmup), in_steps(spec.cooldown), total, exponent(spec.shape), spec.final_value});
+  const std::uint32_t constants =
+      build.constants({in_steps(spec.warmup), in_steps(spec.cooldown), total, exponent(spec.shape), spec.final_value});
   build.emit(make_op(OpCode::schedule, {}, {column}, constants, kind_code(spec.kind)),
              fmt::format("{} ← {}({}₀, t − 1)", name, spec.kind, name));
 }

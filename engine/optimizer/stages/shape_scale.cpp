@@ -28,7 +28,9 @@ double shape_scale(const std::string& word, std::uint32_t rows, std::uint32_t co
   return 1;
 }
 
-std::uint32_t slices_code(const std::string& word) { return word == "row" ? 1 : word == "column" ? 2 : word == "alternate" ? 3 : 0; }
+std::uint32_t slices_code(const std::string& word) {
+  return word == "row" ? 1 : word == "column" ? 2 : word == "alternate" ? 3 : 0;
+}
 
 std::uint32_t slices_count(const std::string& word, std::uint32_t rows, std::uint32_t cols) {
   return word == "row" ? rows : word == "column" ? cols : 1;

@@ -10,11 +10,16 @@ namespace {
 void emit(StageContext& c) {
   const double row = std::sqrt(c.cols), column = std::sqrt(c.rows);
   for (long k = 0; k < c.integer("rounds"); ++k) {
-    c.build.emit(make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({0, row}), slices_code("row")), "uᵢ ← √n uᵢ/‖uᵢ‖");
-    c.build.emit(make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({0, column}), slices_code("column")), "u:ⱼ ← √m u:ⱼ/‖u:ⱼ‖");
+    c.build.emit(make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({0, row}), slices_code("row")),
+                 "uᵢ ← √n uᵢ/‖uᵢ‖");
+    c.build.emit(
+        make_op(OpCode::to_norms, {c.update, c.update}, {}, c.build.constants({0, column}), slices_code("column")),
+        "u:ⱼ ← √m u:ⱼ/‖u:ⱼ‖");
   }
   const std::uint32_t at = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({column}), at << 2 | slices_code("column")), "check ‖u:ⱼ‖ = √m");
+  c.build.emit(
+      make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({column}), at << 2 | slices_code("column")),
+      "check ‖u:ⱼ‖ = √m");
 }
 
 void motion(const StageContext& c, Motion& m) {
@@ -29,7 +34,8 @@ Stage geometry_sinkhorn() {
   Stage s;
   s.part = Part::geometry;
   s.kind = "sinkhorn";
-  s.meaning = "Normalises rows and columns by turns, towards a matrix whose elements have root mean square 1 along both.";
+  s.meaning =
+      "Normalises rows and columns by turns, towards a matrix whose elements have root mean square 1 along both.";
   s.formula = "uᵢ ← √n uᵢ/‖uᵢ‖,  then  u:ⱼ ← √m u:ⱼ/‖u:ⱼ‖,  several rounds";
   s.source = "SinkGD 2502.06742";
   s.options = {integer("rounds", 5, 1, 50, "How often both are normalised.")};

@@ -34,15 +34,20 @@ void emit_factors(StageContext& c) {
   const std::uint32_t how = nemo(c) ? 2 : 1;
   for (const std::string side : {"left", "right"})
     if (slot_of(c, side) != kNone)
-      c.build.emit(make_op(OpCode::kronecker_factor, {c.gradient, slot_of(c, side)}, {c.hparam("shampoo_beta")}, 0, how << 1 | (side == "left" ? 0u : 1u)),
+      c.build.emit(make_op(OpCode::kronecker_factor, {c.gradient, slot_of(c, side)}, {c.hparam("shampoo_beta")}, 0,
+                           how << 1 | (side == "left" ? 0u : 1u)),
                    side == "left" ? "L ← βL + (1−β)GGᵀ" : "R ← βR + (1−β)GᵀG");
 }
 
 void emit_into_basis(StageContext& c, SlotId from, SlotId to, const char* text) {
-  c.build.emit(make_op(OpCode::two_sided, {from, slot_of(c, "left.basis"), slot_of(c, "right.basis"), to}, {}, 0, kTransposeRight), text);
+  c.build.emit(make_op(OpCode::two_sided, {from, slot_of(c, "left.basis"), slot_of(c, "right.basis"), to}, {}, 0,
+                       kTransposeRight),
+               text);
 }
 void emit_out_of_basis(StageContext& c, SlotId from, SlotId to, const char* text) {
-  c.build.emit(make_op(OpCode::two_sided, {from, slot_of(c, "left.basis"), slot_of(c, "right.basis"), to}, {}, 0, kTransposeLeft), text);
+  c.build.emit(make_op(OpCode::two_sided, {from, slot_of(c, "left.basis"), slot_of(c, "right.basis"), to}, {}, 0,
+                       kTransposeLeft),
+               text);
 }
 
 void emit_refresh(StageContext& c) {
@@ -52,7 +57,8 @@ void emit_refresh(StageContext& c) {
   const std::uint32_t constants = c.build.constants({static_cast<double>(c.integer("frequency"))});
   for (const std::string side : {"left", "right"})
     if (slot_of(c, side) != kNone)
-      c.build.emit(make_op(OpCode::refresh_basis, {slot_of(c, side), slot_of(c, side + ".basis"), c.shared.at("second")}, {}, constants,
+      c.build.emit(make_op(OpCode::refresh_basis,
+                           {slot_of(c, side), slot_of(c, side + ".basis"), c.shared.at("second")}, {}, constants,
                            (side == "left" ? 0u : 1u) | (nemo(c) ? 2u : 0u)),
                    side == "left" ? "Q_L ← qr(L Q_L)" : "Q_R ← qr(R Q_R)");
   emit_into_basis(c, first, first, "m ← Q_Lᵀ m Q_R");
@@ -100,19 +106,25 @@ Stage direction_soap() {
   s.kind = "soap";
   s.meaning = "Runs Adam in the slowly refreshed eigenbasis of Shampoo's factors.";
   s.formula = "U = Q_L (m/(√v + ε)) Q_Rᵀ,  m, v of Q_Lᵀ G Q_R,  Q ← qr(F Q)";
-  s.source = "SOAP 2409.11321; nikhilvyas/SOAP soap.py; eigenvectors by Jacobi rotations, QR by Householder's reflections";
-  s.options = {word("variant", "source",
-                    {{"source", "the first call makes no step, ε before the bias correction, decay last, bases every frequency calls", "nikhilvyas/SOAP soap.py"},
-                     {"nemo", "the factors first and corrected, bases every call and sorted after the QR, ε last",
-                      "NVIDIA-NeMo/Emerging-Optimizers legacy_soap"}},
-                    "Whose order of operations."),
-               integer("frequency", 10, 1, 1000000, "Calls between refreshes of the bases."),
-               integer("max_precond_dim", 10000, 0, 1000000, "A side longer than this keeps its own basis.")};
-  s.hparams = {learning_rate(3e-3), number("beta1", 0.95, 0, 1 - 1e-9, "Share of the past in the average gradient."),
+  s.source =
+      "SOAP 2409.11321; nikhilvyas/SOAP soap.py; eigenvectors by Jacobi rotations, QR by Householder's reflections";
+  s.options = {
+      word("variant", "source",
+           {{"source",
+             "the first call makes no step, ε before the bias correction, decay last, bases every frequency calls",
+             "nikhilvyas/SOAP soap.py"},
+            {"nemo", "the factors first and corrected, bases every call and sorted after the QR, ε last",
+             "NVIDIA-NeMo/Emerging-Optimizers legacy_soap"}},
+           "Whose order of operations."),
+      integer("frequency", 10, 1, 1000000, "Calls between refreshes of the bases."),
+      integer("max_precond_dim", 10000, 0, 1000000, "A side longer than this keeps its own basis.")};
+  s.hparams = {learning_rate(3e-3),
+               number("beta1", 0.95, 0, 1 - 1e-9, "Share of the past in the average gradient."),
                number("beta2", 0.95, 0, 1 - 1e-9, "Share of the past in the average squared gradient."),
                number("shampoo_beta", 0.95, 0, 1 - 1e-9, "Share of the past in the factors."),
                log_number("eps", 1e-8, 0, 1, "Keeps the ratio finite."),
-               log_number("weight_decay", 0, 0, 1e3, "Weight decay: of the source's after the step and from the second call on.")};
+               log_number("weight_decay", 0, 0, 1e3,
+                          "Weight decay: of the source's after the step and from the second call on.")};
   s.hparams[5].formula = "W ← (1 − ηλ)(W − ηU)  or  (1 − ηλ)W − ηU";
   s.promises = {{"eigenbasis orthonormal", "The rows of the kept eigenbasis are orthonormal.", "basis_error"}};
   s.own_size = true;

@@ -51,7 +51,8 @@ Stage magnitude_spectral_norm() {
   s.kind = "spectral_norm";
   s.meaning = "Divides a trained matrix by its largest singular value, estimated one power iteration at a time.";
   s.formula = "W = V/σ,  σ = uᵀVv,  v ← N(Vᵀu),  u ← N(Vv);  ∇V = (G − ⟨G, W⟩ u vᵀ)/σ";
-  s.source = "Spectral normalisation 1802.05957; torch.nn.utils.parametrizations.spectral_norm; v starts as 1 + j/n instead of at random";
+  s.source = "Spectral normalisation 1802.05957; torch.nn.utils.parametrizations.spectral_norm; v starts as 1 + j/n "
+             "instead of at random";
   s.options = {integer("iterations", 1, 1, 100, "Power iterations per step."),
                integer("start_iterations", 15, 0, 1000, "Power iterations when the parametrisation is made.")};
   s.start = start;

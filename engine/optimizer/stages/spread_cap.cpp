@@ -21,8 +21,9 @@ Stage magnitude_spread_cap() {
   s.formula = "W ← mean + (W − mean) σ/std(W)  where  std(W) > threshold · σ,  std over mn − 1";
   s.source = "Target variance rescaling 2503.17500; bluorion-com/weight_rescaling tvr.py";
   s.options = {integer("period", 50, 1, 60000, "Steps from one look to the next.")};
-  s.hparams = {log_number("target_deviation", 0.02, 1e-12, 1e12, "Standard deviation of the elements that is aimed at: σ."),
-               number("threshold", 1.2, 0, 1e6, "How many times σ the deviation may grow to.")};
+  s.hparams = {
+      log_number("target_deviation", 0.02, 1e-12, 1e12, "Standard deviation of the elements that is aimed at: σ."),
+      number("threshold", 1.2, 0, 1e6, "How many times σ the deviation may grow to.")};
   s.leave = leave;
   return s;
 }

@@ -16,7 +16,8 @@ Stage geometry_standardize() {
   Stage s;
   s.part = Part::geometry;
   s.kind = "standardize";
-  s.meaning = "Takes the mean out of every row and divides it by its standard deviation; a row of equal numbers becomes zero.";
+  s.meaning =
+      "Takes the mean out of every row and divides it by its standard deviation; a row of equal numbers becomes zero.";
   s.formula = "uᵢ = (dᵢ − mean dᵢ)/std dᵢ";
   s.source = "SWAN 2412.13148, GradNorm";
   s.options = {word("deviation", "population",

@@ -22,7 +22,9 @@ double largest_singular_value(const Numbers& w, long rows, long cols) {
   return Eigen::JacobiSVD<Eigen::MatrixXd>(m).singularValues()(0);
 }
 
-bool near(double value, double expected, double tolerance) { return std::abs(value - expected) <= tolerance * (1 + std::abs(expected)); }
+bool near(double value, double expected, double tolerance) {
+  return std::abs(value - expected) <= tolerance * (1 + std::abs(expected));
+}
 
 const std::map<std::string, int> kAll = {{"column_norm", 1}};
 
@@ -47,9 +49,10 @@ Numbers with_spectrum(const std::vector<double>& sigma, long rows, long cols, Di
 
 TEST_CASE("metrics: every number is that of its formula, step by step", "[metric]") {
   for (const Precision precision : {Precision::f64, Precision::f32})
-    for (const auto& [kind, values] : {std::pair{"circle", Values{{"noise", 0.3}}}, std::pair{"rows", Values{{"rows", 5L}, {"cols", 7L}}},
-                                       std::pair{"normalized_linear", Values{{"rows", 9L}, {"cols", 4L}, {"samples", 20L}}},
-                                       std::pair{"quadratic", Values{}}}) {
+    for (const auto& [kind, values] :
+         {std::pair{"circle", Values{{"noise", 0.3}}}, std::pair{"rows", Values{{"rows", 5L}, {"cols", 7L}}},
+          std::pair{"normalized_linear", Values{{"rows", 9L}, {"cols", 4L}, {"samples", 20L}}},
+          std::pair{"quadratic", Values{}}}) {
       constexpr double kRate = 0.07;
       Rig rig(kind, values, 3, {.precision = precision, .lr = kRate, .every = kAll});
       const ParamInfo& p = rig.program().parameters()[0];
@@ -79,7 +82,8 @@ TEST_CASE("metrics: every number is that of its formula, step by step", "[metric
           CHECK(near(rig.metric("W.column_norm[" + std::to_string(j) + "]"), std::sqrt(square), tolerance));
         }
         if (t == 0) {
-          for (const char* of_update : {"angular_update", "relative_update", "radial_update", "radial_gradient", "effective_lr"})
+          for (const char* of_update :
+               {"angular_update", "relative_update", "radial_update", "radial_gradient", "effective_lr"})
             CHECK(std::isnan(rig.metric(std::string("W.") + of_update)));
           CHECK(rig.metric("W.angle_travelled") == 0);
           continue;
@@ -89,7 +93,8 @@ TEST_CASE("metrics: every number is that of its formula, step by step", "[metric
         CHECK(near(rig.metric("W.angular_update"), angle(w, before), tolerance));
         CHECK(near(rig.metric("W.relative_update"), norm(step) / norm(before), tolerance));
         CHECK(near(rig.metric("W.radial_update"), dot(before, step) / (norm(before) * norm(step)), tolerance));
-        CHECK(near(rig.metric("W.radial_gradient"), dot(before, gradient) / (norm(before) * norm(gradient)), tolerance));
+        CHECK(
+            near(rig.metric("W.radial_gradient"), dot(before, gradient) / (norm(before) * norm(gradient)), tolerance));
         CHECK(near(rig.metric("W.effective_lr"), kRate / dot(before, before), tolerance));
         CHECK(near(rig.metric("W.angle_travelled"), travelled, tolerance));
       }
@@ -116,7 +121,8 @@ TEST_CASE("metrics: tiny and huge turns keep their digits", "[metric]") {
       REQUIRE(rig.step());
       const double turned = angle(rig.read("W"), rig.read("W.previous"));
       INFO(size << (precision == Precision::f32 ? ", f32" : ", f64"));
-      CHECK(rig.metric("W.angular_update") == Approx(turned).epsilon(precision == Precision::f64 ? 1e-13 : 1e-6).margin(0));
+      CHECK(rig.metric("W.angular_update") ==
+            Approx(turned).epsilon(precision == Precision::f64 ? 1e-13 : 1e-6).margin(0));
       if (size > (precision == Precision::f64 ? 1e-9 : 1e-3)) CHECK(turned == Approx(std::atan(size)).epsilon(1e-3));
     }
   // a step straight through the origin turns by π
@@ -160,7 +166,8 @@ TEST_CASE("metrics: a million small angles add up in single precision", "[metric
 TEST_CASE("metrics: the spectral norm is exact whatever the gaps", "[metric]") {
   Dice dice(12);
   const std::vector<std::vector<double>> spectra = {
-      {1, 1, 1, 1}, {1, 0.999999, 0.5, 0.1}, {1, 1 - 1e-12, 1 - 1e-9, 1 - 1e-6}, {3, 1e-8, 1e-9, 1e-12}, {1, 0, 0, 0}, {2, 2, 1, 1}};
+      {1, 1, 1, 1}, {1, 0.999999, 0.5, 0.1}, {1, 1 - 1e-12, 1 - 1e-9, 1 - 1e-6}, {3, 1e-8, 1e-9, 1e-12}, {1, 0, 0, 0},
+      {2, 2, 1, 1}};
   for (const auto& [rows, cols] : {std::pair{4L, 9L}, std::pair{9L, 4L}, std::pair{4L, 4L}})
     for (const auto& sigma : spectra) {
       Rig rig("rows", {{"rows", rows}, {"cols", cols}, {"noise", 0.0}}, 1);
@@ -193,7 +200,9 @@ TEST_CASE("metrics: the spectral norm of a large matrix settles within a few ste
 
 TEST_CASE("metrics: a singular value that overtakes the largest is not missed", "[metric]") {
   Rig rig("rows", {{"rows", 3L}, {"cols", 5L}, {"noise", 0.0}}, 1, {.lr = 0});
-  const auto diagonal = [](double a, double b, double c) { return Numbers{a, 0, 0, 0, 0, 0, b, 0, 0, 0, 0, 0, c, 0, 0}; };
+  const auto diagonal = [](double a, double b, double c) {
+    return Numbers{a, 0, 0, 0, 0, 0, b, 0, 0, 0, 0, 0, c, 0, 0};
+  };
   rig.write("W", diagonal(2, 1, 1));
   rig.start();
   CHECK(rig.metric("W.spectral_norm") == Approx(2).epsilon(1e-12));
@@ -217,7 +226,8 @@ TEST_CASE("metrics: a weight of zero has norm 0 and no direction", "[metric]") {
 }
 
 TEST_CASE("metrics: a cadence leaves gaps and changes no value", "[metric]") {
-  const std::map<std::string, int> every = {{"frobenius_norm", 3}, {"angle_travelled", 4}, {"spectral_norm", 5}, {"row_norm", 0}};
+  const std::map<std::string, int> every = {
+      {"frobenius_norm", 3}, {"angle_travelled", 4}, {"spectral_norm", 5}, {"row_norm", 0}};
   Rig sparse("rows", {}, 2, {.every = every}), dense("rows", {}, 2);
   CHECK(sparse.program().find_metric("W.row_norm[0]") < 0);
   CHECK(dense.program().find_metric("W.row_norm[7]") >= 0);
@@ -229,10 +239,8 @@ TEST_CASE("metrics: a cadence leaves gaps and changes no value", "[metric]") {
       if (gap == 0) continue;
       const double value = sparse.metric("W." + metric);
       INFO(metric << " at step " << t);
-      if (t % gap != 0)
-        CHECK(std::isnan(value));
-      else
-        CHECK(value == Approx(dense.metric("W." + metric)).epsilon(1e-12).margin(1e-300));
+      if (t % gap != 0) CHECK(std::isnan(value));
+      else CHECK(value == Approx(dense.metric("W." + metric)).epsilon(1e-12).margin(1e-300));
     }
     REQUIRE(sparse.step());
     REQUIRE(dense.step());

@@ -33,7 +33,8 @@ Scene read(const std::string& text, const std::vector<std::string>& sets = {}) {
 }
 
 std::string refused(const std::string& optimizer) {
-  const auto scene = parse_scene("[problem]\nkind = \"circle\"\n[[run]]\noptimizer = " + optimizer + "\n", "chain.toml", {});
+  const auto scene =
+      parse_scene("[problem]\nkind = \"circle\"\n[[run]]\noptimizer = " + optimizer + "\n", "chain.toml", {});
   return scene.ok() ? std::string() : scene.error().text();
 }
 
@@ -61,7 +62,8 @@ TEST_CASE("a chain is written as a list, kept by a round trip, and changed by --
   const Scene again = read(to_toml(scene));
   for (const Part part : kRecipeParts) CHECK(again.runs[0].optimizer.chain(part) == spec.chain(part));
 
-  for (const char* set : {"granularity=column", "geometry.granularity=column", "optimizer.geometry.granularity=column"}) {
+  for (const char* set :
+       {"granularity=column", "geometry.granularity=column", "optimizer.geometry.granularity=column"}) {
     INFO(set);
     const OptimizerSpec changed = read(kScene, {set}).runs[0].optimizer;
     REQUIRE(kinds(changed, Part::geometry) == std::vector<std::string>{"sign", "normalize"});
@@ -101,7 +103,8 @@ TEST_CASE("a chain's stages run one after the other", "[chain]") {
       const double d = g[i] + 0.5 * buffer[i]; // Nesterov, then Adam of that, of which the sign
       first[i] = 0.75 * first[i] + 0.25 * d;
       second[i] = 0.875 * second[i] + 0.125 * d * d;
-      const double ratio = first[i] / (1 - std::pow(0.75, t)) / (std::sqrt(second[i] / (1 - std::pow(0.875, t))) + 0.125);
+      const double ratio =
+          first[i] / (1 - std::pow(0.75, t)) / (std::sqrt(second[i] / (1 - std::pow(0.875, t))) + 0.125);
       u[i] = (ratio > 0) - (ratio < 0);
     }
     for (std::size_t i = 0; i < n; ++i) w[i] -= 0.25 * u[i] / std::sqrt(double(cols)); // no entry is zero

@@ -31,7 +31,8 @@ double moved(ProgramRig& rig, const std::vector<double>& g) {
 }
 
 double row_norm(const std::vector<double>& w, std::size_t cols, std::size_t i) {
-  return norm(std::vector<double>(w.begin() + static_cast<long>(i * cols), w.begin() + static_cast<long>((i + 1) * cols)));
+  return norm(
+      std::vector<double>(w.begin() + static_cast<long>(i * cols), w.begin() + static_cast<long>((i + 1) * cols)));
 }
 
 } // namespace
@@ -82,9 +83,14 @@ TEST_CASE("AdamC's decay follows the square of the scheduled rate", "[catalogue]
 
 TEST_CASE("decay alone shrinks the weight by its own rule", "[catalogue]") {
   Dice dice(21);
-  const std::vector<std::pair<std::string, double>> keeps = {
-      {"adamw", 1 - 1e-3 * 0.25}, {"adamw_independent", 0.75},          {"adamw_palm", 1 - 1e-6 * 0.25}, {"adamc", 1 - 1e-3 * 0.25},
-      {"adamwn", 1},              {"adamw_cautious", 1 - 1e-3 * 0.25}, {"adamp", 1 - 1e-3 * 0.25 * 0.1}, {"sgdp", 1 - 0.1 * 0.25 * 0.1 / (1 - 0.9)}};
+  const std::vector<std::pair<std::string, double>> keeps = {{"adamw", 1 - 1e-3 * 0.25},
+                                                             {"adamw_independent", 0.75},
+                                                             {"adamw_palm", 1 - 1e-6 * 0.25},
+                                                             {"adamc", 1 - 1e-3 * 0.25},
+                                                             {"adamwn", 1},
+                                                             {"adamw_cautious", 1 - 1e-3 * 0.25},
+                                                             {"adamp", 1 - 1e-3 * 0.25 * 0.1},
+                                                             {"sgdp", 1 - 0.1 * 0.25 * 0.1 / (1 - 0.9)}};
   for (const auto& [preset, keep] : keeps) {
     CAPTURE(preset);
     OptimizerSpec spec = preset_spec(preset);
@@ -114,7 +120,8 @@ TEST_CASE("trust ratios: the step's length is a share of the weight's norm", "[c
       ProgramRig lamb = started(spec, 4, 5, scaled(w, size / norm(w)));
       for (int t = 1; t <= 3; ++t) {
         CAPTURE(preset, size, t);
-        const double debias = std::string(preset) == "lamb_debiased" ? std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)) : 1;
+        const double debias =
+            std::string(preset) == "lamb_debiased" ? std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t)) : 1;
         const double before = norm(lamb.read("W"));
         CHECK(moved(lamb, dice.normals(20)) == Approx(1e-3 * std::min(before, 10.0) * debias).epsilon(1e-12));
       }
@@ -134,7 +141,8 @@ TEST_CASE("AdamP and SGDP take the radial part off where gradient and weight are
       for (int i = 0; i < 3; ++i) tangent.row(i) -= w.row(i) * (w.row(i).dot(g.row(i)) / w.row(i).squaredNorm());
       REQUIRE(rig.step(values(tangent)));
       const Matrix u = matrix(rig.read("W.update"), 3, 8);
-      for (int i = 0; i < 3; ++i) CHECK(std::abs(u.row(i).dot(w.row(i))) <= 1e-7 * u.row(i).norm() * w.row(i).norm()); // ε of ŵ
+      for (int i = 0; i < 3; ++i)
+        CHECK(std::abs(u.row(i).dot(w.row(i))) <= 1e-7 * u.row(i).norm() * w.row(i).norm()); // ε of ŵ
       CHECK(rig.read("W.decay_factor")[0] == 0.1);
       REQUIRE(rig.step(values(w))); // a radial gradient: nothing is projected
       CHECK(rig.read("W.decay_factor")[0] == 1);
@@ -190,7 +198,8 @@ TEST_CASE("rotational methods turn rows by the equilibrium's angle on average", 
   };
   const double lr = 0.01, decay = 0.01, base = std::sqrt(2 * lr * decay);
   const double lion = std::sqrt(M_PI / 2) * base * std::sqrt(0.01 + 0.81 * 0.01 / 1.99);
-  for (const Case& c : {Case{"rotational_sgd", base / std::sqrt(1.9)}, Case{"rotational_adamw", base * std::sqrt(0.1 / 1.9)}, Case{"rotational_lion", lion}}) {
+  for (const Case& c : {Case{"rotational_sgd", base / std::sqrt(1.9)},
+                        Case{"rotational_adamw", base * std::sqrt(0.1 / 1.9)}, Case{"rotational_lion", lion}}) {
     CAPTURE(c.preset);
     Dice dice(6);
     OptimizerSpec spec = preset_spec(c.preset);
@@ -205,7 +214,10 @@ TEST_CASE("rotational methods turn rows by the equilibrium's angle on average", 
       REQUIRE(rig.step(dice.normals(256)));
       const Matrix after = matrix(rig.read("W"), 4, 64);
       if (t < 50) continue;
-      for (int i = 0; i < 4; ++i, ++count) square += std::pow(std::acos(std::min(1.0, before.row(i).dot(after.row(i)) / (before.row(i).norm() * after.row(i).norm()))), 2);
+      for (int i = 0; i < 4; ++i, ++count)
+        square += std::pow(
+            std::acos(std::min(1.0, before.row(i).dot(after.row(i)) / (before.row(i).norm() * after.row(i).norm()))),
+            2);
     }
     CHECK(std::sqrt(square / count) == Approx(c.angle).epsilon(0.02));
     const auto end = rig.read("W");
@@ -226,7 +238,8 @@ TEST_CASE("weight normalisation: the direction part's norm never shrinks", "[cat
   }
 }
 
-TEST_CASE("spectral normalisation follows the largest singular value, and its gradient has no part along the weight", "[catalogue]") {
+TEST_CASE("spectral normalisation follows the largest singular value, and its gradient has no part along the weight",
+          "[catalogue]") {
   Dice dice(8);
   OptimizerSpec spec = preset_spec("spectral_norm");
   spec.hparams["lr"] = 1e-4;
@@ -276,7 +289,9 @@ TEST_CASE("magnitude–direction: what becomes of the start", "[catalogue]") {
   }
 }
 
-TEST_CASE("magnitude–direction: a clamped direct gain destroys the direction when it changes sign, an exact one does not", "[catalogue]") {
+TEST_CASE(
+    "magnitude–direction: a clamped direct gain destroys the direction when it changes sign, an exact one does not",
+    "[catalogue]") {
   Dice dice(11);
   for (const char* preset : {"md_dense", "md_dense_clamped"}) {
     ProgramRig rig = started(preset_spec(preset), 4, 6, dice.normals(24));

@@ -107,8 +107,10 @@ TEST_CASE("unknown and ill-fitting words are errors that name what is near", "[c
     const auto program = compile(scene, run);
     return program.ok() ? std::string("compiled") : program.error().message;
   };
-  CHECK(message([](RunSpec& r) { r.optimizer.part(Part::geometry).kind = "identiti"; }).find("'identity'") != std::string::npos);
-  CHECK(message([](RunSpec& r) { r.optimizer.part(Part::decay).options["lambda"] = 1.0; }).find("no option") != std::string::npos);
+  CHECK(message([](RunSpec& r) { r.optimizer.part(Part::geometry).kind = "identiti"; }).find("'identity'") !=
+        std::string::npos);
+  CHECK(message([](RunSpec& r) { r.optimizer.part(Part::decay).options["lambda"] = 1.0; }).find("no option") !=
+        std::string::npos);
   CHECK(message([](RunSpec& r) { r.hparams["momentun"] = 1.0; }).find("no hyperparameter") != std::string::npos);
   CHECK(message([](RunSpec& r) { r.hparams["lr"] = -1.0; }).find("out of range") != std::string::npos);
   CHECK(message([](RunSpec& r) { r.optimizer.schedules["lr"].kind = "cosin"; }).find("'cosine'") != std::string::npos);

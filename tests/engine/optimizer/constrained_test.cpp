@@ -65,7 +65,8 @@ double orthonormality_error(const Matrix& b) {
 } // namespace
 
 TEST_CASE("tangents of the spheres have the golden parts", "[constrained]") {
-  check_digits(golden_update(with_geometry({{"tangent", {{"set", text("matrix")}}}})), {.4, 3.2, 2.7, 2.8, 4.1, 7.1}, 1e-14);
+  check_digits(golden_update(with_geometry({{"tangent", {{"set", text("matrix")}}}})), {.4, 3.2, 2.7, 2.8, 4.1, 7.1},
+               1e-14);
   check_digits(golden_update(with_geometry({{"tangent", {{"set", text("spectral")}}}})),
                {1.52777791, 2.92611152, 2.54328265, 3.01383795, 3.26954479, 7.35338418});
 }
@@ -81,7 +82,9 @@ TEST_CASE("orthogonalising the tangent part leaves it by the golden amount", "[c
 
 TEST_CASE("the dual direction has the golden multiplier", "[constrained]") {
   for (const char* set : {"polar_express", "exact"}) {
-    ProgramRig rig = started(with_geometry({{"dual_orthogonalise", {{"normal", text("spectral")}, {"ns_coefficients", text(set)}}}}), 2, 3, kW);
+    ProgramRig rig =
+        started(with_geometry({{"dual_orthogonalise", {{"normal", text("spectral")}, {"ns_coefficients", text(set)}}}}),
+                2, 3, kW);
     REQUIRE(rig.step(kG));
     CAPTURE(set);
     CHECK(rig.read("W.multiplier")[0] == Approx(-.07830869).epsilon(1e-6));
@@ -146,7 +149,8 @@ TEST_CASE("SOAP without bases is Adam one call late, and its bases are orthonorm
 TEST_CASE("the orthonormal sets are kept", "[constrained]") {
   Dice dice(24);
   for (const auto& [m, n] : std::vector<std::pair<int, int>>{{6, 15}, {15, 6}}) {
-    for (const auto& [preset, bound] : std::vector<std::pair<std::string, double>>{{"manifold_muon", 1e-9}, {"spel", 1e-11}}) {
+    for (const auto& [preset, bound] :
+         std::vector<std::pair<std::string, double>>{{"manifold_muon", 1e-9}, {"spel", 1e-11}}) {
       ProgramRig rig = started(preset_spec(preset), m, n, dice.normals(90));
       for (int t = 0; t < 20; ++t) REQUIRE(rig.step(dice.normals(90)));
       CAPTURE(preset, m, n);
@@ -188,7 +192,8 @@ TEST_CASE("Mano's slices are unit and tangent, columns first", "[constrained]") 
     const Matrix u = matrix(rig.read("W.update"), 5, 8);
     const bool columns = t % 2 == 0;
     for (int k = 0; k < (columns ? 8 : 5); ++k) {
-      const Vector slice = columns ? Vector(u.col(k)) : Vector(u.row(k).transpose()), along = columns ? Vector(w.col(k)) : Vector(w.row(k).transpose());
+      const Vector slice = columns ? Vector(u.col(k)) : Vector(u.row(k).transpose()),
+                   along = columns ? Vector(w.col(k)) : Vector(w.row(k).transpose());
       CHECK(slice.norm() == Approx(0.2 * std::sqrt(columns ? 5.0 : 8.0)).epsilon(1e-13));
       CHECK(std::abs(slice.dot(along)) <= 1e-13 * along.norm());
     }

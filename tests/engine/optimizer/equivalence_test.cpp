@@ -33,14 +33,16 @@ double apart(const OptimizerSpec& a, const OptimizerSpec& b, int rows, int cols,
   Dice dice(static_cast<unsigned long long>(100 * rows + cols));
   const auto count = static_cast<std::size_t>(rows * cols);
   const auto w = dice.normals(count);
-  ProgramRig first = started(a, rows, cols, w), second = started(b, rows, cols, scaled(w, scale_of_b / (scale_of_b == 1 ? 1 : norm(w))));
+  ProgramRig first = started(a, rows, cols, w),
+             second = started(b, rows, cols, scaled(w, scale_of_b / (scale_of_b == 1 ? 1 : norm(w))));
   const auto origin = first.read("W");
   for (int t = 0; t < 50; ++t) {
     const auto g = dice.normals(count);
     REQUIRE((first.step(g) && second.step(g)));
   }
   const double way = norm(minus(first.read("W"), origin)), whole = norm(origin);
-  return norm(minus(first.read("W"), second.read("W"))) / std::max({way, 1e-12 * whole, 1e-300}); // rows of one number may not move at all
+  return norm(minus(first.read("W"), second.read("W"))) /
+         std::max({way, 1e-12 * whole, 1e-300}); // rows of one number may not move at all
 }
 
 bool has_option(const OptimizerSpec& spec, Part part, const std::string& name) {
@@ -58,7 +60,8 @@ TEST_CASE("an average and a sum of past gradients are one direction wherever its
     if (!has_option(average, Part::direction, "momentum_form") || keeps_size.count(preset)) continue;
     ++compared;
     // An ε added to the norm would show: 1e-7 over the buffer's norm.
-    if (has_option(average, Part::geometry, "ns_eps_form")) average.part(Part::geometry).options["ns_eps_form"] = std::string("clamp");
+    if (has_option(average, Part::geometry, "ns_eps_form"))
+      average.part(Part::geometry).options["ns_eps_form"] = std::string("clamp");
     OptimizerSpec sum = average;
     average.part(Part::direction).options["momentum_form"] = std::string("ema");
     sum.part(Part::direction).options["momentum_form"] = std::string("heavy_ball");

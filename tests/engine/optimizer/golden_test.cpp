@@ -29,8 +29,8 @@ OptimizerSpec recipe(const std::string& geometry, const Options& options) {
 }
 
 // U of a recipe whose direction is the gradient.
-std::vector<double> update_of(const OptimizerSpec& spec, const std::vector<double>& g, std::uint32_t rows, std::uint32_t cols,
-                              Precision precision = Precision::f64) {
+std::vector<double> update_of(const OptimizerSpec& spec, const std::vector<double>& g, std::uint32_t rows,
+                              std::uint32_t cols, Precision precision = Precision::f64) {
   const auto program = program_for(spec, rows, cols, precision);
   ProgramRig rig(program, hparams_of(*program, spec));
   rig.start();
@@ -39,7 +39,8 @@ std::vector<double> update_of(const OptimizerSpec& spec, const std::vector<doubl
 }
 
 std::vector<double> orthogonalised(const std::string& set, const std::string& form, long steps = 0) {
-  return update_of(recipe("orthogonalise", {{"ns_coefficients", set}, {"ns_eps_form", form}, {"ns_steps", steps}}), kG, 2, 3);
+  return update_of(recipe("orthogonalise", {{"ns_coefficients", set}, {"ns_eps_form", form}, {"ns_steps", steps}}), kG,
+                   2, 3);
 }
 
 void check_digits(const std::vector<double>& found, const std::vector<double>& expected, double unit = 0.6e-8) {
@@ -58,17 +59,23 @@ TEST_CASE("orthogonalise gives the golden matrices", "[golden]") {
   check_digits(orthogonalised("kj", "clamp"), {-.79162501, .11016395, .72971724, .63315021, .36808426, .25272102});
   check_digits(orthogonalised("quintic", "add"), {-.63730700, .17285037, .74176368, .69856519, .51134040, .47174727});
   check_digits(orthogonalised("quintic", "clamp"), {-.63730700, .17285036, .74176367, .69856518, .51134038, .47174724});
-  check_digits(orthogonalised("polar_express_safe", "add", 5), {-.56560972, .17632871, .70034246, .67141295, .51237915, .49175314});
-  check_digits(orthogonalised("polar_express_safe", "scaled", 5), {-.57523654, .20201506, .75385197, .73374116, .57905441, .57243898});
-  check_digits(orthogonalised("polar_express", "clamp", 5), {-.56623381, .17661042, .70127498, .67234932, .51316713, .49257353});
-  check_digits(orthogonalised("polar_express_angular", "scaled"), {-.57054737, .19720767, .74191230, .72066816, .56625960, .55769716});
+  check_digits(orthogonalised("polar_express_safe", "add", 5),
+               {-.56560972, .17632871, .70034246, .67141295, .51237915, .49175314});
+  check_digits(orthogonalised("polar_express_safe", "scaled", 5),
+               {-.57523654, .20201506, .75385197, .73374116, .57905441, .57243898});
+  check_digits(orthogonalised("polar_express", "clamp", 5),
+               {-.56623381, .17661042, .70127498, .67234932, .51316713, .49257353});
+  check_digits(orthogonalised("polar_express_angular", "scaled"),
+               {-.57054737, .19720767, .74191230, .72066816, .56625960, .55769716});
   const auto exact = orthogonalised("exact", "none");
   check_digits(orthogonalised("polar_express", "clamp", 8), exact, 1e-8);
   check_digits(orthogonalised("polar_express_safe", "scaled", 10), exact, 1e-8);
 }
 
 TEST_CASE("normalize and sign give the golden matrices", "[golden]") {
-  const auto along = [](const char* granularity) { return update_of(recipe("normalize", {{"granularity", std::string(granularity)}}), kG, 2, 3); };
+  const auto along = [](const char* granularity) {
+    return update_of(recipe("normalize", {{"granularity", std::string(granularity)}}), kG, 2, 3);
+  };
   check_digits(along("row"), {.26726124, .53452248, .80178373, .43839730, .54799662, .71239561});
   check_digits(along("column"), {.24253563, .37139068, .41905818, .97014250, .92847669, .90795938});
   check_digits(along("matrix"), scaled(kG, 1 / norm(kG)), 1e-15);
@@ -90,7 +97,8 @@ TEST_CASE("hyperball makes the golden step and turns by the golden angle", "[gol
 }
 
 TEST_CASE("magnitude–direction makes the golden step", "[golden]") {
-  OptimizerSpec spec = recipe("orthogonalise", {{"ns_coefficients", std::string("exact")}, {"shape_scale", std::string("shape_up")}});
+  OptimizerSpec spec =
+      recipe("orthogonalise", {{"ns_coefficients", std::string("exact")}, {"shape_scale", std::string("shape_up")}});
   spec.part(Part::magnitude).kind = "md";
   spec.hparams = {{"lr", 0.1}, {"gain_lr", 0.01}};
   const auto program = program_for(spec, 2, 3);
@@ -129,14 +137,16 @@ TEST_CASE("muown makes the golden step", "[golden]") {
   rig.start();
   REQUIRE(rig.step(kG));
   check_digits(rig.read("W.magnitude_gradient"), {-.65465367, 3.34251609});
-  check_digits(rig.read("W.direction_gradient"), {1.28571429, 1.42857143, 3.14285714, 1.51724138, 3.13793103, 7.74137931});
+  check_digits(rig.read("W.direction_gradient"),
+               {1.28571429, 1.42857143, 3.14285714, 1.51724138, 3.13793103, 7.74137931});
   check_digits(rig.read("W"), {.50133638, -1.01029229, .25196072, .99238795, .74279728, -.49909171});
 }
 
 TEST_CASE("exact polar factors agree with a singular value decomposition", "[golden]") {
   Dice dice(5);
   const OptimizerSpec spec = recipe("orthogonalise", {{"ns_coefficients", std::string("exact")}});
-  for (const auto& [rows, cols] : std::vector<std::pair<int, int>>{{1, 1}, {1, 2}, {2, 1}, {3, 3}, {7, 12}, {20, 9}, {33, 33}, {40, 64}}) {
+  for (const auto& [rows, cols] :
+       std::vector<std::pair<int, int>>{{1, 1}, {1, 2}, {2, 1}, {3, 3}, {7, 12}, {20, 9}, {33, 33}, {40, 64}}) {
     CAPTURE(rows, cols);
     std::vector<double> g = dice.normals(static_cast<std::size_t>(rows * cols));
     const Matrix expected = exact_msign(matrix(g, rows, cols));
@@ -145,7 +155,8 @@ TEST_CASE("exact polar factors agree with a singular value decomposition", "[gol
     CHECK((matrix(update_of(spec, g, m, n, Precision::f32), rows, cols) - expected).norm() <= 1e-3 * expected.norm());
   }
   // Rank one, and zero: directions without a singular value get 0.
-  check_digits(update_of(spec, {1, 2, 3, 2, 4, 6}, 2, 3), values(matrix({1, 2, 3, 2, 4, 6}, 2, 3) / std::sqrt(70.0)), 1e-14);
+  check_digits(update_of(spec, {1, 2, 3, 2, 4, 6}, 2, 3), values(matrix({1, 2, 3, 2, 4, 6}, 2, 3) / std::sqrt(70.0)),
+               1e-14);
   CHECK(update_of(spec, std::vector<double>(6, 0.0), 2, 3) == std::vector<double>(6, 0.0));
 }
 
@@ -214,7 +225,8 @@ TEST_CASE("a tangential step of fixed size grows the norm by Pythagoras and turn
   }
 }
 
-TEST_CASE("on the sphere every tangential step turns by the same angle; an oblique one by the closed form", "[golden]") {
+TEST_CASE("on the sphere every tangential step turns by the same angle; an oblique one by the closed form",
+          "[golden]") {
   OptimizerSpec spec;
   spec.part(Part::magnitude).kind = "hyperball";
   spec.hparams["lr"] = 0.3;

@@ -29,8 +29,10 @@ enum class Gradients {
   jump,     // a million times larger for three steps
   tangent,  // every row orthogonal to the weight's, as of a loss that normalises its rows
 };
-const std::vector<std::pair<Gradients, std::string>> kGradients = {
-    {Gradients::varied, "varied"}, {Gradients::low_rank, "low rank"}, {Gradients::jump, "jump"}, {Gradients::tangent, "tangent"}};
+const std::vector<std::pair<Gradients, std::string>> kGradients = {{Gradients::varied, "varied"},
+                                                                   {Gradients::low_rank, "low rank"},
+                                                                   {Gradients::jump, "jump"},
+                                                                   {Gradients::tangent, "tangent"}};
 // wide, tall, square, a row, a column, three square blocks
 const std::vector<std::pair<int, int>> kShapes = {{6, 20}, {20, 6}, {12, 12}, {1, 9}, {9, 1}, {18, 6}};
 
@@ -50,38 +52,95 @@ struct Exception {
 };
 const std::vector<Exception> kExceptions = {
     {{"muonh"}, "f32", 3e-5, "Newton–Schulz lifts the rounding of a rank-deficient buffer by up to 3.4⁵", "low rank"},
-    {{"muon_cubic", "muon_polar_express", "muon_polar_express_raw", "muon_polar_express_safe", "muon_deepseek", "muon_sphere", "sso",
-      "sso_accurate", "sso_dynamic"},
-     "f32", 2e-3, "longer sets lift it further: the first eight of deepseek by 2·10⁴", "low rank"},
-    {{"rotational_adamw"}, "f64", 1e-8, "Adam's first steps are signs: of a row of equal ones centring leaves what ε and rounding make"},
+    {{"muon_cubic", "muon_polar_express", "muon_polar_express_raw", "muon_polar_express_safe", "muon_deepseek",
+      "muon_sphere", "sso", "sso_accurate", "sso_dynamic"},
+     "f32",
+     2e-3,
+     "longer sets lift it further: the first eight of deepseek by 2·10⁴",
+     "low rank"},
+    {{"rotational_adamw"},
+     "f64",
+     1e-8,
+     "Adam's first steps are signs: of a row of equal ones centring leaves what ε and rounding make"},
     {{"rotational_adamw"}, "f32", 1e-3, "the same in single precision"},
     {{"weight_norm"}, "f32", 1e-4, "a length that passes near zero leaves its direction few digits", "varied"},
-    {{"muown_sgd", "weight_norm"}, "f32", kNoDigits, "lengths that the jump throws far through zero leave their directions none", "jump"},
-    {{"muown", "muown_qkv", "muown_fixed", "muown_sgd", "muown_signum", "muown_lion", "normuown"}, "f32", 0.05,
-     "rows of one number have no direction gradient but rounding, which is as large as the 1e-7 under Newton–Schulz", "all", one_column},
+    {{"muown_sgd", "weight_norm"},
+     "f32",
+     kNoDigits,
+     "lengths that the jump throws far through zero leave their directions none",
+     "jump"},
+    {{"muown", "muown_qkv", "muown_fixed", "muown_sgd", "muown_signum", "muown_lion", "normuown"},
+     "f32",
+     0.05,
+     "rows of one number have no direction gradient but rounding, which is as large as the 1e-7 under Newton–Schulz",
+     "all",
+     one_column},
     {{"spel_nemo"}, "f32", 2e-4, "the second Newton–Schulz lifts what the first has lifted"},
-    {{"shampoo_half"}, "f64", 1e-8, "sums without full rank beside a start of 1e-4: −1/2 a side loses half of the digits", "low rank"},
-    {{"shampoo"}, "f64", 1e-5, "the squares of the jump leave small eigenvalues no digits: the condition is 10¹⁷", "jump"},
+    {{"shampoo_half"},
+     "f64",
+     1e-8,
+     "sums without full rank beside a start of 1e-4: −1/2 a side loses half of the digits",
+     "low rank"},
+    {{"shampoo"},
+     "f64",
+     1e-5,
+     "the squares of the jump leave small eigenvalues no digits: the condition is 10¹⁷",
+     "jump"},
     {{"shampoo"}, "f32", 1e-3, "the same in single precision", "jump"},
     {{"shampoo_half"}, "f64", 1e-2, "the same, and −1/2 a side feels it more than −1/4", "jump"},
-    {{"shampoo_half"}, "f32", 0.2, "eigenvalues at the start's 1e-4 beside those of the gradients: no digits in single precision"},
-    {{"soap", "soap_nemo"}, "both", kNoDigits, "the larger factor has a null space, whose basis is arbitrary", "all", not_square},
+    {{"shampoo_half"},
+     "f32",
+     0.2,
+     "eigenvalues at the start's 1e-4 beside those of the gradients: no digits in single precision"},
+    {{"soap", "soap_nemo"},
+     "both",
+     kNoDigits,
+     "the larger factor has a null space, whose basis is arbitrary",
+     "all",
+     not_square},
     {{"soap", "soap_nemo"}, "both", kNoDigits, "both factors have a null space, whose basis is arbitrary", "low rank"},
-    {{"soap_nemo"}, "f64", 1e-5, "at the first step the rotated gradient is diagonal but for rounding, which Adam divides by ε", "all", square},
+    {{"soap_nemo"},
+     "f64",
+     1e-5,
+     "at the first step the rotated gradient is diagonal but for rounding, which Adam divides by ε",
+     "all",
+     square},
     {{"soap_nemo"}, "f32", 2e-2, "the same in single precision", "all", square},
     {{"soap"}, "f32", 1e-3, "eigenvectors of small eigenvalues turn with rounding", "all", square},
-    {{"sso", "sso_accurate", "sso_dynamic"}, "f64", 1e-5, "h is steep where M + λΘ is nearly singular, and λ is sought to 1e-6", "jump"},
+    {{"sso", "sso_accurate", "sso_dynamic"},
+     "f64",
+     1e-5,
+     "h is steep where M + λΘ is nearly singular, and λ is sought to 1e-6",
+     "jump"},
     {{"sso", "sso_accurate", "sso_dynamic"}, "f64", 1e-8, "the same, without a jump", "all", square},
     {{"sso", "sso_accurate", "sso_dynamic"}, "f32", 2e-3, "the same: another λ of that accuracy", "jump"},
-    {{"macro_r3"}, "both", kNoDigits, "h jumps where M + λN is singular: in a square at some λ, and at 0 where M has no full rank", "all", square},
+    {{"macro_r3"},
+     "both",
+     kNoDigits,
+     "h jumps where M + λN is singular: in a square at some λ, and at 0 where M has no full rank",
+     "all",
+     square},
     {{"macro_r3"}, "both", kNoDigits, "the same", "low rank"},
     {{"manifold_muon"}, "both", kNoDigits, "the dual of a gradient without full rank is not unique", "low rank"},
-    {{"manifold_muon"}, "f32", kNoDigits, "a gradient a million times larger leaves the dual's steps no digits", "jump", square},
+    {{"manifold_muon"},
+     "f32",
+     kNoDigits,
+     "a gradient a million times larger leaves the dual's steps no digits",
+     "jump",
+     square},
     {{"spel_nemo"}, "f32", 1e-4, "two polynomials in a row, the outer one on a weight near its edge"},
     {{"sso"}, "f64", 1e-8, "λ is sought to 1e-6, and a square's h is steep", "tangent", square},
     {{"shampoo_half"}, "f64", 1e-9, "−1/2 a side of eigenvalues at the start's 1e-4", "low rank"},
-    {{"manifold_muon"}, "f32", 2e-2, "the dual ascent stops at 1e-6 or after 100 steps, wherever rounding has it by then"},
-    {{"angular_muown", "muown_nemo"}, "f64", kNoDigits, "rows of one number have no tangent: what Newton–Schulz gets is rounding", "zero row", one_column},
+    {{"manifold_muon"},
+     "f32",
+     2e-2,
+     "the dual ascent stops at 1e-6 or after 100 steps, wherever rounding has it by then"},
+    {{"angular_muown", "muown_nemo"},
+     "f64",
+     kNoDigits,
+     "rows of one number have no tangent: what Newton–Schulz gets is rounding",
+     "zero row",
+     one_column},
     {{"manifold_muon", "spel"}, "f64", kNoDigits, "a singular start is no point of the manifold", "zero row", square},
 };
 
@@ -89,8 +148,9 @@ double tolerance_of(const std::string& preset, Precision precision, const std::s
   const std::string word = precision == Precision::f64 ? "f64" : "f32";
   double tolerance = precision == Precision::f64 ? 1e-10 : 1e-5;
   for (const Exception& e : kExceptions)
-    if (std::find(e.presets.begin(), e.presets.end(), preset) != e.presets.end() && (e.precision == word || e.precision == "both") &&
-        (e.gradients == gradients || e.gradients == "all") && e.shape(rows, cols))
+    if (std::find(e.presets.begin(), e.presets.end(), preset) != e.presets.end() &&
+        (e.precision == word || e.precision == "both") && (e.gradients == gradients || e.gradients == "all") &&
+        e.shape(rows, cols))
       tolerance = std::max(tolerance, e.tolerance);
   return tolerance;
 }
@@ -151,7 +211,7 @@ struct Run {
   Gradients gradients = Gradients::varied;
   int rows = 0, cols = 0;
   Precision precision = Precision::f64;
-  bool zero_row = false;       // in the first weight
+  bool zero_row = false;        // in the first weight
   bool follow_schedule = false; // the oracle takes the rate that the engine has at each step
 };
 
@@ -162,7 +222,8 @@ struct Outcome {
 };
 
 Outcome compare(const std::string& preset, const OptimizerSpec& spec, const Run& run) {
-  const auto program = program_for(spec, static_cast<std::uint32_t>(run.rows), static_cast<std::uint32_t>(run.cols), run.precision, kSteps);
+  const auto program = program_for(spec, static_cast<std::uint32_t>(run.rows), static_cast<std::uint32_t>(run.cols),
+                                   run.precision, kSteps);
   ProgramRig rig(program, hparams_of(*program, spec));
   GradientSource source(run.gradients, run.rows, run.cols, run.precision);
   const std::vector<double> first = source.weight(run.zero_row);
@@ -176,7 +237,8 @@ Outcome compare(const std::string& preset, const OptimizerSpec& spec, const Run&
   Outcome outcome;
   const auto judge = [&](int step) {
     const double way = (w - origin).norm();
-    const double unit = run.precision == Precision::f64 && way > 1e-12 * w.norm() ? std::min(way, w.norm()) : std::max(w.norm(), 1e-300);
+    const double unit = run.precision == Precision::f64 && way > 1e-12 * w.norm() ? std::min(way, w.norm())
+                                                                                  : std::max(w.norm(), 1e-300);
     const double distance = (matrix(rig.read("W"), run.rows, run.cols) - w).norm() / unit;
     if (distance > outcome.distance || std::isnan(distance)) outcome.distance = distance, outcome.step = step;
   };
@@ -232,12 +294,18 @@ TEST_CASE("the oracles give the golden vectors", "[oracle]") {
   check_digits(exact_msign(kG), {-.63926170, .17587260, .74860758, .70629946, .51927532, .48113845});
   check_digits(newton_schulz(kG, "kj", "add"), {-.79162501, .11016395, .72971725, .63315021, .36808427, .25272102});
   check_digits(newton_schulz(kG, "kj", "clamp"), {-.79162501, .11016395, .72971724, .63315021, .36808426, .25272102});
-  check_digits(newton_schulz(kG, "quintic", "add"), {-.63730700, .17285037, .74176368, .69856519, .51134040, .47174727});
-  check_digits(newton_schulz(kG, "quintic", "clamp"), {-.63730700, .17285036, .74176367, .69856518, .51134038, .47174724});
-  check_digits(newton_schulz(kG, "polar_express_safe", "add", 5), {-.56560972, .17632871, .70034246, .67141295, .51237915, .49175314});
-  check_digits(newton_schulz(kG, "polar_express_safe", "scaled", 5), {-.57523654, .20201506, .75385197, .73374116, .57905441, .57243898});
-  check_digits(newton_schulz(kG, "polar_express", "clamp", 5), {-.56623381, .17661042, .70127498, .67234932, .51316713, .49257353});
-  check_digits(newton_schulz(kG, "polar_express_angular", "scaled"), {-.57054737, .19720767, .74191230, .72066816, .56625960, .55769716});
+  check_digits(newton_schulz(kG, "quintic", "add"),
+               {-.63730700, .17285037, .74176368, .69856519, .51134040, .47174727});
+  check_digits(newton_schulz(kG, "quintic", "clamp"),
+               {-.63730700, .17285036, .74176367, .69856518, .51134038, .47174724});
+  check_digits(newton_schulz(kG, "polar_express_safe", "add", 5),
+               {-.56560972, .17632871, .70034246, .67141295, .51237915, .49175314});
+  check_digits(newton_schulz(kG, "polar_express_safe", "scaled", 5),
+               {-.57523654, .20201506, .75385197, .73374116, .57905441, .57243898});
+  check_digits(newton_schulz(kG, "polar_express", "clamp", 5),
+               {-.56623381, .17661042, .70127498, .67234932, .51316713, .49257353});
+  check_digits(newton_schulz(kG, "polar_express_angular", "scaled"),
+               {-.57054737, .19720767, .74191230, .72066816, .56625960, .55769716});
   CHECK((newton_schulz(kG, "polar_express", "clamp") - exact_msign(kG)).norm() <= 3e-8);
   CHECK((newton_schulz(kG, "polar_express_safe", "scaled", 10, 0) - exact_msign(kG)).norm() <= 3e-8);
   check_digits(row_normalised(kG), {.26726124, .53452248, .80178373, .43839730, .54799662, .71239561});
@@ -253,8 +321,9 @@ TEST_CASE("the oracles give the golden vectors", "[oracle]") {
   MdOptions gains;
   gains.start_rows = {1.5, .5};
   gains.start_columns = {2, .8, 1.25};
-  const auto md = magnitude_direction({{"lr", 0.1}, {"gain_lr", 0.01}, {"gain_beta1", 0.9}, {"gain_beta2", 0.99}, {"gain_eps", 1e-8}}, gains,
-                                      then(raw_gradient(), exact(shape_up_scale)))();
+  const auto md = magnitude_direction(
+      {{"lr", 0.1}, {"gain_lr", 0.01}, {"gain_beta1", 0.9}, {"gain_beta2", 0.99}, {"gain_eps", 1e-8}}, gains,
+      then(raw_gradient(), exact(shape_up_scale)))();
   const Matrix fused = md->start(matrix({.6, -.8, 1, .4, 1, -.2}, 2, 3));
   check_digits(fused, {1.74284251, -.92951600, 1.81546094, .38729833, .38729833, -.12103073});
   check_digits(md->step(fused, kG), {1.85518846, -1.00488897, 1.65079743, .27543808, .38941990, -.13173595});

@@ -12,8 +12,9 @@ using namespace polarscope::test;
 
 namespace {
 
-const std::vector<std::string> kPresets = {"sgd",  "momentum", "nesterov", "normalized_sgd", "signsgd", "adam",    "adamw",
-                                           "muon", "rmnp",     "muonh",    "adamh",          "md_muon", "md_adam", "muown"};
+const std::vector<std::string> kPresets = {"sgd",   "momentum", "nesterov", "normalized_sgd", "signsgd",
+                                           "adam",  "adamw",    "muon",     "rmnp",           "muonh",
+                                           "adamh", "md_muon",  "md_adam",  "muown"};
 } // namespace
 
 TEST_CASE("the first release's presets are there and name their source", "[preset]") {

@@ -26,10 +26,13 @@ ProgramRig started(const OptimizerSpec& spec, int rows, int cols, const std::vec
   return rig;
 }
 
-double distance(const std::vector<double>& a, const std::vector<double>& b) { return norm(minus(a, b)) / std::max(norm(b), 1e-300); }
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  return norm(minus(a, b)) / std::max(norm(b), 1e-300);
+}
 
 Matrix update(const OptimizerSpec& spec, const Matrix& g) {
-  ProgramRig rig = started(spec, int(g.rows()), int(g.cols()), std::vector<double>(static_cast<std::size_t>(g.size()), 0.0));
+  ProgramRig rig =
+      started(spec, int(g.rows()), int(g.cols()), std::vector<double>(static_cast<std::size_t>(g.size()), 0.0));
   REQUIRE(rig.step(values(g)));
   return matrix(rig.read("W.update"), g.rows(), g.cols());
 }
@@ -41,8 +44,12 @@ OptimizerSpec geometry(const std::string& kind, const std::map<std::string, Sett
   return spec;
 }
 
-Matrix random_matrix(Dice& dice, int rows, int cols) { return matrix(dice.normals(static_cast<std::size_t>(rows * cols)), rows, cols); }
-Matrix random_rotation(Dice& dice, int n) { return Eigen::HouseholderQR<Matrix>(random_matrix(dice, n, n)).householderQ(); }
+Matrix random_matrix(Dice& dice, int rows, int cols) {
+  return matrix(dice.normals(static_cast<std::size_t>(rows * cols)), rows, cols);
+}
+Matrix random_rotation(Dice& dice, int n) {
+  return Eigen::HouseholderQR<Matrix>(random_matrix(dice, n, n)).householderQ();
+}
 
 OptimizerSpec md(const std::map<std::string, std::string>& words) {
   OptimizerSpec spec = preset_spec("md_muon");
@@ -55,12 +62,16 @@ OptimizerSpec md(const std::map<std::string, std::string>& words) {
 TEST_CASE("the gradient's size does not matter to a normalised direction", "[property]") {
   Dice dice(3);
   const Matrix g = random_matrix(dice, 7, 12);
-  const auto change = [&](const OptimizerSpec& spec, double c) { return (update(spec, c * g) - update(spec, g)).norm() / update(spec, g).norm(); };
+  const auto change = [&](const OptimizerSpec& spec, double c) {
+    return (update(spec, c * g) - update(spec, g)).norm() / update(spec, g).norm();
+  };
   for (const double c : {1e-3, 8.0, 1e3}) {
     CHECK(change(geometry("sign", {}), c) == 0);
     for (const char* granularity : {"matrix", "row", "column"})
       CHECK(change(geometry("normalize", {{"granularity", std::string(granularity)}}), c) <= 1e-14);
-    CHECK(change(geometry("orthogonalise", {{"ns_coefficients", std::string("quintic")}, {"ns_eps_form", std::string("clamp")}}), c) <= 1e-12);
+    CHECK(change(geometry("orthogonalise",
+                          {{"ns_coefficients", std::string("quintic")}, {"ns_eps_form", std::string("clamp")}}),
+                 c) <= 1e-12);
     CHECK(change(geometry("orthogonalise", {{"ns_coefficients", std::string("exact")}}), c) <= 1e-12);
   }
   const double added = change(geometry("orthogonalise", {{"ns_eps_form", std::string("add")}}), 1e-3);
@@ -75,7 +86,8 @@ TEST_CASE("rotations and transposes commute with a geometry where they should", 
     const Matrix g = random_matrix(dice, m, n), q = random_rotation(dice, m), p = random_rotation(dice, n);
     for (const char* set : {"exact", "kj", "quintic", "polar_express", "polar_express_raw", "cubic"}) {
       CAPTURE(set);
-      const OptimizerSpec spec = geometry("orthogonalise", {{"ns_coefficients", std::string(set)}, {"ns_eps_form", std::string("clamp")}});
+      const OptimizerSpec spec =
+          geometry("orthogonalise", {{"ns_coefficients", std::string(set)}, {"ns_eps_form", std::string("clamp")}});
       CHECK((update(spec, q * g * p) - q * update(spec, g) * p).norm() <= 1e-9);
       CHECK((update(spec, g.transpose()) - update(spec, g).transpose()).norm() <= 1e-10);
     }
@@ -89,8 +101,10 @@ TEST_CASE("rotations and transposes commute with a geometry where they should", 
 
 TEST_CASE("orthogonalised updates stay in their set's band and along the direction", "[property]") {
   Dice dice(6);
-  const std::map<std::string, std::pair<double, double>> bands = {
-      {"kj", {.682, 1.135}}, {"quintic", {.977, 1.033}}, {"polar_express_angular", {.86, 1.132}}, {"polar_express", {.999, 1.001}}};
+  const std::map<std::string, std::pair<double, double>> bands = {{"kj", {.682, 1.135}},
+                                                                  {"quintic", {.977, 1.033}},
+                                                                  {"polar_express_angular", {.86, 1.132}},
+                                                                  {"polar_express", {.999, 1.001}}};
   for (const auto& [set, band] : bands)
     for (int k = 0; k < 8; ++k) {
       const int m = int(dice.integer(2, 12)), n = int(dice.integer(2, 40));
@@ -98,7 +112,8 @@ TEST_CASE("orthogonalised updates stay in their set's band and along the directi
       Matrix g = Matrix::Zero(m, n);
       for (int i = 0; i < std::min(m, n); ++i) g(i, i) = 0.05 + dice.uniform();
       g = q * g * p;
-      const Matrix u = update(geometry("orthogonalise", {{"ns_coefficients", set}, {"ns_eps_form", std::string("clamp")}}), g);
+      const Matrix u =
+          update(geometry("orthogonalise", {{"ns_coefficients", set}, {"ns_eps_form", std::string("clamp")}}), g);
       const Vector sigma = Eigen::JacobiSVD<Matrix>(u).singularValues();
       CAPTURE(set, m, n);
       CHECK(sigma.maxCoeff() <= band.second);
@@ -255,7 +270,8 @@ TEST_CASE("muown's decay takes from the whole weight and measures the magnitudes
   REQUIRE((plain.step(g) && decayed.step(g)));
   CHECK(distance(decayed.read("W"), minus(plain.read("W"), scaled(w, 1e-3 * 0.5))) <= 1e-15);
   const Matrix after = matrix(decayed.read("W"), 5, 8);
-  for (int i = 0; i < 5; ++i) CHECK(decayed.read("W.magnitude")[static_cast<std::size_t>(i)] == Approx(after.row(i).norm()).epsilon(1e-14));
+  for (int i = 0; i < 5; ++i)
+    CHECK(decayed.read("W.magnitude")[static_cast<std::size_t>(i)] == Approx(after.row(i).norm()).epsilon(1e-14));
   CHECK(decayed.worst_promise() <= 1);
 }
 

@@ -34,9 +34,10 @@ Subject oracle_subject(const std::string& name) {
   return {name, "oracle", [name](const Changes& changes, const Matrix& w, const std::vector<Matrix>& gradients) {
             const auto oracle = make_oracle(name);
             // For numbers that a source leaves to its user.
-            const Hparams usual = {{"lr", 0.02},      {"momentum", 0.9}, {"beta1", 0.9},      {"beta2", 0.99},        {"eps", 1e-8},
-                                   {"weight_decay", 0.01}, {"gain_lr", 1e-3}, {"target_ratio", 1.0}, {"momentum_decay", 4e-3}, {"alpha", 0.1},
-                                   {"slice_beta", 0.99}};
+            const Hparams usual = {{"lr", 0.02},      {"momentum", 0.9},     {"beta1", 0.9},
+                                   {"beta2", 0.99},   {"eps", 1e-8},         {"weight_decay", 0.01},
+                                   {"gain_lr", 1e-3}, {"target_ratio", 1.0}, {"momentum_decay", 4e-3},
+                                   {"alpha", 0.1},    {"slice_beta", 0.99}};
             oracle->hparams.insert(usual.begin(), usual.end());
             for (const auto& [key, value] : changes) oracle->hparams[key] = value;
             Walk walk = {oracle->start(w)};
@@ -50,7 +51,8 @@ Subject program_subject(const std::string& name) {
             OptimizerSpec spec = preset_spec(name);
             for (const Setting& setting : hparam_settings(spec))
               if (changes.count(setting.name)) spec.hparams[setting.name] = changes.at(setting.name);
-            const auto program = program_for(spec, static_cast<std::uint32_t>(w.rows()), static_cast<std::uint32_t>(w.cols()));
+            const auto program =
+                program_for(spec, static_cast<std::uint32_t>(w.rows()), static_cast<std::uint32_t>(w.cols()));
             ProgramRig rig(program, hparams_of(*program, spec));
             rig.write("W", values(w));
             rig.start();
@@ -70,8 +72,12 @@ std::vector<Subject> subjects() {
   return all;
 }
 
-Matrix random_matrix(Dice& dice, long rows, long cols) { return matrix(dice.normals(static_cast<std::size_t>(rows * cols)), rows, cols); }
-Matrix random_rotation(Dice& dice, long n) { return Eigen::HouseholderQR<Matrix>(random_matrix(dice, n, n)).householderQ(); }
+Matrix random_matrix(Dice& dice, long rows, long cols) {
+  return matrix(dice.normals(static_cast<std::size_t>(rows * cols)), rows, cols);
+}
+Matrix random_rotation(Dice& dice, long n) {
+  return Eigen::HouseholderQR<Matrix>(random_matrix(dice, n, n)).householderQ();
+}
 std::vector<Matrix> random_gradients(Dice& dice, long rows, long cols, int count) {
   std::vector<Matrix> g;
   for (int t = 0; t < count; ++t) g.push_back(random_matrix(dice, rows, cols));
@@ -85,7 +91,9 @@ std::vector<Matrix> each(const std::vector<Matrix>& all, const std::function<Mat
 }
 
 // How far two walks that should coincide are apart at their end, in units of the way gone.
-double apart(const Walk& a, const Walk& b) { return (a.back() - b.back()).norm() / std::max((b.back() - b.front()).norm(), 1e-300); }
+double apart(const Walk& a, const Walk& b) {
+  return (a.back() - b.back()).norm() / std::max((b.back() - b.front()).norm(), 1e-300);
+}
 
 const std::vector<std::pair<long, long>> kShapes = {{4, 9}, {9, 4}, {6, 6}};
 
@@ -98,22 +106,55 @@ const Names kMovesWithoutRate = {"adamw_independent", "spel_nemo"};
 const Names kNearlyRestsWithoutRate = kNearlyRests;
 
 // Sums of gradients, or decay added to them, or a dual variable beside them.
-const Names kFeelsSize = {"sgd", "momentum", "nesterov", "adam_l2", "sgdp", "sgdp_nesterov", "weight_norm", "manifold_muon", "muown_sgd", "spectral_norm"};
+const Names kFeelsSize = {"sgd",           "momentum",    "nesterov",      "adam_l2",   "sgdp",
+                          "sgdp_nesterov", "weight_norm", "manifold_muon", "muown_sgd", "spectral_norm"};
 
 // Adam's first step is a sign; a row of equal signs has nothing but ε's share left when it is centred.
 // Shampoo's sums start at 1e-4, which is felt along their smallest eigenvalues.
 const Names kNearlyScaleFree = {"rotational_adamw", "shampoo"};
 
 // Rotations of the rows' space (G → QG) and of the columns' (G → GP) that go through an optimizer.
-const Names kBothSides = {
-    "sgd", "momentum", "nesterov", "normalized_sgd", "lars", "muon", "muon_quintic", "muon_polar_express", "exact_muon", "muon_out_in",
-    "muon_polar_express_raw", "muon_polar_express_safe", "muon_polar_express_angular", "muon_modded_nanogpt", "muon_deepseek", "muon_cubic",
-    "torch_muon", "torch_muon_match_rms", "torch_muon_spectral", "moonlight", "scion", "scion_unconstrained", "scion_nemo", "scion_bias",
-    "shampoo", "shampoo_half", "muonh", "muonh_nemo", "sso_accurate", "manifold_muon", "spel", "spel_nemo", "macro", "macro_r2",
-    "macro_r3", "macro_spectral", "md_scalar"};
-const Names kColumnsOnly = {"rmnp", "rmnp_plain", "rmnp_ema", "rmnph", "sron", "scion_row", "nora", "normuon", "muown", "muown_qkv",
-                            "muown_fixed", "muown_sgd", "muown_signum", "muown_lion", "muown_nemo", "normuown", "angular_muown", "macro_oblique", "weight_norm",
-                            "md_router"};
+const Names kBothSides = {"sgd",
+                          "momentum",
+                          "nesterov",
+                          "normalized_sgd",
+                          "lars",
+                          "muon",
+                          "muon_quintic",
+                          "muon_polar_express",
+                          "exact_muon",
+                          "muon_out_in",
+                          "muon_polar_express_raw",
+                          "muon_polar_express_safe",
+                          "muon_polar_express_angular",
+                          "muon_modded_nanogpt",
+                          "muon_deepseek",
+                          "muon_cubic",
+                          "torch_muon",
+                          "torch_muon_match_rms",
+                          "torch_muon_spectral",
+                          "moonlight",
+                          "scion",
+                          "scion_unconstrained",
+                          "scion_nemo",
+                          "scion_bias",
+                          "shampoo",
+                          "shampoo_half",
+                          "muonh",
+                          "muonh_nemo",
+                          "sso_accurate",
+                          "manifold_muon",
+                          "spel",
+                          "spel_nemo",
+                          "macro",
+                          "macro_r2",
+                          "macro_r3",
+                          "macro_spectral",
+                          "md_scalar"};
+const Names kColumnsOnly = {"rmnp",        "rmnp_plain",    "rmnp_ema",      "rmnph",       "sron",
+                            "scion_row",   "nora",          "normuon",       "muown",       "muown_qkv",
+                            "muown_fixed", "muown_sgd",     "muown_signum",  "muown_lion",  "muown_nemo",
+                            "normuown",    "angular_muown", "macro_oblique", "weight_norm", "md_router"};
 // A power iteration from a fixed vector of columns knows its own axes.
 const Names kRowsOnly = {"scale", "scale_last", "scion_column", "muon_sphere", "sso", "sso_dynamic"};
 // The dual of a square matrix jumps where M + λN is singular.
@@ -123,12 +164,51 @@ const Names kSquareOnly = {"soap", "soap_nemo"};
 // What these do depends on whether a gradient was nearly orthogonal to the weight, or on how far an iteration has come.
 const Names kDepends = {"sgdp", "sgdp_nesterov", "adamp", "spectral_norm"};
 
-const Names kTransposes = {
-    "sgd", "momentum", "nesterov", "normalized_sgd", "signsgd", "signum", "lion", "rmsprop", "adagrad", "adam", "adam_l2", "adamw",
-    "nadamw", "nadamw_optax", "adamw_independent", "adamw_palm", "adamw_cautious", "adamc", "adamwn", "lars", "lamb", "lamb_debiased",
-    "lamb_textbook", "normalize_and_project", "tvr", "adamh", "hyperball_adamw", "muonh", "muonh_nemo", "moonlight",
-    "torch_muon_match_rms", "scion_bias", "md_muon", "md_adam", "md_dense", "md_dense_clamped", "md_scalar", "manifold_muon", "spel", "spel_nemo", "macro",
-    "macro_r2", "macro_r3", "macro_spectral", "shampoo"};
+const Names kTransposes = {"sgd",
+                           "momentum",
+                           "nesterov",
+                           "normalized_sgd",
+                           "signsgd",
+                           "signum",
+                           "lion",
+                           "rmsprop",
+                           "adagrad",
+                           "adam",
+                           "adam_l2",
+                           "adamw",
+                           "nadamw",
+                           "nadamw_optax",
+                           "adamw_independent",
+                           "adamw_palm",
+                           "adamw_cautious",
+                           "adamc",
+                           "adamwn",
+                           "lars",
+                           "lamb",
+                           "lamb_debiased",
+                           "lamb_textbook",
+                           "normalize_and_project",
+                           "tvr",
+                           "adamh",
+                           "hyperball_adamw",
+                           "muonh",
+                           "muonh_nemo",
+                           "moonlight",
+                           "torch_muon_match_rms",
+                           "scion_bias",
+                           "md_muon",
+                           "md_adam",
+                           "md_dense",
+                           "md_dense_clamped",
+                           "md_scalar",
+                           "manifold_muon",
+                           "spel",
+                           "spel_nemo",
+                           "macro",
+                           "macro_r2",
+                           "macro_r3",
+                           "macro_spectral",
+                           "shampoo"};
 
 bool has(const Names& names, const std::string& name) { return names.count(name) > 0; }
 
@@ -143,10 +223,8 @@ TEST_CASE("T1: no gradient and no history moves nothing", "[symmetry]") {
       const Walk walk = subject.walk({{"weight_decay", 0}}, random_matrix(dice, rows, cols), none);
       const double moved = (walk.back() - walk[1]).norm() / walk[1].norm();
       CAPTURE(subject.kind, subject.name, rows, cols, moved);
-      if (has(kNeverRests, subject.name))
-        CHECK(moved > 1e-4);
-      else
-        CHECK(moved <= (has(kNearlyRests, subject.name) ? 1e-3 : 4e-15));
+      if (has(kNeverRests, subject.name)) CHECK(moved > 1e-4);
+      else CHECK(moved <= (has(kNearlyRests, subject.name) ? 1e-3 : 4e-15));
     }
 }
 
@@ -167,17 +245,16 @@ TEST_CASE("T3: the gradient's size matters only where it should", "[symmetry]") 
   Dice dice(3);
   for (const Subject& subject : subjects())
     for (const auto& [rows, cols] : kShapes) {
-      if (rows != cols ? has(kSquareOnly, subject.name) : subject.name == "manifold_muon") continue; // a square needs no dual
+      if (rows != cols ? has(kSquareOnly, subject.name) : subject.name == "manifold_muon")
+        continue; // a square needs no dual
       const Matrix w = random_matrix(dice, rows, cols);
       const std::vector<Matrix> gradients = random_gradients(dice, rows, cols, 6);
       const auto larger = each(gradients, [](const Matrix& g) { return Matrix(1000 * g); });
       const double change = apart(subject.walk({}, w, larger), subject.walk({}, w, gradients));
       CAPTURE(subject.kind, subject.name, rows, cols, change);
       // ε under Adam's root, Shampoo's start of 1e-4, LAMB's 1e-6 without bias correction
-      if (has(kFeelsSize, subject.name))
-        CHECK(change > 2e-3);
-      else
-        CHECK(change <= (has(kNearlyScaleFree, subject.name) ? 0.2 : 2e-3));
+      if (has(kFeelsSize, subject.name)) CHECK(change > 2e-3);
+      else CHECK(change <= (has(kNearlyScaleFree, subject.name) ? 0.2 : 2e-3));
     }
 }
 
@@ -186,23 +263,21 @@ TEST_CASE("T4: rotations go through an optimizer where they should, and only the
   for (const Subject& subject : subjects())
     for (const auto& [rows, cols] : kShapes) {
       if (has(kDepends, subject.name) || has(rows == cols ? kWideOrTallOnly : kSquareOnly, subject.name)) continue;
-      const Matrix w = random_matrix(dice, rows, cols), q = random_rotation(dice, rows), p = random_rotation(dice, cols);
+      const Matrix w = random_matrix(dice, rows, cols), q = random_rotation(dice, rows),
+                   p = random_rotation(dice, cols);
       const std::vector<Matrix> gradients = random_gradients(dice, rows, cols, 6);
       const Walk straight = subject.walk({}, w, gradients);
       const Walk left = subject.walk({}, q * w, each(gradients, [&](const Matrix& g) { return Matrix(q * g); }));
       const Walk right = subject.walk({}, w * p, each(gradients, [&](const Matrix& g) { return Matrix(g * p); }));
       const double by_rows = apart(each(left, [&](const Matrix& m) { return Matrix(q.transpose() * m); }), straight);
-      const double by_columns = apart(each(right, [&](const Matrix& m) { return Matrix(m * p.transpose()); }), straight);
+      const double by_columns =
+          apart(each(right, [&](const Matrix& m) { return Matrix(m * p.transpose()); }), straight);
       CAPTURE(subject.kind, subject.name, rows, cols, by_rows, by_columns);
       const bool both = has(kBothSides, subject.name) || has(kSquareOnly, subject.name);
-      if (both || has(kRowsOnly, subject.name))
-        CHECK(by_rows <= 1e-7);
-      else
-        CHECK(by_rows > 1e-6);
-      if (both || has(kColumnsOnly, subject.name))
-        CHECK(by_columns <= 1e-7);
-      else
-        CHECK(by_columns > 1e-6);
+      if (both || has(kRowsOnly, subject.name)) CHECK(by_rows <= 1e-7);
+      else CHECK(by_rows > 1e-6);
+      if (both || has(kColumnsOnly, subject.name)) CHECK(by_columns <= 1e-7);
+      else CHECK(by_columns > 1e-6);
     }
 }
 
@@ -210,15 +285,15 @@ TEST_CASE("T5: the transposed problem is solved alike where it should be", "[sym
   Dice dice(5);
   for (const Subject& subject : subjects())
     for (const auto& [rows, cols] : kShapes) {
-      if (rows == cols || has(kDepends, subject.name) || has(kSquareOnly, subject.name)) continue; // shape scales are 1 in a square
+      if (rows == cols || has(kDepends, subject.name) || has(kSquareOnly, subject.name))
+        continue; // shape scales are 1 in a square
       const Matrix w = random_matrix(dice, rows, cols);
       const std::vector<Matrix> gradients = random_gradients(dice, rows, cols, 6);
       const auto turned = [](const Matrix& m) { return Matrix(m.transpose()); };
-      const double change = apart(each(subject.walk({}, w.transpose(), each(gradients, turned)), turned), subject.walk({}, w, gradients));
+      const double change =
+          apart(each(subject.walk({}, w.transpose(), each(gradients, turned)), turned), subject.walk({}, w, gradients));
       CAPTURE(subject.kind, subject.name, rows, cols, change);
-      if (has(kTransposes, subject.name))
-        CHECK(change <= 1e-7);
-      else
-        CHECK(change > 1e-4);
+      if (has(kTransposes, subject.name)) CHECK(change <= 1e-7);
+      else CHECK(change > 1e-4);
     }
 }

@@ -26,7 +26,8 @@ double g(double theta) {
 
 TEST_CASE("circle: the landscape has the published minima and maxima", "[problem]") {
   Rig rig("circle");
-  const double extrema[][2] = {{-0.8999, 0.3972}, {0.6185, 0.6186}, {2.4, 0.0}, {-2.153, 0.9498}, {-0.0202, 0.8180}, {1.1906, 0.7656}};
+  const double extrema[][2] = {{-0.8999, 0.3972}, {0.6185, 0.6186},  {2.4, 0.0},
+                               {-2.153, 0.9498},  {-0.0202, 0.8180}, {1.1906, 0.7656}};
   for (const auto& e : extrema) {
     INFO("angle " << e[0]);
     CHECK(std::abs(loss_at(rig, 1.3, e[0]) - e[1]) < 6e-5);

@@ -9,7 +9,8 @@ using namespace polarscope;
 using namespace polarscope::test;
 
 TEST_CASE("sphere3: loss and gradient are those of the formula", "[problem]") {
-  const double wells[3][3] = {{1, 0, 0}, {0, 1, 0.3}, {-0.5, -0.4, 1}}, depth[] = {1, 0.7, 0.5}, sharpness[] = {4, 6, 3};
+  const double wells[3][3] = {{1, 0, 0}, {0, 1, 0.3}, {-0.5, -0.4, 1}}, depth[] = {1, 0.7, 0.5},
+               sharpness[] = {4, 6, 3};
   Rig rig("sphere3");
   Dice dice(4);
   for (int trial = 0; trial < 30; ++trial) {
@@ -17,7 +18,8 @@ TEST_CASE("sphere3: loss and gradient are those of the formula", "[problem]") {
     double loss = 1;
     Numbers pull(3);
     for (int k = 0; k < 3; ++k) {
-      const Numbers mu = scaled({wells[k][0], wells[k][1], wells[k][2]}, 1 / norm({wells[k][0], wells[k][1], wells[k][2]}));
+      const Numbers mu =
+          scaled({wells[k][0], wells[k][1], wells[k][2]}, 1 / norm({wells[k][0], wells[k][1], wells[k][2]}));
       const double e = depth[k] * std::exp(sharpness[k] * (dot(w, mu) / norm(w) - 1));
       loss -= e;
       for (std::size_t j = 0; j < 3; ++j) pull[j] += e * sharpness[k] * mu[j];
@@ -44,7 +46,8 @@ TEST_CASE("rows: mean of one minus the cosines; wells are the circle's in each r
     double loss = 0;
     for (std::size_t i = 0; i < 5; ++i) {
       double wu = 0, ww = 0, uu = 0;
-      for (std::size_t j = 0; j < 3; ++j) wu += w[3 * i + j] * u[3 * i + j], ww += w[3 * i + j] * w[3 * i + j], uu += u[3 * i + j] * u[3 * i + j];
+      for (std::size_t j = 0; j < 3; ++j)
+        wu += w[3 * i + j] * u[3 * i + j], ww += w[3 * i + j] * w[3 * i + j], uu += u[3 * i + j] * u[3 * i + j];
       CHECK(std::abs(uu - 1) < 1e-14);
       loss += (1 - wu / std::sqrt(ww)) / 5;
     }

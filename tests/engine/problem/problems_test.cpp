@@ -226,11 +226,13 @@ TEST_CASE("problems: keys are documented and every default lies in its range", "
       CHECK_FALSE(key.meaning.empty());
       CHECK(std::count(key.meaning.begin(), key.meaning.end(), ' ') < 20);
       if (key.kind == SettingKind::word) {
-        CHECK((key.words.empty() || std::any_of(key.words.begin(), key.words.end(),
-                          [&](const SettingWord& w) { return w.word == std::get<std::string>(key.value); })));
+        CHECK((key.words.empty() || std::any_of(key.words.begin(), key.words.end(), [&](const SettingWord& w) {
+                 return w.word == std::get<std::string>(key.value);
+               })));
         continue;
       }
-      const double value = key.kind == SettingKind::integer ? static_cast<double>(std::get<long>(key.value)) : std::get<double>(key.value);
+      const double value = key.kind == SettingKind::integer ? static_cast<double>(std::get<long>(key.value))
+                                                            : std::get<double>(key.value);
       CHECK(key.min <= value);
       CHECK(value <= key.max);
     }
@@ -247,7 +249,8 @@ TEST_CASE("problems: elements() counts the largest slot without making it", "[pr
     CHECK(find_problem(v.kind)->elements(problem_values(*find_problem(v.kind), v.values)) >= largest);
   }
   const Problem& linear = *find_problem("normalized_linear");
-  CHECK(linear.elements(problem_values(linear, {{"rows", 4096L}, {"cols", 4096L}, {"samples", 65536L}})) == 65536.0 * 4096);
+  CHECK(linear.elements(problem_values(linear, {{"rows", 4096L}, {"cols", 4096L}, {"samples", 65536L}})) ==
+        65536.0 * 4096);
 }
 
 TEST_CASE("problems: a weight of norm 0 freezes a scale-invariant run and leaves the controls alone", "[problem]") {
