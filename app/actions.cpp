@@ -497,7 +497,7 @@ void Actions::handle_keys(ActionContext& context) const {
         if (popup && action.id != "file.quit") continue;
         if (dialog && !acts_in_dialogs(action.id)) continue;
         if (is_arrow(plain) && control) continue;
-        if (plain == ImGuiKey_Escape && (control || context.view.pending))
+        if (plain == ImGuiKey_Escape && (ImGui::GetActiveID() != 0 || context.view.pending))
           continue; // theirs: it gives up what is being done
         const ImGuiInputFlags flags = action.repeats ? ImGuiInputFlags_Repeat : ImGuiInputFlags_None;
         if (!ImGui::IsKeyChordPressed(chord, flags, ImGuiKeyOwner_Any)) continue;

@@ -170,6 +170,7 @@ void Shell::draw() {
   if (frame_->notice != engine_notice_) {
     engine_notice_ = frame_->notice;
     view_.notice.clear();
+    view_.refusal_seen.clear();
   }
   view_.hover = std::exchange(view_.next_hover, Hover{});
 
@@ -197,6 +198,7 @@ void Shell::draw() {
   context.compact = form == LayoutForm::compact || form == LayoutForm::tiny;
   context.tabbed = form == LayoutForm::tiny;
   float top = 0, bottom = size.y;
+  bool status_drawn = false;
   if (!view_.plots_only && view_.layout != LayoutKind::show) {
     draw_menu(action);
     hold_layout(next_layout);
@@ -206,6 +208,7 @@ void Shell::draw() {
     const auto strip = [&](const char* name, float height, bool at_top) {
       const Panel* panel = find_panel(name);
       if (!panel_shown(view_, name)) return 0.0f;
+      status_drawn |= panel->place == PanelPlace::status;
       if (!at_top) bottom -= height;
       const float used = draw_strip(*panel, context, at_top ? top : bottom, height);
       if (at_top) top += height;
@@ -225,6 +228,7 @@ void Shell::draw() {
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
   draw_overlays(context);
+  if (!status_drawn) draw_refusal(context);
   if (next_layout) view_.layout = *next_layout;
 
   const bool moved = view_.next_hover.run != view_.hover.run || view_.next_hover.step != view_.hover.step ||

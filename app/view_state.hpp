@@ -98,6 +98,7 @@ struct ViewState {
   std::string scene_filter;
   std::string notice; // the window's own; cleared when the engine has something newer to say
   bool notice_is_error = false;
+  std::string refusal_seen; // put away by a click, where no status bar shows it
 
   LessonProgress lesson;
   WindowRequests requests;
