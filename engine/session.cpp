@@ -78,6 +78,10 @@ std::size_t Session::Impl::memory_bytes() const {
   std::size_t total = 0;
   for (const auto& r : runs)
     total += r->series.bytes() + r->ghost.bytes() + r->timeline.bytes() + r->program().block_bytes();
+  if (past) {
+    total += past->group->program->block_bytes();
+    for (const Keyframe& k : past->near) total += k.block.size();
+  }
   return total;
 }
 
@@ -159,6 +163,7 @@ void Session::Impl::begin(Run& run) {
   run.watch.reset();
   run.predicted_known = false;
   run.step = 0;
+  run.path = ++paths;
   run.diverged = false;
 
   const int one[] = {run.member};
@@ -220,13 +225,13 @@ void Session::Impl::save_keyframe(Run& run) {
   run.timeline.add(std::move(k));
 }
 
-long Session::Impl::feed(Run& run, long step) {
+long Session::Impl::feed(Run& run, int member, long& fed, long step) {
   long left = std::numeric_limits<long>::max();
   for (const FeedInfo& f : run.program().feeds()) {
     const Trace& trace = *scene->problem_values.trace;
     const long window = f.steps, first = step / window * window;
     left = std::min(left, first + window - step);
-    if (run.fed == first / window) continue;
+    if (fed == first / window) continue;
     const SlotInfo& slot = run.program().slots()[f.slot];
     std::vector<double> values(std::size_t{slot.rows} * slot.cols);
     auto read = trace.gradients(static_cast<std::size_t>(f.parameter), first, std::min(window, trace.steps() - first));
@@ -235,9 +240,9 @@ long Session::Impl::feed(Run& run, long step) {
       std::fill(values.begin(), values.end(),
                 std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
     if (!read && fault.empty()) fault = read.error().text();
-    run.members().write_slot(run.member, f.slot, values);
+    run.members().write_slot(member, f.slot, values);
   }
-  run.fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
+  fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
   return left;
 }
 
@@ -253,9 +258,20 @@ void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> m
   if (options.sink) options.sink(run.id, run.program(), first_step, made);
 }
 
-long Session::Impl::burst(std::span<Run* const> some, long target) {
+// A few at first and then by what they took, so that an expensive program does not keep the commands waiting.
+long Session::Impl::steps_within(std::span<Run* const> some, double seconds) const {
+  if (seconds == kNoLimit) return kLongestBurst;
+  double step_seconds = 0;
+  for (const Run* r : some) {
+    if (r->group->step_seconds == 0) return 1;
+    step_seconds += r->group->step_seconds;
+  }
+  return std::max(1l, static_cast<long>(std::min(seconds / step_seconds, 8.0 * static_cast<double>(last_burst))));
+}
+
+long Session::Impl::burst(std::span<Run* const> some, long target, double seconds) {
   const long step = some.front()->step;
-  long steps = std::min(target - step, kLongestBurst);
+  long steps = std::min({target - step, kLongestBurst, steps_within(some, seconds)});
   for (const auto& g : groups) g->going.clear();
   for (Run* r : some) {
     assert(r->step == step && !r->diverged);
@@ -266,13 +282,18 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
-    steps = std::min(steps, feed(*r, step));
+    steps = std::min(steps, feed(*r, r->member, r->fed, step));
   }
   std::vector<GroupJob> jobs;
   for (const auto& g : groups)
     if (!g->going.empty()) jobs.push_back({g->members.get(), g->going, &g->records});
+  const auto begin = Clock::now();
   backend->advance(jobs, static_cast<std::uint64_t>(steps));
   if (device_failed()) return 0;
+  const double took = std::max(1e-9, std::chrono::duration<double>(Clock::now() - begin).count());
+  for (const auto& g : groups)
+    if (!g->going.empty()) g->step_seconds = took / static_cast<double>(steps) / static_cast<double>(some.size());
+  last_burst = steps;
   for (Run* r : some) {
     keep(*r, step + 1, r->group->records[r->place]);
     if (!r->diverged && r->timeline.wants(r->step)) save_keyframe(*r);
@@ -280,7 +301,9 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
   return steps;
 }
 
-bool Session::Impl::catch_up(Clock::time_point deadline) {
+bool Session::Impl::catch_up(double seconds) {
+  const auto begin = Clock::now();
+  const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
   const auto next = [this]() -> Run* {
     if (Run* first = find(first_to_catch_up); first && behind(*first)) return first;
     for (const auto& r : runs)
@@ -288,23 +311,25 @@ bool Session::Impl::catch_up(Clock::time_point deadline) {
     return nullptr;
   };
   for (Run* r; (r = next());) {
-    if (burst({&r, 1}, head) == 0) return false;
-    if (Clock::now() >= deadline) return next() != nullptr;
+    if (burst({&r, 1}, head, std::max(0.0, left())) == 0) return false;
+    if (left() <= 0) return next() != nullptr;
   }
   return false;
 }
 
-long Session::Impl::advance(long steps) {
-  catch_up(Clock::time_point::max());
+long Session::Impl::advance(long steps, double seconds) {
+  const auto begin = Clock::now();
+  const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
+  if (catch_up(seconds)) return 0;
   const bool follow = cursor == head;
   const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
   while (head < target) {
     std::vector<Run*> going;
     for (const auto& r : runs)
       if (!r->diverged) going.push_back(r.get());
-    const long made = going.empty() ? target - head : burst(going, target);
-    if (made == 0) break;
+    const long made = going.empty() ? target - head : burst(going, target, std::max(0.0, left()));
     head += made;
+    if (made == 0 || left() <= 0) break;
   }
   if (follow) cursor = head;
   return head - first;
@@ -327,13 +352,10 @@ const Scene& Session::scene() const { return *impl_->scene; }
 long Session::head() const { return impl_->head; }
 long Session::cursor() const { return impl_->cursor; }
 std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
+RunId Session::selected() const { return impl_->selected; }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
-long Session::advance(long steps) { return impl_->advance(steps); }
+long Session::advance(long steps, double seconds) { return impl_->advance(steps, seconds); }
 
-bool Session::continue_work(double milliseconds) {
-  const auto slice =
-      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(milliseconds));
-  return impl_->catch_up(Clock::now() + slice);
-}
+bool Session::continue_work(double seconds) { return impl_->catch_up(seconds); }
 
 } // namespace polarscope

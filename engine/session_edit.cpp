@@ -13,7 +13,7 @@ namespace polarscope {
 namespace {
 
 // A redraw is finished inside apply() when it takes no longer than this; the rest is continue_work()'s.
-constexpr std::chrono::milliseconds kAtOnce{25};
+constexpr double kAtOnce = 0.025; // seconds
 
 template <class... F> struct Overloaded : F... { using F::operator()...; };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;
@@ -72,7 +72,6 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
 
 std::string Session::Impl::set_from_here(Run& run, int column, const command::SetHparam& c) {
   const std::string first = back_to_head();
-  catch_up(Clock::time_point::max());
   const auto i = static_cast<std::size_t>(column);
   if (head == 0) { // nothing has happened yet: it is the starting value
     run.start_hparams[i] = c.value;
@@ -114,12 +113,19 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
   return fmt::format("{} of {} {:.4g} → {:.4g} from step 0", c.name, run.spec.label, *run.value_before_drag, c.value);
 }
 
+// A cheap run is at the head before the next picture; what an expensive one leaves is for continue_work().
+void Session::Impl::catch_up_at_once(Run& run) {
+  const auto begin = Clock::now();
+  double left = kAtOnce;
+  for (Run* r = &run; behind(*r) && left > 0 && burst({&r, 1}, head, left) > 0;)
+    left = kAtOnce - std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 // The whole path again, to the same head. What an expensive one leaves goes first in continue_work().
 void Session::Impl::recompute(Run& run) {
   begin(run);
   first_to_catch_up = run.id;
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* r = &run; behind(*r) && Clock::now() < deadline;) burst({&r, 1}, head);
+  catch_up_at_once(run);
 }
 
 Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
@@ -196,8 +202,7 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   for (const Edit& e : r.edits) r.hparams[static_cast<std::size_t>(e.column)] = e.value;
   selected = r.id;
   update_scene();
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {}
+  catch_up_at_once(r);
   return fmt::format("added {}{}", label, like);
 }
 
@@ -240,6 +245,7 @@ Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
   if (!run) return run.error();
   if (runs.size() == 1) return bad_input("the last run stays");
   const std::string label = (*run)->spec.label;
+  forget_past();
   (*run)->members().remove((*run)->member);
   const auto at = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == c.run; });
   const auto index = static_cast<std::size_t>(at - runs.begin());
@@ -287,10 +293,10 @@ Result<std::string> Session::apply(const Command& command) {
   using Said = Result<std::string>;
   const auto compute_to = [&](long step) {
     const long target = std::clamp(step, 0l, s.scene->steps);
-    s.catch_up(Clock::time_point::max());
+    s.catch_up(kNoLimit);
     if (target > s.head) {
       s.cursor = s.head;
-      s.advance(target - s.head);
+      s.advance(target - s.head, kNoLimit);
     }
     s.cursor = target;
     return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
