@@ -120,7 +120,9 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   run->start_hparams = hparam_row(*program, run->spec);
   run->seed = run->spec.seed.value_or(scene->seed);
   run->style = place;
-  run->member = run->members().add(run->seed);
+  const auto member = run->members().add(run->seed);
+  if (!member) return member.error();
+  run->member = *member;
   read_constant_weights(*run);
   runs.push_back(std::move(run));
   begin(*runs.back());

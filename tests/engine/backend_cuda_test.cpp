@@ -35,7 +35,7 @@ Pair open_both(const ConformCase& c) {
   p.cuda = std::move(p.cuda_backend->open(c.f64)).value();
   p.both([&](MemberGroup& g) {
     for (int m = 0; m < 3; ++m) {
-      CHECK(g.add(c.seed + static_cast<std::uint64_t>(m)) == m);
+      CHECK(*g.add(c.seed + static_cast<std::uint64_t>(m)) == m);
       g.set_hparams(m, c.hparams);
       for (const auto& [slot, values] : c.contents) g.write_slot(m, slot, values);
     }
@@ -117,7 +117,7 @@ TEST_CASE("A member's place on the CUDA backend is given again, and is like new"
   p.cuda->advance(std::vector<int>{0, 1, 2}, 5, records);
   const auto other = weight(*p.cuda, c, 2);
   p.both([&](MemberGroup& g) { g.remove(1); });
-  p.both([&](MemberGroup& g) { CHECK(g.add(c.seed) == 1); });
+  p.both([&](MemberGroup& g) { CHECK(*g.add(c.seed) == 1); });
   CHECK(p.cuda->count() == 3);
   CHECK(p.cuda->state(1).step == 0);
   std::vector<std::byte> kept(c.f64->persistent_bytes());
@@ -148,6 +148,66 @@ TEST_CASE("A CUDA device that fails is told of once, and nothing moves any more"
   for (const double x : p.cuda->evaluate_loss(0, 0, std::vector<double>(weight(*p.cpu, c, 0).size(), 0.5)))
     CHECK(std::isnan(x));
   CHECK_FALSE(p.cuda_backend->open(c.f64).ok());
+}
+
+TEST_CASE("A CUDA device without room for another member goes on with those it has") {
+  const ConformCase c = conform_cases().front();
+  Pair p = open_both(c);
+  const auto one = static_cast<long long>(c.f64->block_bytes());
+  const std::vector<int> all = {0, 1, 2};
+  Records records;
+  p.both([&](MemberGroup& g) { g.start(all, records); });
+  test::emulated_cuda_has_memory(one - 1);
+  const auto refused = p.cuda->add(7);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::machine_lacks);
+  CHECK(refused.error().text().find("cuda: emulated memory is full; a run takes ") == 0);
+  CHECK(p.cuda->count() == 3);
+  CHECK_FALSE(p.cuda_backend->failure());
+  p.both([&](MemberGroup& g) { g.advance(all, 5, records); });
+  for (int m = 0; m < 3; ++m) CHECK(close(weight(*p.cpu, c, m), weight(*p.cuda, c, m)));
+  test::emulated_cuda_has_memory(one);
+  CHECK(*p.cuda->add(7) == 3);
+  test::emulated_cuda_has_memory(-1);
+}
+
+TEST_CASE("A loss elsewhere takes the memory there is: fewer weights at once, or no picture") {
+  const ConformCase c = conform_cases().front();
+  Pair p = open_both(c);
+  Records records;
+  p.both([&](MemberGroup& g) { g.start(std::vector<int>{0, 1, 2}, records); });
+  const auto one = static_cast<long long>(c.f64->block_bytes() + c.f64->view().scratch_size * sizeof(double));
+  std::vector<double> weights;
+  const std::size_t n = weight(*p.cpu, c, 1).size();
+  for (std::size_t i = 0; i < 20 * n; ++i) weights.push_back(0.5 + std::sin(static_cast<double>(i)));
+  test::emulated_cuda_has_memory(0);
+  CHECK(p.cuda->evaluate_loss(1, 0, weights).empty());
+  CHECK_FALSE(p.cuda_backend->failure());
+  test::emulated_cuda_has_memory(5 * one); // a quarter of it has room for one
+  CHECK(close(p.cpu->evaluate_loss(1, 0, weights), p.cuda->evaluate_loss(1, 0, weights)));
+  CHECK_FALSE(p.cuda_backend->failure());
+  p.cuda.reset();
+  test::emulated_cuda_has_memory(-1);
+}
+
+TEST_CASE("A session on a full device refuses another run, and works on") {
+  SessionOptions options;
+  options.make_backend = [] { return make_cuda_backend(test::emulated_cuda(), "emulated"); };
+  auto scene = load_scene("first_look");
+  REQUIRE(scene.ok());
+  auto session = std::move(Session::open(*scene, options)).value();
+  test::emulated_cuda_has_memory(0);
+  const auto said = session->apply(command::AddRun{"adam"});
+  REQUIRE_FALSE(said.ok());
+  CHECK(said.error().kind == ErrorKind::machine_lacks);
+  CHECK(said.error().text().find("GB are free") != std::string::npos);
+  CHECK_FALSE(session->failure());
+  CHECK(session->plane_loss(1, 0, {1, 0}, {0, 1}, 16).empty());
+  CHECK(session->advance(20) == 20);
+  test::emulated_cuda_has_memory(-1);
+  CHECK(session->plane_loss(1, 0, {1, 0}, {0, 1}, 16).size() == 16);
+  CHECK(session->apply(command::AddRun{"adam"}).ok());
+  CHECK(session->head() == 20);
 }
 
 TEST_CASE("A session whose device fails stops with what it has") {
