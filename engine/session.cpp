@@ -155,6 +155,15 @@ void Session::Impl::begin(Run& run) {
     if (run.program().slots()[slot].role != Role::data) members.write_slot(run.member, slot, values);
   members.set_state(run.member, {});
   members.set_hparams(run.member, run.start_hparams);
+  const int one[] = {run.member};
+  members.start(one, records);
+  Weights start;
+  for (const ParamInfo& p : run.program().parameters()) {
+    start.emplace_back(std::size_t{p.rows} * p.cols);
+    members.read_slot(run.member, p.weight, start.back());
+  }
+  if (device_failed()) return;
+  run.start = std::make_shared<const Weights>(std::move(start));
   run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
   run.series = RunSeries(run.group->program, series_budget(run.style));
   run.timeline.clear();
@@ -162,17 +171,7 @@ void Session::Impl::begin(Run& run) {
   run.predicted_known = false;
   run.step = 0;
   run.diverged = false;
-
-  const int one[] = {run.member};
-  members.start(one, records);
-  if (device_failed()) return;
   keep(run, 0, records[0]);
-  Weights start;
-  for (const ParamInfo& p : run.program().parameters()) {
-    start.emplace_back(std::size_t{p.rows} * p.cols);
-    members.read_slot(run.member, p.weight, start.back());
-  }
-  run.start = std::make_shared<const Weights>(std::move(start));
   save_keyframe(run);
 }
 
@@ -298,6 +297,7 @@ bool Session::Impl::catch_up(Clock::time_point deadline) {
 
 long Session::Impl::advance(long steps) {
   catch_up(Clock::time_point::max());
+  if (device_failed()) return 0; // a run may have stayed behind
   const bool follow = cursor == head;
   const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
   while (head < target) {

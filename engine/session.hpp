@@ -44,6 +44,8 @@ public:
   bool at_end() const; // head = scene.steps
   // Why the device makes no more steps, once it has failed; what was computed before stays.
   std::optional<Error> failure() const;
+  // Whether the command has something computed: such a command is refused once the device has failed.
+  bool computes(const Command& command) const;
 
   // Computes up to `steps` more steps of every run that has not diverged, in bursts; the cursor follows when it was at
   // the head. Returns the steps made.
@@ -76,6 +78,7 @@ public:
 private:
   struct Impl;
   explicit Session(std::unique_ptr<Impl> impl);
+  Result<std::string> carry_out(const Command& command);
   std::unique_ptr<Impl> impl_;
 };
 

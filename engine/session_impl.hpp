@@ -93,7 +93,7 @@ struct Session::Impl {
   Result<Run*> make_run(RunSpec spec);
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
-  void begin(Run& run);             // to step 0
+  void begin(Run& run);             // to step 0; where the device fails, what was computed stays
   double share_of(int place) const; // place: Run::style
   std::size_t series_budget(int place) const;
   std::size_t keyframe_budget(int place) const;
@@ -108,7 +108,8 @@ struct Session::Impl {
   void save_keyframe(Run& run);
   // Fills the slots that are fed from outside for steps from `step` on; returns how many steps they last.
   long feed(Run& run, long step);
-  bool behind(const Run& run) const { return run.step < head && !run.diverged; }
+  // The head, and can catch up.
+  bool behind(const Run& run) const { return run.step < head && !run.diverged && !backend->failure(); }
   bool catch_up(Clock::time_point deadline); // false when nothing is left
   long advance(long steps);
   bool device_failed(); // and says so

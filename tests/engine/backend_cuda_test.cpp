@@ -4,6 +4,7 @@
 #include "engine/backend.hpp"
 #include "engine/backend_cuda.hpp"
 #include "engine/conform_cases.hpp"
+#include "engine/driver.hpp"
 #include "engine/session.hpp"
 #include "tests/support/emulated_cuda.hpp"
 
@@ -235,6 +236,73 @@ TEST_CASE("A session whose device fails stops with what it has") {
   test::emulated_cuda_fails_after(4);
   CHECK(Session::open(*scene, options).error().kind == ErrorKind::machine_lacks); // while runs are made
   test::emulated_cuda_fails_after(-1);
+}
+
+TEST_CASE("A device that fails while a path is made again leaves a session that says so") {
+  auto scene = load_scene("first_look");
+  REQUIRE(scene.ok());
+  SessionOptions options;
+  options.make_backend = [] { return make_cuda_backend(test::emulated_cuda(), "emulated"); };
+  int behind = 0;
+  for (int calls = 0; calls < 10; ++calls) { // of about ten: four writes, the start, two reads, a burst
+    CAPTURE(calls);
+    auto session = std::move(Session::open(*scene, options)).value();
+    REQUIRE(session->advance(40) == 40);
+    test::emulated_cuda_fails_after(calls);
+    const auto said = session->apply(command::SetHparam{1, "lr", 0.05, EditMode::from_start});
+    CHECK(said.ok() == !session->failure());
+    while (session->continue_work(10)) {} // what a slow machine has left
+    test::emulated_cuda_fails_after(-1);
+    REQUIRE(session->failure());
+    Frame frame;
+    session->fill(frame);
+    CHECK_FALSE(frame.computing); // what cannot be caught up is not waited for
+    CHECK_FALSE(frame.runs[0].series.empty());
+    behind += frame.runs[0].series.last_step() < session->head() ? 1 : 0;
+    CHECK(session->advance(10) == 0);
+    CHECK_FALSE(session->continue_work(1));
+    for (const Command& c : {Command(command::Play{}), Command(command::ComputeTo{50}), Command(command::StepBy{1}),
+                             Command(command::Restart{}), Command(command::AddRun{"adam"}),
+                             Command(command::SetHparam{2, "lr", 0.05, EditMode::from_here})}) {
+      const auto refused = session->apply(c);
+      REQUIRE_FALSE(refused.ok());
+      CHECK(refused.error().text() == "cuda: emulated");
+    }
+    CHECK(session->apply(command::MoveCursor{10}).ok());
+    CHECK(session->apply(command::SelectRun{2}).ok());
+    CHECK(session->head() == 40);
+    CHECK(session->state_at(1, 10).ok());
+    session->state_hash_at(1, 5);
+    session->fill(frame);
+    CHECK(frame.cursor == 10);
+  }
+  CHECK(behind > 0); // the case that this is about
+}
+
+TEST_CASE("Playing after the device has failed says so and stops") {
+  auto scene = load_scene("first_look");
+  REQUIRE(scene.ok());
+  SessionOptions options;
+  options.make_backend = [] { return make_cuda_backend(test::emulated_cuda(), "emulated"); };
+  Driver driver(std::move(Session::open(*scene, options)).value(), options, false);
+  driver.send(command::ComputeTo{40});
+  do driver.pump(0);
+  while (driver.busy());
+  REQUIRE(driver.frame()->head == 40);
+  test::emulated_cuda_fails_after(9); // in the first burst of the path that is made again
+  driver.send(command::SetHparam{1, "lr", 0.05, EditMode::from_start});
+  driver.pump(0);
+  test::emulated_cuda_fails_after(-1);
+  for (const Command& c : {Command(command::Play{}), Command(command::ComputeTo{50}), Command(command::StepBy{3})}) {
+    driver.send(c);
+    for (int i = 0; i < 3; ++i) driver.pump(0.1);
+    CHECK_FALSE(driver.busy());
+    CHECK_FALSE(driver.frame()->playing);
+    CHECK_FALSE(driver.frame()->computing);
+    CHECK(driver.frame()->notice == "cuda: emulated");
+    CHECK(driver.frame()->notice_is_error);
+    CHECK(driver.frame()->head == 40);
+  }
 }
 
 TEST_CASE("A diverged member stands still on the CUDA backend") {
