@@ -163,6 +163,40 @@ TEST_CASE("malformed traces are refused by name", "[trace]") {
   CHECK_FALSE(Trace::open(folder.path()).ok());
 }
 
+TEST_CASE("names that a program cannot hold are refused, those beside them are not", "[trace]") {
+  const auto named = [](const std::vector<std::string>& names) {
+    std::vector<Piece> pieces;
+    for (const std::string& name : names) {
+      pieces.push_back(doubles("gradient/" + name, {2, 3}, 1));
+      pieces.push_back(doubles("weight/" + name, {3}, 2));
+    }
+    return pieces;
+  };
+  CHECK(says(refusal(named({"metrics"})), "parameter 'metrics' has a name that the program keeps for itself"));
+  CHECK(says(refusal(named({"W", "hparams"})), "parameter 'hparams'"));
+  CHECK(says(refusal(named({"W", "W.gradient"})), "'W.gradient' would share names with 'W'"));
+  CHECK(says(refusal(named({"a.b.c", "a.b"})), "'a.b.c' would share names with 'a.b'"));
+  CHECK(says(refusal(named({"W\\nx"})), "'W?x' has a control character"));
+  CHECK(says(refusal(named({"A/metrics", "A/W"}), "\"runs\":\"2\"", "A"), "'metrics'"));
+  std::vector<std::string> many;
+  for (int i = 0; i < 501; ++i) many.push_back(fmt::format("p{}", i));
+  CHECK(says(refusal(named(many)), "more than 500"));
+  // every preset makes a program of names that only look alike, and of as many parameters as there may be
+  const TemporaryFolder folder;
+  many.pop_back();
+  for (const std::vector<std::string>& names :
+       {std::vector<std::string>{"W", "W2", "Wgradient", "metrics.W", "a.b", "a.c", "loss", "W/gradient"}, many})
+    for (const char* preset : {"sgd", "soap", "md_muon"}) {
+      CAPTURE(preset, names.size());
+      const auto scene = trace_scene(folder.write("x.safetensors", file_of(named(names))), "", preset);
+      INFO((scene ? std::string() : scene.error().text()));
+      REQUIRE(scene.ok());
+      auto session = open_session(*scene);
+      CHECK(session->advance(2) == 2);
+      CHECK(frame_of(*session).runs[0].program->parameters().size() == names.size());
+    }
+}
+
 TEST_CASE("plain descent on a trace is the running sum of its gradients, across windows and back in time", "[trace]") {
   constexpr long kSteps = 2500; // several windows
   constexpr std::size_t kRows = 3, kCols = 5;
