@@ -228,6 +228,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;
+  if (const auto fault = session.fault()) return *fault; // its states may be what a failed device reads
   return out_->commit();
 }
 

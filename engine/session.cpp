@@ -206,7 +206,7 @@ void Session::Impl::update_scene() {
 
 bool Session::Impl::device_failed() {
   const auto error = backend->failure();
-  if (error) fault = error->text();
+  if (error) fault = error;
   return error.has_value();
 }
 
@@ -235,7 +235,7 @@ long Session::Impl::feed(Run& run, long step) {
     else
       std::fill(values.begin(), values.end(),
                 std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
-    if (!read && fault.empty()) fault = read.error().text();
+    if (!read && !fault) fault = read.error();
     run.members().write_slot(run.member, f.slot, values);
   }
   run.fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
@@ -329,6 +329,7 @@ const Scene& Session::scene() const { return *impl_->scene; }
 long Session::head() const { return impl_->head; }
 long Session::cursor() const { return impl_->cursor; }
 std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
+const std::optional<Error>& Session::fault() const { return impl_->fault; }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps) { return impl_->advance(steps); }
 

@@ -44,6 +44,9 @@ public:
   bool at_end() const; // head = scene.steps
   // Why the device makes no more steps, once it has failed; what was computed before stays.
   std::optional<Error> failure() const;
+  // Why what was computed cannot be relied on to its end: that failure, recorded gradients that cannot be read (the runs'
+  // weights are NaN from there on), or a past that did not come out the same again, which is a bug.
+  const std::optional<Error>& fault() const;
   // Whether the command has something computed: such a command is refused once the device has failed.
   bool computes(const Command& command) const;
 

@@ -84,8 +84,7 @@ struct Session::Impl {
   std::size_t shares = 1;                 // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
-  // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
-  std::string fault;
+  std::optional<Error> fault;                  // see Session::fault(); shown until the scene is closed
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
 
   // session.cpp: making and stepping runs

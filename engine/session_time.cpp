@@ -62,8 +62,10 @@ void Session::Impl::check_replay(Run& run, long step, std::span<const std::byte>
   if (device_failed()) return;
   const bool same = std::equal(truth.begin(), truth.end(), made.begin());
   if (!same)
-    fault = fmt::format("replaying {} to step {} gave another state than before: please report this bug",
-                        run.spec.label, step);
+    fault = Error{ErrorKind::expectation,
+                  {},
+                  fmt::format("replaying {} to step {} gave another state than before: please report this bug",
+                              run.spec.label, step)};
 }
 
 void Session::Impl::at_step(Run& run, long step, bool whole, const std::function<void()>& f) {
@@ -271,8 +273,8 @@ void Session::Impl::fill(Frame& frame) {
   frame.device_note = device_note;
   frame.state_hash = with_hash ? hash_of_hashes(hashes) : 0;
   frame.memory_bytes = memory_bytes();
-  if (!fault.empty()) {
-    frame.notice = fault;
+  if (fault) {
+    frame.notice = fault->text();
     frame.notice_is_error = true;
   }
 }
