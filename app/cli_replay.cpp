@@ -52,7 +52,6 @@ private:
   Result<void> open_session() {
     SessionOptions options = session_options(arguments_.scene);
     options.memory_budget = kMemoryBudget;
-    options.record.weight_limit = 0;
     if (!arguments_.out.empty()) {
       auto recording = Recording::open(arguments_.out, 1, {.gradients = false, .states = arguments_.states});
       if (!recording) return recording.error();
@@ -62,6 +61,8 @@ private:
         recording_->take(run, program, first, records);
       };
     }
+    options.record.kept_limit = 0; // weights go to the file, not to memory
+    if (!recording_) options.record.weight_limit = 0;
     auto session = Session::open(scene_, options);
     if (!session) return session.error();
     session_ = std::move(*session);

@@ -99,7 +99,12 @@ Recording::~Recording() {
   if (spool_ >= 0) ::close(spool_);
 }
 
-RecordOptions Recording::options() const { return {std::numeric_limits<std::uint32_t>::max(), contents_.gradients}; }
+RecordOptions Recording::options() const {
+  RecordOptions record;
+  record.weight_limit = std::numeric_limits<std::uint32_t>::max();
+  record.gradients = contents_.gradients;
+  return record;
+}
 
 void Recording::append(Track& track, const std::vector<std::byte>& bytes, long rows) {
   if (bytes.empty() || error_) return;

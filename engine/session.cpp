@@ -18,7 +18,6 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::size_t kRecordBytes = std::size_t{1} << 20; // of one burst of one member, at most
 constexpr long kLongestBurst = 4096;
 constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
 constexpr double kUsableMemory = 0.8;     // of the machine's
@@ -98,7 +97,7 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   if (!compiled) return compiled.error();
   std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
   for (const auto& r : runs) programs.push_back(r->group->program);
-  const double needed = memory_estimate(programs, options.threads);
+  const double needed = memory_estimate(programs, scene->steps, options.threads);
   const double limit = kUsableMemory * physical_memory();
   if (needed > limit)
     return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
@@ -262,8 +261,7 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
     assert(r->step == step && !r->diverged);
     r->place = r->group->going.size();
     r->group->going.push_back(r->member);
-    const std::size_t record = r->program().record_size() * r->program().scalar_bytes();
-    steps = std::min({steps, r->timeline.next(step) - step, static_cast<long>(kRecordBytes / record) + 1});
+    steps = std::min({steps, r->timeline.next(step) - step, longest_burst(r->program())});
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
