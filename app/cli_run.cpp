@@ -67,8 +67,9 @@ public:
     for (auto [target, path] : {std::pair{&csv_, &arguments_.csv}, std::pair{&json_, &arguments_.json}})
       if (auto done = target->open(*path); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
-    computing_ = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
-    if (const auto failed = session_->failure()) return *failed;
+    const auto computing = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    if (!computing) return computing.error();
+    computing_ = *computing;
     if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
     if (auto done = write_files(); !done) return done.error();
@@ -99,14 +100,14 @@ private:
   Result<void> write_files() {
     report_ = make_report(frame_, device_name(frame_), computing_.seconds);
     report_.expect = evaluate_expectations(frame_, scene_);
+    if (recording_) // the largest first: what a full disk would break is broken before anything has its name
+      if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done;
     if (csv_) {
       if (auto done = write_csv(frame_, csv_.file()); !done) return done;
       if (auto done = csv_.file().commit(); !done) return done;
     }
     if (json_)
       if (auto done = json_.write(report_json(report_)); !done) return done;
-    if (recording_)
-      if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done;
     if (!arguments_.png.empty() && !computing_.interrupted) return write_png(arguments_, scene_);
     return {};
   }

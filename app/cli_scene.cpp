@@ -155,19 +155,20 @@ SessionOptions session_options(const SceneArguments& arguments) {
   return options;
 }
 
-Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
+Result<Computing> compute_to_end(Session& session, const std::function<bool()>& stop) {
   ProgressLine progress;
   const Clock::time_point start = Clock::now();
   long burst = 1; // how long a step takes is not known yet
   while (!session.at_end() && !InterruptGuard::requested() && !(stop && stop())) {
     const Clock::time_point slice = Clock::now();
-    if (session.advance(burst) == 0) break; // every run has diverged
+    if (session.advance(burst) == 0 || session.fault()) break;
     const double took = since(slice);
     if (took < kSlice / 2) burst = std::min(burst * 2, kLargestBurst);
     if (took > kSlice * 2) burst = std::max(burst / 2, 1L);
     progress.draw(session.head(), session.scene().steps, since(start));
   }
-  return {since(start), InterruptGuard::requested()};
+  if (const auto& fault = session.fault()) return *fault;
+  return Computing{since(start), InterruptGuard::requested()};
 }
 
 std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }

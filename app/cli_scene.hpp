@@ -58,8 +58,9 @@ struct Computing {
 };
 
 // Computes to the scene's last step, or until SIGINT where a guard lives, or until `stop` says so, which is asked
-// between bursts. Draws a progress line with the time left when stderr is a terminal.
-Computing compute_to_end(Session& session, const std::function<bool()>& stop = {});
+// between bursts. Draws a progress line with the time left when stderr is a terminal. An error where the session has a
+// fault: then nothing of it is to be written.
+Result<Computing> compute_to_end(Session& session, const std::function<bool()>& stop = {});
 
 // A file that is opened before the run starts, so that a bad name costs no computing.
 class Target {

@@ -49,7 +49,7 @@ public:
 
   int count() const override { return static_cast<int>(members_.size()); }
 
-  int add(std::uint64_t seed) override {
+  Result<int> add(std::uint64_t seed) override {
     auto m = std::make_unique<CpuMember>();
     m->block = AlignedBytes(program_->block_bytes());
     for (const HparamInfo& h : program_->hparams()) m->hparams.push_back(std::get<double>(h.setting.value));

@@ -145,7 +145,7 @@ Result<BenchRow> toy_row(const Harness& h, const std::string& problem, const std
   auto group = (*backend)->open(*program);
   if (!group) return group.error();
   MemberGroup& g = **group;
-  g.add(1);
+  if (const auto added = g.add(1); !added) return added.error();
   g.set_hparams(0, hparam_row(**program, scene->runs[0]));
   const auto contents = initial_contents(*scene, scene->runs[0], **program);
   if (!contents) return contents.error();
@@ -232,7 +232,7 @@ Result<void> first_step(const std::string& text) {
   if (!backend) return backend.error();
   auto group = (*backend)->open(*program);
   if (!group) return group.error();
-  (*group)->add(1);
+  if (const auto added = (*group)->add(1); !added) return added.error();
   (*group)->set_hparams(0, hparam_row(**program, scene->runs[0]));
   const auto contents = initial_contents(*scene, scene->runs[0], **program);
   if (!contents) return contents.error();

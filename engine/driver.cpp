@@ -110,6 +110,11 @@ void Driver::Impl::take(const Command& c) {
   plane_cursor = -1;
   dirty = true;
   if (const auto* open = std::get_if<command::OpenScene>(&c)) return open_scene(open->name);
+  if (const auto failed = session->failure(); failed && session->computes(c)) {
+    playing = false;
+    target.reset();
+    return say(*failed);
+  }
   if (std::holds_alternative<command::Play>(c)) {
     playing = !(session->at_end() && session->cursor() == session->head());
     target.reset();

@@ -99,7 +99,12 @@ Recording::~Recording() {
   if (spool_ >= 0) ::close(spool_);
 }
 
-RecordOptions Recording::options() const { return {std::numeric_limits<std::uint32_t>::max(), contents_.gradients}; }
+RecordOptions Recording::options() const {
+  RecordOptions record;
+  record.weight_limit = std::numeric_limits<std::uint32_t>::max();
+  record.gradients = contents_.gradients;
+  return record;
+}
 
 void Recording::append(Track& track, const std::vector<std::byte>& bytes, long rows) {
   if (bytes.empty() || error_) return;
@@ -228,6 +233,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;
+  if (const auto fault = session.fault()) return *fault; // its states may be what a failed device reads
   return out_->commit();
 }
 

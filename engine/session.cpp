@@ -18,7 +18,6 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::size_t kRecordBytes = std::size_t{1} << 20; // of one burst of one member, at most
 constexpr long kLongestBurst = 4096;
 constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
 constexpr double kUsableMemory = 0.8;     // of the machine's
@@ -102,7 +101,7 @@ Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, in
   if (!compiled) return compiled.error();
   std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
   for (const auto& r : runs) programs.push_back(r->group->program);
-  const double needed = memory_estimate(programs, options.threads);
+  const double needed = memory_estimate(programs, scene->steps, options.threads);
   const double limit = kUsableMemory * physical_memory();
   if (needed > limit)
     return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
@@ -122,7 +121,9 @@ Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, in
   run->start_hparams = hparam_row(*program, run->spec);
   run->seed = run->spec.seed.value_or(scene->seed);
   run->style = place;
-  run->member = run->members().add(run->seed);
+  const auto member = run->members().add(run->seed);
+  if (!member) return member.error();
+  run->member = *member;
   read_constant_weights(*run);
   begin(*run);
   if (device_failed()) return *backend->failure();
@@ -161,6 +162,15 @@ void Session::Impl::begin(Run& run) {
     if (run.program().slots()[slot].role != Role::data) members.write_slot(run.member, slot, values);
   members.set_state(run.member, {});
   members.set_hparams(run.member, run.start_hparams);
+  const int one[] = {run.member};
+  members.start(one, records);
+  Weights start;
+  for (const ParamInfo& p : run.program().parameters()) {
+    start.emplace_back(std::size_t{p.rows} * p.cols);
+    members.read_slot(run.member, p.weight, start.back());
+  }
+  if (device_failed()) return;
+  run.start = std::make_shared<const Weights>(std::move(start));
   run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
   run.series = RunSeries(run.group->program, series_budget(run.style));
   run.timeline.clear();
@@ -169,17 +179,7 @@ void Session::Impl::begin(Run& run) {
   run.step = 0;
   run.path = ++paths;
   run.diverged = false;
-
-  const int one[] = {run.member};
-  members.start(one, records);
-  if (device_failed()) return;
   keep(run, 0, records[0]);
-  Weights start;
-  for (const ParamInfo& p : run.program().parameters()) {
-    start.emplace_back(std::size_t{p.rows} * p.cols);
-    members.read_slot(run.member, p.weight, start.back());
-  }
-  run.start = std::make_shared<const Weights>(std::move(start));
   save_keyframe(run);
 }
 
@@ -214,7 +214,7 @@ void Session::Impl::update_scene() {
 
 bool Session::Impl::device_failed() {
   const auto error = backend->failure();
-  if (error) fault = error->text();
+  if (error) fault = error;
   return error.has_value();
 }
 
@@ -243,7 +243,7 @@ long Session::Impl::feed(Run& run, int member, long& fed, long step) {
     else
       std::fill(values.begin(), values.end(),
                 std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
-    if (!read && fault.empty()) fault = read.error().text();
+    if (!read && !fault) fault = read.error();
     run.members().write_slot(member, f.slot, values);
   }
   fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
@@ -281,8 +281,7 @@ long Session::Impl::burst(std::span<Run* const> some, long target, double second
     assert(r->step == step && !r->diverged);
     r->place = r->group->going.size();
     r->group->going.push_back(r->member);
-    const std::size_t record = r->program().record_size() * r->program().scalar_bytes();
-    steps = std::min({steps, r->timeline.next(step) - step, static_cast<long>(kRecordBytes / record) + 1});
+    steps = std::min({steps, r->timeline.next(step) - step, longest_burst(r->program())});
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
@@ -325,6 +324,7 @@ long Session::Impl::advance(long steps, double seconds) {
   const auto begin = Clock::now();
   const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
   if (catch_up(seconds)) return 0;
+  if (device_failed()) return 0; // a run may have stayed behind
   const bool follow = cursor == head;
   const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
   while (head < target) {
@@ -357,6 +357,7 @@ long Session::head() const { return impl_->head; }
 long Session::cursor() const { return impl_->cursor; }
 std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
 RunId Session::selected() const { return impl_->selected; }
+const std::optional<Error>& Session::fault() const { return impl_->fault; }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps, double seconds) { return impl_->advance(steps, seconds); }
 

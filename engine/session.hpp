@@ -46,6 +46,11 @@ public:
   RunId selected() const;
   // Why the device makes no more steps, once it has failed; what was computed before stays.
   std::optional<Error> failure() const;
+  // Why what was computed cannot be relied on to its end: that failure, recorded gradients that cannot be read (the runs'
+  // weights are NaN from there on), or a past that did not come out the same again, which is a bug.
+  const std::optional<Error>& fault() const;
+  // Whether the command has something computed: such a command is refused once the device has failed.
+  bool computes(const Command& command) const;
 
   // Computes up to `steps` more steps of every run that has not diverged, in bursts, and stops after about `seconds`; the
   // cursor follows when it was at the head. Returns the steps made.
@@ -81,6 +86,7 @@ public:
 private:
   struct Impl;
   explicit Session(std::unique_ptr<Impl> impl);
+  Result<std::string> carry_out(const Command& command);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -307,7 +307,31 @@ std::string Session::Impl::restart() {
 
 // ---- the façade ----------------------------------------------------------------------------------------------------
 
+bool Session::computes(const Command& command) const {
+  return std::visit(Overloaded{
+                        [](const command::Play&) { return true; },
+                        [&](const command::StepBy& c) { return impl_->cursor + c.steps > impl_->head; },
+                        [&](const command::ComputeTo& c) { return c.step > impl_->head; },
+                        [](const command::Restart&) { return true; },
+                        [](const command::SetHparam&) { return true; },
+                        [](const command::MoveStart&) { return true; },
+                        [](const command::CancelPreview&) { return true; },
+                        [](const command::AddRun&) { return true; },
+                        [](const command::DuplicateRun&) { return true; },
+                        [](const auto&) { return false; },
+                    },
+                    command);
+}
+
 Result<std::string> Session::apply(const Command& command) {
+  const bool at_work = computes(command);
+  if (const auto failed = failure(); failed && at_work) return *failed;
+  auto said = carry_out(command);
+  if (const auto failed = failure(); failed && at_work) return *failed;
+  return said;
+}
+
+Result<std::string> Session::carry_out(const Command& command) {
   Impl& s = *impl_;
   using Said = Result<std::string>;
   const auto compute_to = [&](long step) {
@@ -317,7 +341,7 @@ Result<std::string> Session::apply(const Command& command) {
       s.cursor = s.head;
       s.advance(target - s.head, kNoLimit);
     }
-    s.cursor = target;
+    s.cursor = std::min(target, s.head);
     return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
   };
   Said said = std::visit(Overloaded{

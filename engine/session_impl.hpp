@@ -107,8 +107,7 @@ struct Session::Impl {
   std::size_t shares = 1;                 // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
-  // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
-  std::string fault;
+  std::optional<Error> fault; // see Session::fault(); shown until the scene is closed
   std::optional<Refusal> refused;
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
   std::optional<Past> past;
@@ -121,7 +120,7 @@ struct Session::Impl {
   Result<std::unique_ptr<Run>> build_run(RunSpec spec, RunId id, int place); // begun, in no list yet
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
-  void begin(Run& run);             // to step 0
+  void begin(Run& run);             // to step 0; where the device fails, what was computed stays
   double share_of(int place) const; // place: Run::style
   std::size_t series_budget(int place) const;
   std::size_t keyframe_budget(int place) const;
@@ -138,7 +137,8 @@ struct Session::Impl {
   // Fills a member's slots that are fed from outside for steps from `step` on; returns how many steps they last. `fed`:
   // the window that it holds.
   long feed(Run& run, int member, long& fed, long step);
-  bool behind(const Run& run) const { return run.step < head && !run.diverged; }
+  // The head, and can catch up.
+  bool behind(const Run& run) const { return run.step < head && !run.diverged && !backend->failure(); }
   bool catch_up(double seconds); // false when nothing is left
   long advance(long steps, double seconds);
   bool device_failed(); // and says so
@@ -186,7 +186,7 @@ struct Session::Impl {
 
   // session_past.cpp: the same in slices, on a member of its own
   // The state at `step`, or null when `seconds` were too few: then the next call goes on.
-  std::shared_ptr<const StateView> look_back(Run& run, long step, double seconds);
+  Result<std::shared_ptr<const StateView>> look_back(Run& run, long step, double seconds);
   void stand_before(Run& run, long step);
   bool replay_past(Run& run, long step, double seconds);
   void keep_near(Run& run, long spacing);

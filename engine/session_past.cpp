@@ -74,17 +74,19 @@ bool Session::Impl::replay_past(Run& run, long step, double seconds) {
   return true;
 }
 
-std::shared_ptr<const StateView> Session::Impl::look_back(Run& run, long step, double seconds) {
+Result<std::shared_ptr<const StateView>> Session::Impl::look_back(Run& run, long step, double seconds) {
   step = std::clamp(step, 0l, run.step);
   if (step == run.step && run.fresh) return read_state(run, run.member, step);
   if (past && past->path != run.path) forget_past();
   if (!past) {
-    past = Past{run.group, run.path, run.members().add(run.seed), -1, -1, {}};
+    const auto member = run.members().add(run.seed);
+    if (!member) return member.error();
+    past = Past{run.group, run.path, *member, -1, -1, {}};
     for (const auto& [slot, values] : run.initial.slots)
       if (run.program().slots()[slot].role == Role::data) run.members().write_slot(past->member, slot, values);
   }
   if (past->step != step || step == 0) stand_before(run, step);
-  if (!replay_past(run, step, seconds)) return nullptr;
+  if (!replay_past(run, step, seconds)) return std::shared_ptr<const StateView>{};
   if (const Keyframe* truth = run.timeline.at(step)) check_replay(run, past->member, step, truth->block);
   return read_state(run, past->member, step);
 }

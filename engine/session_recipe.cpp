@@ -117,8 +117,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   *slot = std::move(*built); // `run` is gone
   update_scene();
   first_to_catch_up = fresh.id;
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &fresh; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {}
+  catch_up_at_once(fresh);
   return fmt::format("{} from step 0: {}", fresh.spec.label, change);
 }
 

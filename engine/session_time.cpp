@@ -63,13 +63,15 @@ void Session::Impl::check_replay(Run& run, int member, long step, std::span<cons
   if (device_failed()) return;
   const bool same = std::equal(truth.begin(), truth.end(), made.begin());
   if (!same)
-    fault = fmt::format("replaying {} to step {} gave another state than before: please report this bug",
-                        run.spec.label, step);
+    fault = Error{ErrorKind::expectation,
+                  {},
+                  fmt::format("replaying {} to step {} gave another state than before: please report this bug",
+                              run.spec.label, step)};
 }
 
 void Session::Impl::at_step(Run& run, long step, bool whole, const std::function<void()>& f) {
   step = std::clamp(step, 0l, run.step);
-  if (step == run.step && (run.fresh || !whole)) return f();
+  if ((step == run.step && (run.fresh || !whole)) || device_failed()) return f(); // what has failed reads as NaN
   MemberGroup& members = run.members();
   std::vector<std::byte> now(run.program().persistent_bytes());
   members.save(run.member, now);
@@ -284,8 +286,8 @@ void Session::Impl::fill(Frame& frame) {
   frame.device_note = device_note;
   frame.state_hash = with_hash ? hash_of_hashes(hashes) : 0;
   frame.memory_bytes = memory_bytes();
-  if (!fault.empty()) {
-    frame.notice = fault;
+  if (fault) {
+    frame.notice = fault->text();
     frame.notice_is_error = true;
   }
 }
