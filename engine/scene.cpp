@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 namespace polarscope {
@@ -233,6 +234,17 @@ Result<Found> find_scene(const std::string& name) {
   return bad_input(fmt::format("no scene '{}'{}", name, did_you_mean(name, names)));
 }
 
+// What a file that is no scene is, by its keys; nothing where it may be one.
+std::optional<Error> not_a_scene(const TomlValue& tree, const std::string& file) {
+  const auto has = [&](const char* key) { return tree.find(key) != nullptr; };
+  if (has("scene") || has("problem") || has("run")) return std::nullopt;
+  if (has("lesson") || has("part")) return bad_input("is a lesson, not a scene", {file});
+  const std::vector<Setting>& keys = optimizer_keys();
+  if (std::none_of(keys.begin(), keys.end(), [&](const Setting& key) { return has(key.name.c_str()); }))
+    return std::nullopt;
+  return bad_input(fmt::format("is an optimizer, not a scene; a scene can use it: --set optimizer={}", file), {file});
+}
+
 std::string text_of(const TomlValue& tree, const char* key) {
   const TomlEntry* table = tree.find("scene");
   const TomlEntry* entry = table && table->value.is_table() ? table->value.find(key) : nullptr;
@@ -264,6 +276,7 @@ Result<Scene> parse_scene(const std::string& text, const std::string& file, cons
   if (text.size() > kLargestScene) return bad_input(fmt::format("is larger than {} bytes", kLargestScene), {file});
   auto tree = parse_toml(text, file);
   if (!tree) return tree.error();
+  if (const auto other = not_a_scene(*tree, file)) return *other;
   const auto value_of = [](const SetArgument& set) {
     const std::string label = set.label.empty() ? "" : set.label + ":";
     return parse_toml_value(set.value, {fmt::format("--set {}{}={}", label, set.key, set.value)});

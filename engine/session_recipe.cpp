@@ -12,8 +12,6 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAtOnce{25}; // of catching up inside apply(); the rest is continue_work()'s
-
 bool allowed(const Setting& setting, double value) {
   return !(setting.max > setting.min) || range_error(value, setting.min, setting.max).empty();
 }
