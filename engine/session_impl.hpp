@@ -90,7 +90,9 @@ struct Session::Impl {
 
   // session.cpp: making and stepping runs
   Result<void> open();
-  Result<Run*> make_run(RunSpec spec);
+  Result<Run*> add_compiled(RunSpec spec); // a run more, if the memory is there
+  Result<void> check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const;
+  Result<Run*> make_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled);
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run);             // to step 0
