@@ -7,6 +7,7 @@
 #include "engine/preset.hpp"
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
+#include "engine/sweep.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -69,6 +70,14 @@ std::string describe_optimizer(const OptimizerSpec& spec) {
                      hparam_line(spec, {}).substr(1), schedule_lines(spec));
 }
 
+std::string describe_sweep(const Scene& scene) {
+  std::string out;
+  for (const SweepAxis& axis : scene.sweep->hparams)
+    out += fmt::format("sweep of {}: {}\n", axis.hparam, fmt::join(axis.texts, ", "));
+  if (scene.sweep->seeds > 1) out += fmt::format("sweep of seeds: {}\n", scene.sweep->seeds);
+  return out + fmt::format("{:.0f} members\n", sweep_size(scene));
+}
+
 Result<std::string> describe_scene(const Scene& scene) {
   std::string out = fmt::format("scene: {}\n{} steps, seed {}, {}\nproblem {}", scene.title, scene.steps, scene.seed,
                                 scene.precision == Precision::f64 ? "f64" : "f32", scene.problem);
@@ -84,7 +93,9 @@ Result<std::string> describe_scene(const Scene& scene) {
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
-  return out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, scene.steps, 0) / 1e6);
+  if (scene.sweep) return out + describe_sweep(scene);
+  return out + fmt::format("memory {:.3g} MB
+", memory_estimate(programs, scene.steps, 0) / 1e6);
 }
 
 // What a lesson speaks of must be there: its scenes, and the runs in them.

@@ -90,6 +90,7 @@ private:
     auto session = Session::open(scene_, options);
     if (!session) return session.error();
     session_ = std::move(*session);
+    scene_ = session_->scene(); // with a run for every member of a sweep
     session_->fill(frame_);
     std::vector<std::shared_ptr<const StepProgram>> programs;
     for (const RunFrame& run : frame_.runs) programs.push_back(run.program);

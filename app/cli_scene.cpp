@@ -44,28 +44,31 @@ void on_stop(int signal) {
   _exit(kSignalled + signal);
 }
 
+// "8 s", "3 min", "2.5 h"
+std::string duration_text(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  return seconds < 7200 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-class ProgressLine {
-public:
-  ~ProgressLine() {
-    if (drawn_) fmt::print(stderr, "\r\033[K");
-  }
-  void draw(long head, long steps, double seconds) {
-    if (!terminal_ || seconds < kProgressAfter || head == 0) return;
-    const double left = seconds / static_cast<double>(head) * static_cast<double>(steps - head);
-    fmt::print(stderr, "\r\033[K{:3.0f} %  step {} of {}  {:.0f} s left",
-               100.0 * static_cast<double>(head) / static_cast<double>(steps), head, steps, left);
-    std::fflush(stderr);
-    drawn_ = true;
-  }
-
-private:
-  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool drawn_ = false;
-};
-
 } // namespace
+
+ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() { clear(); }
+
+void ProgressLine::clear() {
+  if (drawn_) fmt::print(stderr, "\r\033[K");
+  drawn_ = false;
+}
+
+void ProgressLine::draw(const std::string& what, double part, double seconds) {
+  if (!terminal_ || seconds < kProgressAfter || !(part > 0)) return;
+  fmt::print(stderr, "\r\033[K{:3.0f} %  {}  {} left", 100 * part, what, duration_text(seconds / part * (1 - part)));
+  std::fflush(stderr);
+  drawn_ = true;
+}
 
 struct InterruptGuard::Previous {
   std::array<struct sigaction, kStopSignals.size()> actions{};
@@ -121,6 +124,13 @@ void add_shared_options(CLI::App& command, SceneArguments& arguments) {
 
 void add_scene_options(CLI::App& command, SceneArguments& arguments) {
   command.add_option("SCENE", arguments.scene, "Path or name of a scene, with or without .toml")->required();
+  add_shared_options(command, arguments);
+}
+
+void add_named_scene_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("--scene", arguments.scene, "Path or name of a scene, with or without .toml")
+      ->required()
+      ->type_name("SCENE");
   add_shared_options(command, arguments);
 }
 
@@ -208,7 +218,9 @@ Result<Computing> compute_to_end(Session& session, const std::function<bool()>& 
     const double took = since(slice);
     if (took < kSlice / 2) burst = std::min(burst * 2, kLargestBurst);
     if (took > kSlice * 2) burst = std::max(burst / 2, 1L);
-    progress.draw(session.head(), session.scene().steps, since(start));
+    const long head = session.head(), steps = session.scene().steps;
+    progress.draw(fmt::format("step {} of {}", head, steps), static_cast<double>(head) / static_cast<double>(steps),
+                  since(start));
   }
   if (const auto& fault = session.fault()) return *fault;
   return Computing{since(start), InterruptGuard::requested()};

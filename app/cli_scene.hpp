@@ -31,6 +31,8 @@ struct SceneArguments {
 
 // SCENE, --set, --steps, --seed, --device, --threads, --precision.
 void add_scene_options(CLI::App& command, SceneArguments& arguments);
+// The same with --scene SCENE.
+void add_named_scene_options(CLI::App& command, SceneArguments& arguments);
 // TRACE, --optimizer, --run and those of the former that a trace has.
 void add_trace_options(CLI::App& command, SceneArguments& arguments);
 // Of the window, which opens either: the same with SCENE optional.
@@ -57,6 +59,19 @@ public:
 private:
   struct Previous;
   std::unique_ptr<Previous> previous_;
+};
+
+// One line on stderr that is drawn over and over, on a terminal only, once there is time for it.
+class ProgressLine {
+public:
+  ProgressLine();
+  ~ProgressLine(); // takes the line away
+  // `part` of all is done after so many seconds, 0 to 1.
+  void draw(const std::string& what, double part, double seconds);
+  void clear();
+
+private:
+  bool terminal_, drawn_ = false;
 };
 
 struct Computing {

@@ -77,6 +77,7 @@ using Weights = std::vector<std::vector<double>>;
 struct RunFrame {
   RunId id = 0;
   std::string label, optimizer_name;
+  std::string group; // of a member of a sweep: label of the run it repeats; "" otherwise
   int order = 0; // position in the list
   int style = 0; // colour, marker and dash; stays with the run
   std::shared_ptr<const OptimizerSpec> optimizer;

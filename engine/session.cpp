@@ -4,6 +4,7 @@
 #include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
+#include "engine/sweep.hpp"
 #include "engine/trace.hpp"
 
 #include <fmt/format.h>
@@ -96,19 +97,29 @@ Result<Group*> Session::Impl::group_for(std::shared_ptr<const StepProgram> progr
   return groups.back().get();
 }
 
-Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, int place) {
+// A run's program, if the memory for one more is there.
+Result<std::shared_ptr<const StepProgram>> Session::Impl::program_of(const RunSpec& spec) {
   auto compiled = compile(*scene, spec, {options.record});
   if (!compiled) return compiled.error();
   std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
   for (const auto& r : runs) programs.push_back(r->group->program);
+  if (auto fits = check_memory(programs); !fits) return fits.error();
+  return compiled;
+}
+
+Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const {
   const double needed = memory_estimate(programs, scene->steps, options.threads);
   const double limit = kUsableMemory * physical_memory();
-  if (needed > limit)
-    return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
-                                     runs.size() + 1, needed / 1e9, limit / 1e9));
-  auto contents = initial_contents(*scene, spec, **compiled);
+  if (needed <= limit) return {};
+  return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB", programs.size(),
+                                   needed / 1e9, limit / 1e9));
+}
+
+Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled,
+                                                      RunId id, int place) {
+  auto contents = initial_contents(*scene, spec, *compiled);
   if (!contents) return contents.error();
-  auto group = group_for(*compiled);
+  auto group = group_for(compiled);
   if (!group) return group.error();
 
   const std::shared_ptr<const StepProgram>& program = (*group)->program;
@@ -134,8 +145,8 @@ Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, in
   return run;
 }
 
-Result<Run*> Session::Impl::make_run(RunSpec spec) {
-  auto run = build_run(std::move(spec), next_id, free_style());
+Result<Run*> Session::Impl::make_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled) {
+  auto run = build_run(std::move(spec), compiled, next_id, free_style());
   if (!run) return run.error();
   ++next_id;
   runs.push_back(std::move(*run));
@@ -196,9 +207,21 @@ Result<void> Session::Impl::open() {
       if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
   shares = std::max(scene->runs.size(), kSharesAtLeast);
+  std::vector<std::shared_ptr<const StepProgram>> programs;
+  for (std::size_t i = 0; i < scene->runs.size(); ++i) {
+    const RunSpec& spec = scene->runs[i];
+    if (i > 0 && !spec.group.empty() && spec.group == scene->runs[i - 1].group) {
+      programs.push_back(programs.back()); // members of a sweep differ in numbers only
+      continue;
+    }
+    auto compiled = compile(*scene, spec, {options.record});
+    if (!compiled) return compiled.error();
+    programs.push_back(std::move(*compiled));
+  }
+  if (auto fits = check_memory(programs); !fits) return fits.error();
   const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
-  for (const RunSpec& spec : opened->runs) {
-    auto run = make_run(spec);
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    auto run = make_run(opened->runs[i], programs[i]);
     if (!run) return run.error();
   }
   selected = runs.front()->id;
@@ -345,6 +368,11 @@ Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Session::open(Scene scene, SessionOptions options) {
+  if (scene.sweep) {
+    auto members = expanded(scene);
+    if (!members) return members.error();
+    scene = std::move(*members);
+  }
   auto impl = std::make_unique<Impl>();
   impl->scene = std::make_shared<const Scene>(std::move(scene));
   impl->options = std::move(options);

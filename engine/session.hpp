@@ -36,6 +36,7 @@ struct SessionOptions {
 
 class Session {
 public:
+  // A scene with [sweep] becomes one with a run for every member.
   static Result<std::unique_ptr<Session>> open(Scene scene, SessionOptions options = {});
   ~Session();
 

@@ -204,7 +204,9 @@ std::string Session::Impl::cancel_preview(Run& run) {
 // `like`: what the sentence says about where the run came from.
 Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like) {
   const std::string label = spec.label;
-  auto run = make_run(std::move(spec));
+  const auto program = program_of(spec);
+  if (!program) return program.error();
+  auto run = make_run(std::move(spec), *program);
   if (!run) return run.error();
   Run& r = **run;
   r.edits = std::move(edits);
@@ -238,6 +240,7 @@ Result<std::string> Session::Impl::duplicate(const command::DuplicateRun& c) {
   const Run& r = **run;
   RunSpec spec = r.spec;
   spec.label = free_label(r.spec.label + " copy");
+  spec.group.clear();
   for (std::size_t i = 0; i < r.start_hparams.size(); ++i)
     spec.hparams[r.group->program->hparams()[i].setting.name] = r.start_hparams[i];
   auto said = add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));

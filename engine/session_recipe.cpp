@@ -84,7 +84,9 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   const std::string before = run.spec.label;
   relabel(run, label_for(run, spec->optimizer));
   spec->label = run.spec.label;
-  auto built = build_run(std::move(*spec), run.id, run.style);
+  const auto program = program_of(*spec);
+  if (!program) return program.error();
+  auto built = build_run(std::move(*spec), *program, run.id, run.style);
   if (!built) {
     relabel(run, before);
     refused = Refusal{run.id, at, built.error().message};

@@ -211,6 +211,7 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   update_expected(run, !playing);
   f.id = run.id;
   f.label = run.spec.label;
+  f.group = run.spec.group;
   f.optimizer_name = run.spec.optimizer.name;
   f.style = run.style;
   f.optimizer = run.optimizer;
