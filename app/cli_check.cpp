@@ -94,8 +94,7 @@ Result<std::string> describe_scene(const Scene& scene) {
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
   if (scene.sweep) return out + describe_sweep(scene);
-  return out + fmt::format("memory {:.3g} MB
-", memory_estimate(programs, scene.steps, 0) / 1e6);
+  return out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, scene.steps, 0) / 1e6);
 }
 
 // What a lesson speaks of must be there: its scenes, and the runs in them.

@@ -125,7 +125,7 @@ int SweepWork::exit_code(const SweepReport& report, bool finished) const {
   if (!finished) {
     fmt::print(stderr, "polarscope: interrupted; {} of {} members are done{}\n", report.results.size(), report.members,
                journal_ ? ", and the same command goes on with the others" : "");
-    return kExitInterrupted;
+    return InterruptGuard::exit_code();
   }
   return report.good() ? 0 : static_cast<int>(ErrorKind::expectation);
 }

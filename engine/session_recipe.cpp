@@ -85,8 +85,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   relabel(run, label_for(run, spec->optimizer));
   spec->label = run.spec.label;
   const auto program = program_of(*spec);
-  if (!program) return program.error();
-  auto built = build_run(std::move(*spec), *program, run.id, run.style);
+  auto built = program ? build_run(std::move(*spec), *program, run.id, run.style) : program.error();
   if (!built) {
     relabel(run, before);
     refused = Refusal{run.id, at, built.error().message};

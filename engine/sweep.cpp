@@ -30,7 +30,7 @@ std::string memory_text(const Scene& scene) {
   for (std::size_t r = 0; r < scene.runs.size(); ++r) {
     const auto program = compile(scene, scene.runs[r]);
     if (!program) return {};
-    bytes += memory_estimate({*program}, 1) * (scene.sweep ? members_of_run(scene, r) : 1);
+    bytes += memory_estimate({*program}, scene.steps, 1) * (scene.sweep ? members_of_run(scene, r) : 1);
   }
   return fmt::format(" (about {} at once)", size_text(bytes));
 }

@@ -120,7 +120,7 @@ private:
   std::size_t fitting(std::size_t run) const {
     const auto program = compile(scene_, scene_.runs[run], {RecordOptions{0, false}});
     if (!program) return 1; // the session says why
-    const double one = memory_estimate({*program}, 1) + static_cast<double>(kPastBytes);
+    const double one = memory_estimate({*program}, scene_.steps, 1) + static_cast<double>(kPastBytes);
     const double many = static_cast<double>(options_.session.memory_budget) / one;
     return static_cast<std::size_t>(std::clamp(many, 1.0, static_cast<double>(kMostRuns)));
   }
