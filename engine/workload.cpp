@@ -195,7 +195,7 @@ Result<WorkloadRuns> WorkloadRuns::open(const Workload& w, const WorkloadOptions
   auto program = compile(*scene, scene->runs[0], {record});
   if (!program) return program.error();
   const std::vector<std::shared_ptr<const StepProgram>> all(w.runs, *program);
-  if (const double bytes = memory_estimate(all, options.threads); bytes > 64e9)
+  if (const double bytes = memory_estimate(all, 1, options.threads); bytes > 64e9)
     return machine_lacks(fmt::format("the workload needs {:.1f} GB of memory", bytes / 1e9));
 
   auto impl = std::make_unique<Impl>();
