@@ -169,15 +169,18 @@ double rate_of(const Recipe& recipe, std::uint32_t runs, std::uint32_t run) {
   return runs == 1 ? recipe.rate : recipe.rate * std::exp2(static_cast<int>(run % 8) - 4);
 }
 
-void add_member(MemberGroup& group, const StepProgram& program, const Workload& w, std::uint32_t run,
-                std::span<const double> hparams) {
-  const int member = group.add(run);
+Result<int> add_member(MemberGroup& group, const StepProgram& program, const Workload& w, std::uint32_t run,
+                       std::span<const double> hparams) {
+  const Result<int> added = group.add(run);
+  if (!added) return added.error();
+  const int member = *added;
   group.write_slot(member, program.find_slot("inputs"), w.inputs);
   group.write_slot(member, program.find_slot("targets"), w.targets);
   const std::size_t each = std::size_t{w.width} * w.width;
   for (std::size_t k = 0; k < kLayers; ++k)
     group.write_slot(member, program.parameters()[k].weight, std::span(w.weights[k]).subspan(run * each, each));
   group.set_hparams(member, hparams);
+  return member;
 }
 
 } // namespace
@@ -209,8 +212,9 @@ Result<WorkloadRuns> WorkloadRuns::open(const Workload& w, const WorkloadOptions
   std::vector<double> hparams = hparam_row(**program, scene->runs[0]);
   for (std::uint32_t run = 0; run < w.runs; ++run) {
     hparams[static_cast<std::size_t>((*program)->find_hparam("lr"))] = rate_of(**recipe, w.runs, run);
-    add_member(*impl->group, **program, w, run, hparams);
-    impl->members.push_back(static_cast<int>(run));
+    const auto member = add_member(*impl->group, **program, w, run, hparams);
+    if (!member) return member.error();
+    impl->members.push_back(*member);
   }
   impl->group->start(impl->members, impl->records);
   return WorkloadRuns(std::move(impl));
