@@ -57,9 +57,10 @@ void draw_slider(const PanelContext& c, const RecipeView& view, std::size_t inde
   const bool mine = is_mine();
   SliderSpec spec = slider_spec(setting, opened, value);
   const std::string unit = setting.unit.empty() ? std::string() : "\nunit: " + setting.unit;
-  const std::string help = documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
-                           fmt::format("\nallowed {} to {}, in the file {}", format_value(setting.min),
-                                       format_value(setting.max), format_value(opened));
+  const std::string help =
+      documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
+      fmt::format("\nallowed {} to {}, default {}, in the file {}", format_value(setting.min),
+                  format_value(setting.max), format_value(std::get<double>(setting.value)), format_value(opened));
   spec.help = help.c_str();
   recipe_indent(c);
   const SliderResult result = slider(c.theme, spec, &value, recipe_width(c));
