@@ -1,6 +1,7 @@
 // The recipe of the selected run: its parts with lists to choose others from, its hyperparameters as sliders, what it
 // promises, and one step of the program that runs; what differs in another run's recipe is marked.
 #include "app/format.hpp"
+#include "app/panels/recipe_facts.hpp"
 #include "app/panels/recipe_parts.hpp"
 #include "app/save_recipe.hpp"
 #include "engine/docs.hpp"
@@ -243,6 +244,7 @@ void draw_recipe(const PanelContext& c) {
   draw_hparams_there(c, view);
   ImGui::Dummy({1, c.theme.px(4)});
   draw_invariants(c, view);
+  draw_recipe_facts(c, view);
   draw_about(c, *run);
   draw_program(c, *run);
   ImGui::Dummy({1, c.theme.px(8)});
@@ -289,6 +291,7 @@ std::string text_of_recipe(const PanelContext& c) {
     text += status.held()
                 ? fmt::format("{}: kept, worst {:.3g}.\n", status.name, status.worst)
                 : fmt::format("{}: broken at step {}, {:.3g}.\n", status.name, status.broken_at, status.worst);
+  text += text_of_recipe_facts(c, *run);
   for (const std::string& words : about(*run)) text += words + "\n";
   text += differences_text(view_of(c, *run));
   for (const OpText& line : run->program->step_text())
