@@ -8,6 +8,7 @@
 #include "app/projection_view.hpp"
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
+#include "engine/optimizer/facts.hpp"
 
 #include <cstdint>
 #include <map>
@@ -36,8 +37,15 @@ struct MotionCache {
   std::map<RunId, Run> runs;
 };
 
+// What a run's optimizer keeps and costs, for the recipe and the shape that the facts are of.
+struct FactsCache {
+  std::shared_ptr<const OptimizerSpec> recipe;
+  OptimizerFacts facts;
+};
+
 struct Caches {
   MotionCache motion;
+  std::map<RunId, FactsCache> facts;
   std::map<std::string, PlotCache> plots; // by panel
   ProjectionCache projection;
   struct DrawingKey { // everything that the picture of a plane is made from

@@ -407,11 +407,14 @@ std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
 // Tab stays within a window, so the keyboard needs one from the start, and a way from each to the next.
 void Shell::follow_focus() {
   const int direction = std::exchange(view_.requests.focus_panel, 0);
-  if (const Panel* front = find_panel(std::exchange(view_.requests.front_panel, {})))
-    if (ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*front).c_str())) {
+  if (const Panel* front = find_panel(view_.requests.front_panel)) { // one that was hidden has its window a frame later
+    ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*front).c_str());
+    if (window && window->WasActive) {
       ImGui::FocusWindow(window);
-      unsettled_ = 3;
+      view_.requests.front_panel.clear();
     }
+    unsettled_ = 3;
+  }
   const std::vector<ImGuiWindow*> windows = keyboard_windows();
   if (windows.empty() || view_.dialog_open()) return;
   ImGuiContext& context = *ImGui::GetCurrentContext();

@@ -27,6 +27,11 @@ double norm_of(const std::vector<double>& v) {
 
 std::size_t persistent_scalars(const StepProgram& p) { return p.persistent_bytes() / p.scalar_bytes(); }
 
+// Most runs were never given another recipe: they have the very one that they were opened with.
+bool has_other_recipe(const Run& run) {
+  return run.optimizer != run.opened_optimizer && !same_composition(*run.optimizer, *run.opened_optimizer);
+}
+
 } // namespace
 
 const SlotValues* StateView::find(std::string_view name) const {
@@ -216,7 +221,7 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.style = run.style;
   f.optimizer = run.optimizer;
   f.opened_optimizer = run.opened_optimizer;
-  f.recipe_changed = !same_composition(*run.optimizer, *run.opened_optimizer);
+  f.recipe_changed = has_other_recipe(run);
   f.program = run.group->program;
   f.hparams = run.hparams;
   f.start_hparams = run.start_hparams;
@@ -243,7 +248,7 @@ void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events)
       events.push_back({EventKind::edit, 0, run.id,
                         change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
   for (const Part part : kRecipeParts)
-    if (!same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
+    if (has_other_recipe(run) && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
       events.push_back({EventKind::edit, 0, run.id,
                         fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
   for (std::size_t p = 0; p < run.start->size(); ++p) {
