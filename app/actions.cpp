@@ -2,6 +2,7 @@
 
 #include "app/lesson.hpp"
 #include "app/panel.hpp"
+#include "app/save_recipe.hpp"
 #include "app/settings.hpp"
 #include "app/visibility.hpp"
 #include "engine/embedded.hpp"
@@ -128,6 +129,21 @@ void reset_settings(Context& c) {
 bool settings_differ(const Context& c) {
   const RunFrame* run = c.frame.find(c.frame.selected);
   return run && run->hparams != run->opened_hparams;
+}
+
+// No run, then each other run in the list's order.
+void compare_with_next(Context& c) {
+  const auto& runs = c.frame.runs;
+  const auto now =
+      std::find_if(runs.begin(), runs.end(), [&](const RunFrame& r) { return c.view.compare_with == r.id; });
+  const auto other = [&](const RunFrame& r) { return r.id != c.frame.selected; };
+  const auto next = std::find_if(now == runs.end() ? runs.begin() : now + 1, runs.end(), other);
+  if (next == runs.end()) {
+    c.view.compare_with.reset();
+    return c.view.say("the recipe is compared with no run");
+  }
+  c.view.compare_with = next->id;
+  c.view.say(fmt::format("the recipe is compared with {}", next->label));
 }
 
 void toggle_dialog(ViewState& view, bool ViewState::*dialog) {
@@ -297,6 +313,7 @@ void Actions::add_runs() {
   actions_.push_back({"runs.show_all", "Runs", "Show all", "Ends hiding and solo.", true, false,
                       [](Context& c) { show_all(c); },
                       [](const Context& c) { return !c.view.hidden.empty() || c.view.solo; }});
+  add_recipe();
   for (int solo = 0; solo < 2; ++solo)
     for (int i = 0; i < 9; ++i) {
       Action action;
@@ -322,6 +339,36 @@ void Actions::add_runs() {
       }
       actions_.push_back(std::move(action));
     }
+}
+
+void Actions::add_recipe() {
+  const auto shown = [](const Context& c) { return has_selection(c) && c.view.layout == LayoutKind::study; };
+  for (const Part part : kParts) {
+    const std::string name = part_name(part);
+    actions_.push_back({"recipe.change." + name, "Runs/Recipe", "Change the " + name,
+                        "Lists what the selected run can have for it; the run is computed again.", false, false,
+                        [part](Context& c) {
+                          c.view.plots_only = false;
+                          c.view.panels["recipe"] = true;
+                          c.view.requests.front_panel = "recipe";
+                          c.view.requests.open_part = part;
+                        },
+                        shown});
+  }
+  actions_.push_back({"recipe.as_opened", "Runs/Recipe", "Stages as opened",
+                      "Gives the selected run the stages and schedules back that it had at first.", false, false,
+                      [](Context& c) { c.send(command::ResetRecipe{c.frame.selected}); },
+                      [](const Context& c) {
+                        const RunFrame* run = c.frame.find(c.frame.selected);
+                        return run && run->recipe_changed;
+                      }});
+  actions_.push_back({"recipe.compare", "Runs/Recipe", "Compare with the next run",
+                      "Marks what differs in the next run's recipe; after the last run, nothing.", false, false,
+                      [](Context& c) { compare_with_next(c); },
+                      [shown](const Context& c) { return shown(c) && c.frame.runs.size() > 1; }});
+  actions_.push_back({"recipe.save", "Runs/Recipe", "Save the recipe…",
+                      "Writes the selected run's stages and numbers as an optimizer's TOML file.", true, false,
+                      [](Context& c) { open_save_recipe(c); }, shown});
 }
 
 void Actions::add_view() {
@@ -473,7 +520,8 @@ bool is_arrow(ImGuiKey key) { return key >= ImGuiKey_LeftArrow && key <= ImGuiKe
 
 // What still acts while a dialog has the keyboard: to leave it, to change to another, to quit.
 bool acts_in_dialogs(const std::string& id) {
-  return id == "close" || id == "help.keys" || id == "scene.open" || id == "runs.add" || id == "file.quit";
+  return id == "close" || id == "help.keys" || id == "scene.open" || id == "runs.add" || id == "recipe.save" ||
+         id == "file.quit";
 }
 } // namespace
 
@@ -497,7 +545,7 @@ void Actions::handle_keys(ActionContext& context) const {
         if (popup && action.id != "file.quit") continue;
         if (dialog && !acts_in_dialogs(action.id)) continue;
         if (is_arrow(plain) && control) continue;
-        if (plain == ImGuiKey_Escape && (control || context.view.pending))
+        if (plain == ImGuiKey_Escape && (ImGui::GetActiveID() != 0 || context.view.pending))
           continue; // theirs: it gives up what is being done
         const ImGuiInputFlags flags = action.repeats ? ImGuiInputFlags_Repeat : ImGuiInputFlags_None;
         if (!ImGui::IsKeyChordPressed(chord, flags, ImGuiKeyOwner_Any)) continue;

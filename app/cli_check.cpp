@@ -3,9 +3,11 @@
 #include "app/lesson_file.hpp"
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
+#include "engine/optimizer/stage.hpp"
 #include "engine/preset.hpp"
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
+#include "engine/sweep.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -21,26 +23,38 @@ namespace {
 
 constexpr std::string_view kLessons = "lessons/"; // what a lesson's name begins with, beside scenes' names
 
+// "momentum  nesterov=true  by default: momentum_form=heavy_ball": every option, those that are written down first.
+std::string stage_text(Part part, const PartSpec& link) {
+  std::string written = link.kind, left;
+  for (const Setting& option : find_stage(part, link.kind)->options) {
+    const auto given = link.options.find(option.name);
+    (given == link.options.end() ? left : written) += fmt::format(
+        "  {}={}", option.name, shown_text(option, given == link.options.end() ? option.value : given->second));
+  }
+  return written + (left.empty() ? "" : "  by default:" + left.substr(1));
+}
+
 std::string composition(const OptimizerSpec& spec) {
   std::string out;
   for (const Part part : kRecipeParts) {
     out += fmt::format("  {:10}", part_name(part));
-    for (const PartSpec& link : spec.chain(part)) {
-      out += (&link == &spec.part(part) ? "" : "  then ") + link.kind;
-      for (const auto& [name, value] : link.options) out += fmt::format("  {}={}", name, to_text(value));
-    }
+    for (const PartSpec& link : spec.chain(part))
+      out += (&link == &spec.part(part) ? "" : "  then ") + stage_text(part, link);
     out += "\n";
   }
   return out;
 }
 
+// Numbers of the stages: those that run or recipe write down first.
 std::string hparam_line(const OptimizerSpec& spec, const std::map<std::string, double>& own) {
-  std::string out;
+  std::string written, left;
   for (const Setting& s : optimizer_hparams(spec)) {
     const auto it = own.find(s.name);
-    out += fmt::format(" {}={}", s.name, it == own.end() ? to_text(s.value) : to_text(it->second));
+    const bool given = it != own.end() || spec.hparams.contains(s.name);
+    (given ? written : left) += fmt::format(" {}={}", s.name, it == own.end() ? to_text(s.value) : to_text(it->second));
   }
-  return out;
+  if (left.empty()) return written;
+  return written + (written.empty() ? "" : " ") + " by default:" + left;
 }
 
 std::string schedule_lines(const OptimizerSpec& spec) {
@@ -54,6 +68,14 @@ std::string schedule_lines(const OptimizerSpec& spec) {
 std::string describe_optimizer(const OptimizerSpec& spec) {
   return fmt::format("optimizer {}: {}\n{}  {:10}{}\n{}", spec.name, spec.title, composition(spec), "numbers",
                      hparam_line(spec, {}).substr(1), schedule_lines(spec));
+}
+
+std::string describe_sweep(const Scene& scene) {
+  std::string out;
+  for (const SweepAxis& axis : scene.sweep->hparams)
+    out += fmt::format("sweep of {}: {}\n", axis.hparam, fmt::join(axis.texts, ", "));
+  if (scene.sweep->seeds > 1) out += fmt::format("sweep of seeds: {}\n", scene.sweep->seeds);
+  return out + fmt::format("{:.0f} members\n", sweep_size(scene));
 }
 
 Result<std::string> describe_scene(const Scene& scene) {
@@ -71,6 +93,7 @@ Result<std::string> describe_scene(const Scene& scene) {
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
+  if (scene.sweep) return out + describe_sweep(scene);
   return out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, scene.steps, 0) / 1e6);
 }
 
@@ -92,6 +115,13 @@ Result<std::string> describe_lesson(const Result<Lesson>& lesson, const std::str
     out += fmt::format("part {}: {}\n", &part - lesson->parts.data() + 1, part.text);
   }
   return out;
+}
+
+Error nothing_named(const std::string& name) {
+  std::vector<std::string> names = preset_names();
+  for (const SceneEntry& scene : installed_scenes()) names.push_back(scene.name);
+  for (const std::string& lesson : lesson_names()) names.push_back(std::string(kLessons) + lesson);
+  return bad_input(fmt::format("no file, scene, optimizer or lesson '{}'{}", name, did_you_mean(name, names)));
 }
 
 // A name is a preset's or a scene's; a file is what its tables say: a lesson's, a scene's, or else an optimizer's.
@@ -116,7 +146,7 @@ Result<std::string> describe(const std::string& name) {
       name.starts_with(kLessons) && std::find(lessons.begin(), lessons.end(), stem) != lessons.end())
     return describe_lesson(load_lesson(stem), name);
   const auto scene = load_scene(name);
-  if (!scene) return scene.error();
+  if (!scene) return scene.error().message.starts_with("no scene '") ? nothing_named(name) : scene.error();
   return describe_scene(*scene);
 }
 

@@ -1,8 +1,8 @@
 // polarscope replay: recorded weights and gradients through any optimizer.
 #include "app/cli.hpp"
 #include "app/cli_scene.hpp"
-#include "engine/csv.hpp"
 #include "engine/recording.hpp"
+#include "engine/trace.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -41,11 +41,7 @@ public:
     if (!computing) return computing.error();
     if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
-    if (computing->interrupted) {
-      fmt::print(stderr, "polarscope: interrupted at step {}\n", frame_.head);
-      return kExitInterrupted;
-    }
-    return write(computing->seconds);
+    return write(*computing);
   }
 
 private:
@@ -69,17 +65,27 @@ private:
     return {};
   }
 
-  Result<int> write(double seconds) {
-    const Report report = make_report(frame_, device_name(frame_), seconds);
+  Result<int> write(const Computing& computing) {
+    Report report = make_report(frame_, device_name(frame_), computing.seconds);
+    report.interrupted = computing.interrupted;
     if (recording_)
       if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done.error();
-    if (csv_) {
-      if (auto done = write_csv(frame_, csv_.file()); !done) return done.error();
-      if (auto done = csv_.file().commit(); !done) return done.error();
-    }
+    if (csv_)
+      if (auto done = save_csv(frame_, csv_); !done) return done.error();
     if (arguments_.out == "-" || arguments_.csv == "-") explain_failures(report);
     else if (auto done = write_file("-", report_table(report)); !done) return done.error();
+    explain_recording();
+    explain_end(report);
+    if (computing.interrupted) return InterruptGuard::exit_code();
     return report.good() ? 0 : static_cast<int>(ErrorKind::expectation);
+  }
+
+  // Numbers in the file that no optimizer can do anything with.
+  void explain_recording() const {
+    const auto bad = scene_.problem_values.trace->not_finite();
+    if (!bad || bad->step > frame_.head) return;
+    fmt::print(stderr, "polarscope: {}: {} is not finite {}\n", arguments_.scene.scene, bad->tensor,
+               bad->step == 0 ? std::string("before step 1") : fmt::format("at step {}", bad->step));
   }
 
   const ReplayArguments& arguments_;

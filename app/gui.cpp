@@ -26,6 +26,7 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   if (!shell) return shell.error();
   Shell& content = **shell;
   if (layout == "show") content.view().layout = LayoutKind::show;
+  content.view().say(options.notice);
   if (!options.theme.empty()) (layout == "show" ? content.view().show_theme : content.view().theme) = options.theme;
 
   while (!view.close_requested() && !content.quit_requested()) {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 namespace polarscope {
 namespace {
@@ -33,37 +34,6 @@ void draw_shade(const PanelContext& c) {
   ImGui::End();
   ImGui::PopStyleVar(2);
   ImGui::PopStyleColor();
-}
-
-// A window in the middle that closes by Esc, its cross or a click outside, and keeps the keyboard. False: not to be
-// filled.
-bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
-  const ImVec2 room = ImGui::GetIO().DisplaySize;
-  const ImVec2 size{std::min(room.x, c.theme.px(design.x)), std::min(room.y, c.theme.px(design.y))};
-  ImGui::SetNextWindowPos({(room.x - size.x) * 0.5f, (room.y - size.y) * 0.5f}, ImGuiCond_Always);
-  ImGui::SetNextWindowSize(size, ImGuiCond_Always);
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(c.theme.px(16), c.theme.px(12)));
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, c.theme.px(8));
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
-  ImGui::PushStyleColor(ImGuiCol_WindowBg, c.theme.colour().panel);
-  ImGui::PushStyleColor(ImGuiCol_Border, c.theme.colour().frame);
-  const bool filled =
-      ImGui::Begin(title, open,
-                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
-                       ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize);
-  if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows)) ImGui::SetWindowFocus();
-  // Also while its filter is being typed in, which takes Esc from the table of keys.
-  if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) *open = false;
-  if (!ImGui::IsWindowAppearing() && ImGui::IsMouseClicked(ImGuiMouseButton_Left) &&
-      !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows))
-    *open = false;
-  return filled;
-}
-
-void end_overlay() {
-  ImGui::End();
-  ImGui::PopStyleColor(2);
-  ImGui::PopStyleVar(3);
 }
 
 void draw_help(const PanelContext& c) {
@@ -189,11 +159,73 @@ void draw_presets(const PanelContext& c) {
 
 } // namespace
 
+bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
+  const ImVec2 room = ImGui::GetIO().DisplaySize;
+  const ImVec2 size{std::min(room.x, c.theme.px(design.x)), std::min(room.y, c.theme.px(design.y))};
+  ImGui::SetNextWindowPos({(room.x - size.x) * 0.5f, (room.y - size.y) * 0.5f}, ImGuiCond_Always);
+  ImGui::SetNextWindowSize(size, ImGuiCond_Always);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(c.theme.px(16), c.theme.px(12)));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, c.theme.px(8));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, c.theme.colour().panel);
+  ImGui::PushStyleColor(ImGuiCol_Border, c.theme.colour().frame);
+  const bool filled =
+      ImGui::Begin(title, open,
+                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
+                       ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize);
+  if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows)) ImGui::SetWindowFocus();
+  // Also while its filter is being typed in, which takes Esc from the table of keys.
+  if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) *open = false;
+  if (!ImGui::IsWindowAppearing() && ImGui::IsMouseClicked(ImGuiMouseButton_Left) &&
+      !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows))
+    *open = false;
+  return filled;
+}
+
+void end_overlay() {
+  ImGui::End();
+  ImGui::PopStyleColor(2);
+  ImGui::PopStyleVar(3);
+}
+
 void draw_overlays(const PanelContext& context) {
   if (context.view.dialog_open()) draw_shade(context);
   if (context.view.help_open) draw_help(context);
   if (context.view.scenes_open) draw_scenes(context);
   if (context.view.add_open) draw_presets(context);
+  if (context.view.save_open) draw_save_recipe(context);
+}
+
+void draw_refusal(const PanelContext& c) {
+  const bool own = !c.view.notice.empty();
+  const std::string& notice = own ? c.view.notice : c.frame.notice;
+  if (notice.empty() || !(own ? c.view.notice_is_error : c.frame.notice_is_error)) return;
+  if (c.view.refusal_seen == notice) return;
+  const Theme& t = c.theme;
+  const ImVec2 room = ImGui::GetIO().DisplaySize;
+  const float pad = t.snap(12), mark = t.snap(28), most = room.x - 4 * pad;
+  const std::string words = fit(t, text::kLabel, notice, most - mark - 2 * pad);
+  const ImVec2 size{measure(t, text::kLabel, words).x + mark + 2 * pad, t.snap(36)};
+  ImGui::SetNextWindowPos({std::round((room.x - size.x) * 0.5f), room.y - size.y - 2 * pad});
+  ImGui::SetNextWindowSize(size);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, t.colour().panel);
+  ImGui::PushStyleColor(ImGuiCol_Border, t.colour().broken);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, t.px(8));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, t.hairline());
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
+  ImGui::Begin("##refusal", nullptr,
+               ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
+                   ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoFocusOnAppearing);
+  const ImVec2 at = ImGui::GetWindowPos();
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  const float middle = at.y + std::round(size.y * 0.5f);
+  draw_icon(list, t, Icon::cross, {at.x + pad + mark * 0.3f, middle}, t.colour().broken);
+  draw_text_aligned(list, t, text::kLabel, {at.x + pad + mark, middle}, t.colour().text, words, 0, 0.5f);
+  if (ImGui::InvisibleButton("refusal", size)) c.view.refusal_seen = notice;
+  item_help(t, (notice + "\nClick to put it away").c_str());
+  ImGui::End();
+  ImGui::PopStyleVar(3);
+  ImGui::PopStyleColor(2);
 }
 
 } // namespace polarscope

@@ -80,6 +80,7 @@ struct StartDrag {
   int trail = 0;
   float angle = 0, radius = 0;
   bool released = false; // the last report of this drag
+  bool given_up = false; // by Esc: the start goes back to where it was
 };
 
 // ---- parts that the drawings share --------------------------------------------------------------------------------

@@ -69,6 +69,14 @@ void draw_labels(const PolarFrame& d, const Box& area, const PolarOptions& optio
   draw_now_labels(d.list, d.theme, labels, disc, obstacles, false, view.label_slots);
 }
 
+// In two short lines beside the disc, the lower of them ending at `bottom`.
+void draw_short_share(const PolarFrame& d, float left, float bottom) {
+  const ImU32 colour = d.theme.colour().text2;
+  draw_text_aligned(d.list, d.theme, text::kLabel, {left, bottom - d.theme.px(17)}, colour,
+                    "plane shows " + format_percent(d.picture.share), 0, 1);
+  draw_text_aligned(d.list, d.theme, text::kLabel, {left, bottom}, colour, "of the last update", 0, 1);
+}
+
 void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options, float enlargement) {
   const Palette& c = d.theme.colour();
   const float pad = d.theme.px(12);
@@ -76,19 +84,17 @@ void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options
   if (!options.keys) {
     draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2, options.rings_words,
                       0, 1);
-    if (!std::isnan(d.picture.share)) { // in two short lines, beside the disc
-      const float line = d.theme.px(17), y = area.max.y - pad - line;
-      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y - line}, c.text2,
-                        "plane shows " + format_percent(d.picture.share), 0, 1);
-      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y}, c.text2, "of the last update", 0, 1);
-    }
+    if (!std::isnan(d.picture.share)) draw_short_share(d, area.min.x + pad, area.max.y - pad - d.theme.px(17));
     return;
   }
+  // One line over a disc this small would run into its labels.
+  const bool low = area.max.y - area.min.y < d.theme.px(220);
   if (!d.picture.note.empty())
     draw_text_aligned(d.list, d.theme, text::kLabel,
                       {area.min.x + pad, area.min.y + d.theme.px(std::isnan(d.picture.share) ? 14 : 32)}, c.text2,
                       fit(d.theme, text::kLabel, d.picture.note, area.max.x - area.min.x - 2 * pad), 0, 0.5f);
-  if (!std::isnan(d.picture.share))
+  if (!std::isnan(d.picture.share) && low) draw_short_share(d, area.min.x + pad, area.max.y - pad);
+  if (!std::isnan(d.picture.share) && !low)
     draw_share(d.list, d.theme, {area.min.x + pad, area.min.y + d.theme.px(14)}, d.picture.share, false);
   if (area.max.x - area.min.x > d.theme.px(480) && d.picture.note.empty())
     draw_text_aligned(d.list, d.theme, text::kLabel, {area.max.x - pad, area.min.y + d.theme.px(14)}, c.text3,

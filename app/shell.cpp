@@ -131,6 +131,7 @@ void Shell::follow_scene() {
   view_.solo.reset();
   view_.followed_selection = frame_->selected;
   view_.renaming.reset();
+  view_.compare_with.reset();
   view_.range.reset();
   view_.inspector_cell.reset();
   view_.polar.plane = {};
@@ -170,6 +171,7 @@ void Shell::draw() {
   if (frame_->notice != engine_notice_) {
     engine_notice_ = frame_->notice;
     view_.notice.clear();
+    view_.refusal_seen.clear();
   }
   view_.hover = std::exchange(view_.next_hover, Hover{});
 
@@ -197,6 +199,7 @@ void Shell::draw() {
   context.compact = form == LayoutForm::compact || form == LayoutForm::tiny;
   context.tabbed = form == LayoutForm::tiny;
   float top = 0, bottom = size.y;
+  bool status_drawn = false;
   if (!view_.plots_only && view_.layout != LayoutKind::show) {
     draw_menu(action);
     hold_layout(next_layout);
@@ -206,6 +209,7 @@ void Shell::draw() {
     const auto strip = [&](const char* name, float height, bool at_top) {
       const Panel* panel = find_panel(name);
       if (!panel_shown(view_, name)) return 0.0f;
+      status_drawn |= panel->place == PanelPlace::status;
       if (!at_top) bottom -= height;
       const float used = draw_strip(*panel, context, at_top ? top : bottom, height);
       if (at_top) top += height;
@@ -225,6 +229,7 @@ void Shell::draw() {
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
   draw_overlays(context);
+  if (!status_drawn) draw_refusal(context);
   if (next_layout) view_.layout = *next_layout;
 
   const bool moved = view_.next_hover.run != view_.hover.run || view_.next_hover.step != view_.hover.step ||
@@ -402,6 +407,11 @@ std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
 // Tab stays within a window, so the keyboard needs one from the start, and a way from each to the next.
 void Shell::follow_focus() {
   const int direction = std::exchange(view_.requests.focus_panel, 0);
+  if (const Panel* front = find_panel(std::exchange(view_.requests.front_panel, {})))
+    if (ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*front).c_str())) {
+      ImGui::FocusWindow(window);
+      unsettled_ = 3;
+    }
   const std::vector<ImGuiWindow*> windows = keyboard_windows();
   if (windows.empty() || view_.dialog_open()) return;
   ImGuiContext& context = *ImGui::GetCurrentContext();

@@ -63,7 +63,7 @@ bool steps_with(const StepProgram& program, SlotId slot) {
 std::vector<std::byte> scalars(const std::vector<double>& values, Precision precision) {
   std::vector<std::byte> out(values.size() * (precision == Precision::f32 ? 4 : 8));
   if (precision == Precision::f64) {
-    std::memcpy(out.data(), values.data(), out.size());
+    if (!values.empty()) std::memcpy(out.data(), values.data(), out.size());
     return out;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -215,14 +215,14 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
       }
       if (info.role != Role::data) continue;
       std::vector<std::uint64_t> shape = {info.rows, info.cols};
-      if (info.parameter < 0) shape.insert(shape.begin(), 1); // one batch
+      if (info.parameter < 0) shape = {info.batches, info.rows / info.batches, info.cols};
       tensors.push_back({"data/" + prefix + info.name, dtype, shape, 0, 0});
       pieces.emplace_back(nullptr, scalars(values, program.precision()));
     }
   }
   if (every_ > 1) {
     std::vector<std::byte> bytes(steps.size() * 8);
-    std::memcpy(bytes.data(), steps.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(bytes.data(), steps.data(), bytes.size());
     tensors.push_back({"step", "I64", {steps.size()}, 0, 0});
     pieces.emplace_back(nullptr, std::move(bytes));
   }

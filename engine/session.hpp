@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,6 +36,7 @@ struct SessionOptions {
 
 class Session {
 public:
+  // A scene with [sweep] becomes one with a run for every member.
   static Result<std::unique_ptr<Session>> open(Scene scene, SessionOptions options = {});
   ~Session();
 
@@ -42,6 +44,7 @@ public:
   long head() const;
   long cursor() const;
   bool at_end() const; // head = scene.steps
+  RunId selected() const;
   // Why the device makes no more steps, once it has failed; what was computed before stays.
   std::optional<Error> failure() const;
   // Why what was computed cannot be relied on to its end: that failure, recorded gradients that cannot be read (the runs'
@@ -50,17 +53,20 @@ public:
   // Whether the command has something computed: such a command is refused once the device has failed.
   bool computes(const Command& command) const;
 
-  // Computes up to `steps` more steps of every run that has not diverged, in bursts; the cursor follows when it was at
-  // the head. Returns the steps made.
-  long advance(long steps);
+  // Computes up to `steps` more steps of every run that has not diverged, in bursts, and stops after about `seconds`; the
+  // cursor follows when it was at the head. Returns the steps made.
+  long advance(long steps, double seconds = std::numeric_limits<double>::infinity());
   // Applies everything but playing: transport commands move cursor and head at once. The result is the sentence for
   // the status bar.
   Result<std::string> apply(const Command& command);
-  // Work left by the last command (a run catching up): does a slice of at most `milliseconds`; false when none is left.
-  bool continue_work(double milliseconds);
+  // Work left by the last command (a run catching up): does a slice of about `seconds`; false when none is left.
+  bool continue_work(double seconds);
 
   // The state of one run at any recorded step: restores the nearest keyframe and replays.
   Result<std::shared_ptr<const StateView>> state_at(RunId run, long step);
+  // The same in slices of about `seconds`, for who must not wait: null while there is more to do. The run itself stays
+  // where it is; another run or step gives the last one up.
+  Result<std::shared_ptr<const StateView>> look_at(RunId run, long step, double seconds);
   // Hash of one run's persistent state at any step, by restore and replay; `state_hash` is at the head.
   std::uint64_t state_hash_at(RunId run, long step);
   std::uint64_t state_hash() const;

@@ -13,7 +13,7 @@ namespace polarscope {
 namespace {
 
 // A redraw is finished inside apply() when it takes no longer than this; the rest is continue_work()'s.
-constexpr std::chrono::milliseconds kAtOnce{25};
+constexpr double kAtOnce = 0.025; // seconds
 
 template <class... F> struct Overloaded : F... { using F::operator()...; };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;
@@ -24,6 +24,16 @@ Result<void> check_value(const HparamInfo& h, double value) {
       h.setting.max > h.setting.min && !wrong.empty())
     return bad_input(fmt::format("{} = {}", h.setting.name, wrong));
   return {};
+}
+
+// Apart from commands about time and about what is shown.
+bool changes_runs(const Command& command) {
+  return std::visit(
+      Overloaded{[](const command::Play&) { return false; }, [](const command::Pause&) { return false; },
+                 [](const command::StepBy&) { return false; }, [](const command::MoveCursor&) { return false; },
+                 [](const command::ComputeTo&) { return false; }, [](const command::SetSpeed&) { return false; },
+                 [](const command::SelectRun&) { return false; }, [](const auto&) { return true; }},
+      command);
 }
 
 } // namespace
@@ -72,7 +82,6 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
 
 std::string Session::Impl::set_from_here(Run& run, int column, const command::SetHparam& c) {
   const std::string first = back_to_head();
-  catch_up(Clock::time_point::max());
   const auto i = static_cast<std::size_t>(column);
   if (head == 0) { // nothing has happened yet: it is the starting value
     run.start_hparams[i] = c.value;
@@ -104,7 +113,7 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
       std::any_of(run.edits.begin(), run.edits.end(), [&](const Edit& e) { return e.column == column; });
   const bool shown = run.dragging && run.start_hparams[i] == c.value && !edited_later;
   if (!shown) {
-    if (!run.dragging) run.ghost = run.series.view();
+    if (!run.dragging) run.ghost = {run.series.view(), run.group->program};
     run.start_hparams[i] = c.value;
     std::erase_if(run.edits, [&](const Edit& e) { return e.column == column; });
     std::erase_if(run.edit_events, [&](const auto& e) { return e.first == column; });
@@ -114,12 +123,19 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
   return fmt::format("{} of {} {:.4g} → {:.4g} from step 0", c.name, run.spec.label, *run.value_before_drag, c.value);
 }
 
+// A cheap run is at the head before the next picture; what an expensive one leaves is for continue_work().
+void Session::Impl::catch_up_at_once(Run& run) {
+  const auto begin = Clock::now();
+  double left = kAtOnce;
+  for (Run* r = &run; behind(*r) && left > 0 && burst({&r, 1}, head, left) > 0;)
+    left = kAtOnce - std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 // The whole path again, to the same head. What an expensive one leaves goes first in continue_work().
 void Session::Impl::recompute(Run& run) {
   begin(run);
   first_to_catch_up = run.id;
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* r = &run; behind(*r) && Clock::now() < deadline && burst({&r, 1}, head) > 0;) {}
+  catch_up_at_once(run);
 }
 
 Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
@@ -139,7 +155,7 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
   if (!r.before_drag) r.before_drag = BeforeDrag{r.start_hparams, r.edits, r.initial, r.ghost};
   const bool shown = r.dragging && held != slots.end() && held->second == c.point;
   if (!shown) {
-    if (!r.dragging) r.ghost = r.series.view();
+    if (!r.dragging) r.ghost = {r.series.view(), r.group->program};
     if (held != slots.end()) held->second = c.point;
     else slots.emplace_back(p->weight, c.point);
     recompute(r);
@@ -188,7 +204,9 @@ std::string Session::Impl::cancel_preview(Run& run) {
 // `like`: what the sentence says about where the run came from.
 Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like) {
   const std::string label = spec.label;
-  auto run = make_run(std::move(spec));
+  const auto program = program_of(spec);
+  if (!program) return program.error();
+  auto run = make_run(std::move(spec), *program);
   if (!run) return run.error();
   Run& r = **run;
   r.edits = std::move(edits);
@@ -196,8 +214,7 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   for (const Edit& e : r.edits) r.hparams[static_cast<std::size_t>(e.column)] = e.value;
   selected = r.id;
   update_scene();
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {}
+  catch_up_at_once(r);
   return fmt::format("added {}{}", label, like);
 }
 
@@ -223,14 +240,16 @@ Result<std::string> Session::Impl::duplicate(const command::DuplicateRun& c) {
   const Run& r = **run;
   RunSpec spec = r.spec;
   spec.label = free_label(r.spec.label + " copy");
+  spec.group.clear();
   for (std::size_t i = 0; i < r.start_hparams.size(); ++i)
     spec.hparams[r.group->program->hparams()[i].setting.name] = r.start_hparams[i];
-  const std::vector<double> opened_hparams = r.opened_hparams;
-  const std::shared_ptr<const Weights> opened_start = r.opened_start;
   auto said = add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));
   if (said) {
-    runs.back()->opened_hparams = opened_hparams;
-    runs.back()->opened_start = opened_start;
+    Run& copy = *runs.back();
+    copy.opened_hparams = r.opened_hparams;
+    copy.opened_numbers = r.opened_numbers;
+    copy.opened_start = r.opened_start;
+    copy.opened_optimizer = r.opened_optimizer;
   }
   return said;
 }
@@ -240,6 +259,7 @@ Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
   if (!run) return run.error();
   if (runs.size() == 1) return bad_input("the last run stays");
   const std::string label = (*run)->spec.label;
+  forget_past();
   (*run)->members().remove((*run)->member);
   const auto at = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == c.run; });
   const auto index = static_cast<std::size_t>(at - runs.begin());
@@ -258,9 +278,17 @@ Result<std::string> Session::Impl::rename_run(const command::RenameRun& c) {
     if (r->id != c.run && r->spec.label == c.label)
       return bad_input(fmt::format("there is already a run called '{}'", c.label));
   std::string said = fmt::format("{} is now called {}", (*run)->spec.label, c.label);
-  (*run)->spec.label = c.label;
+  relabel(**run, c.label);
   update_scene();
   return said;
+}
+
+void Session::Impl::relabel(Run& run, const std::string& label) {
+  auto fresh = std::make_shared<Scene>(*scene);
+  for (ExpectSpec& expect : fresh->expect)
+    if (expect.run == run.spec.label) expect.run = label;
+  scene = std::move(fresh);
+  run.spec.label = label;
 }
 
 std::string Session::Impl::restart() {
@@ -311,52 +339,57 @@ Result<std::string> Session::carry_out(const Command& command) {
   using Said = Result<std::string>;
   const auto compute_to = [&](long step) {
     const long target = std::clamp(step, 0l, s.scene->steps);
-    s.catch_up(Clock::time_point::max());
+    s.catch_up(kNoLimit);
     if (target > s.head) {
       s.cursor = s.head;
-      s.advance(target - s.head);
+      s.advance(target - s.head, kNoLimit);
     }
     s.cursor = std::min(target, s.head);
     return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
   };
-  return std::visit(Overloaded{
-                        [&](const command::Play&) -> Said { return std::string("playing"); },
-                        [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
-                        [&](const command::SetSpeed& c) -> Said {
-                          if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
-                            return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
-                          if (c.steps_per_second == 0) return std::string("as fast as possible");
-                          return fmt::format("{:.4g} steps per second", c.steps_per_second);
-                        },
-                        [&](const command::StepBy& c) -> Said {
-                          return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps)
-                                                             : s.move_cursor(s.cursor + c.steps);
-                        },
-                        [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
-                        [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
-                        [&](const command::Restart&) -> Said { return s.restart(); },
-                        [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
-                        [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
-                        [&](const command::CancelPreview& c) -> Said {
-                          auto run = s.find_run(c.run);
-                          if (!run) return run.error();
-                          return s.cancel_preview(**run);
-                        },
-                        [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
-                        [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
-                        [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
-                        [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
-                        [&](const command::SelectRun& c) -> Said {
-                          auto run = s.find_run(c.run);
-                          if (!run) return run.error();
-                          s.selected = c.run;
-                          return fmt::format("{} is selected", (*run)->spec.label);
-                        },
-                        [&](const command::OpenScene& c) -> Said {
-                          return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
-                        },
-                    },
-                    command);
+  Said said = std::visit(Overloaded{
+                             [&](const command::Play&) -> Said { return std::string("playing"); },
+                             [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
+                             [&](const command::SetSpeed& c) -> Said {
+                               if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
+                                 return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
+                               if (c.steps_per_second == 0) return std::string("as fast as possible");
+                               return fmt::format("{:.4g} steps per second", c.steps_per_second);
+                             },
+                             [&](const command::StepBy& c) -> Said {
+                               return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps)
+                                                                  : s.move_cursor(s.cursor + c.steps);
+                             },
+                             [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
+                             [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
+                             [&](const command::Restart&) -> Said { return s.restart(); },
+                             [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
+                             [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
+                             [&](const command::CancelPreview& c) -> Said {
+                               auto run = s.find_run(c.run);
+                               if (!run) return run.error();
+                               return s.cancel_preview(**run);
+                             },
+                             [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
+                             [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
+                             [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
+                             [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
+                             [&](const command::SelectRun& c) -> Said {
+                               auto run = s.find_run(c.run);
+                               if (!run) return run.error();
+                               s.selected = c.run;
+                               return fmt::format("{} is selected", (*run)->spec.label);
+                             },
+                             [&](const command::SetPart& c) -> Said { return s.set_part(c); },
+                             [&](const command::SetSchedule& c) -> Said { return s.set_schedule(c); },
+                             [&](const command::ResetRecipe& c) -> Said { return s.reset_recipe(c); },
+                             [&](const command::OpenScene& c) -> Said {
+                               return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
+                             },
+                         },
+                         command);
+  if (said && changes_runs(command)) s.refused.reset();
+  return said;
 }
 
 } // namespace polarscope

@@ -8,6 +8,7 @@
 #include "engine/timeline.hpp"
 
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -20,6 +21,13 @@ struct Group {
   // Of the burst under way: which members take part, and what they recorded. Kept for their memory.
   std::vector<int> going;
   std::vector<std::vector<std::byte>> records;
+  double step_seconds = 0; // that a step of one member has lately taken of a burst; 0: not known yet
+};
+
+// A path that an edit from step 0 replaced, and the program that recorded it.
+struct Ghost {
+  SeriesView path;
+  std::shared_ptr<const StepProgram> program;
 };
 
 // What a run was before the first preview of a drag, to be put back when the drag is given up.
@@ -27,7 +35,7 @@ struct BeforeDrag {
   std::vector<double> start_hparams;
   std::vector<Edit> edits;
   InitialContents initial;
-  SeriesView ghost;
+  Ghost ghost;
 };
 
 struct Run {
@@ -39,27 +47,29 @@ struct Run {
   RunSpec spec; // with what edits from step 0 made of it
   Group* group; // owned by the session
   RunSeries series;
-  SeriesView ghost; // the path before the last edit from step 0
+  Ghost ghost; // the path before the last edit from step 0
   Timeline timeline;
   RunWatch watch;
   int member = -1;
   std::size_t place = 0; // in the group's burst under way
   int style = 0;
   std::uint64_t seed = 0;
-  std::shared_ptr<const OptimizerSpec> optimizer;
+  std::shared_ptr<const OptimizerSpec> optimizer, opened_optimizer; // now; before its parts were changed
   InitialContents initial;
   std::shared_ptr<const Weights> start = std::make_shared<Weights>(), reference = start;
-  std::vector<double> start_hparams, hparams; // at step 0; now, all edits included
-  std::vector<double> opened_hparams;         // at step 0, before any edit
+  std::vector<double> start_hparams, hparams;   // at step 0; now, all edits included
+  std::vector<double> opened_hparams;           // at step 0, before any edit
+  std::map<std::string, double> opened_numbers; // the same by name, with those of stages that were swapped away
   std::shared_ptr<const Weights> opened_start;
   std::vector<Edit> edits;                        // by step
   std::vector<std::pair<int, Event>> edit_events; // by hyperparameter's column
   long step = 0;                                  // completed; behind the head while catching up or when diverged
   bool diverged = false;
   long diverged_at = 0;
-  long fed = -1;                           // window of fed slots that the block holds
-  bool fresh = false;                      // the whole block, not only its persistent head, is that of `step`
-  bool dragging = false;                   // previews since the last committed edit
+  std::uint64_t path = 0; // a number that no other run's path has, nor this one's before the last begin()
+  long fed = -1;          // window of fed slots that the block holds
+  bool fresh = false;     // the whole block, not only its persistent head, is that of `step`
+  bool dragging = false;  // previews since the last committed edit
   std::optional<double> value_before_drag; // the edited hyperparameter's
   std::optional<BeforeDrag> before_drag;
   std::optional<std::uint64_t> hash;   // of the state at `step`
@@ -72,7 +82,20 @@ struct Run {
   MemberGroup& members() { return *group->members; }
 };
 
+// A member beside a run's own, which stands at a past step: looking back takes turns with everything else and leaves the
+// run where it is.
+struct Past {
+  Group* group = nullptr;
+  std::uint64_t path = 0; // of the run, which may have begun anew since
+  int member = -1;
+  long step = -1; // where it stands; −1: not restored yet
+  long fed = -1;
+  std::vector<Keyframe> near; // between the timeline's, from the last look; by step
+};
+
 using Clock = std::chrono::steady_clock;
+
+inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 struct Session::Impl {
   std::shared_ptr<const Scene> scene;
@@ -84,12 +107,21 @@ struct Session::Impl {
   std::size_t shares = 1;                 // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
-  std::optional<Error> fault;                  // see Session::fault(); shown until the scene is closed
+  std::optional<Error> fault; // see Session::fault(); shown until the scene is closed
+  std::optional<Refusal> refused;
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
+  std::optional<Past> past;
+  std::uint64_t paths = 0; // numbers given to them
+  long last_burst = 1;     // steps
 
   // session.cpp: making and stepping runs
   Result<void> open();
-  Result<Run*> make_run(RunSpec spec);
+  Result<std::shared_ptr<const StepProgram>> program_of(const RunSpec& spec);
+  Result<void> check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const;
+  Result<Run*> make_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled);
+  // Begun, in no list yet.
+  Result<std::unique_ptr<Run>> build_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled, RunId id,
+                                         int place);
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run);             // to step 0; where the device fails, what was computed stays
@@ -100,17 +132,19 @@ struct Session::Impl {
   Run* find(RunId id) const;
   int free_style() const;
   std::string free_label(const std::string& base) const;
-  // One burst of runs that stand at the same step, not beyond `target`; edits take effect at their steps. Returns the
-  // steps made: 0 when the device has failed.
-  long burst(std::span<Run* const> some, long target);
+  // One burst of runs that stand at the same step, not beyond `target` and of about `seconds`; edits take effect at their
+  // steps. Returns the steps made: 0 when the device has failed.
+  long burst(std::span<Run* const> some, long target, double seconds = kNoLimit);
+  long steps_within(std::span<Run* const> some, double seconds) const;
   void keep(Run& run, long first_step, std::span<const std::byte> made);
   void save_keyframe(Run& run);
-  // Fills the slots that are fed from outside for steps from `step` on; returns how many steps they last.
-  long feed(Run& run, long step);
+  // Fills a member's slots that are fed from outside for steps from `step` on; returns how many steps they last. `fed`:
+  // the window that it holds.
+  long feed(Run& run, int member, long& fed, long step);
   // The head, and can catch up.
   bool behind(const Run& run) const { return run.step < head && !run.diverged && !backend->failure(); }
-  bool catch_up(Clock::time_point deadline); // false when nothing is left
-  long advance(long steps);
+  bool catch_up(double seconds); // false when nothing is left
+  long advance(long steps, double seconds);
   bool device_failed(); // and says so
   void update_scene();  // the scene's runs follow the session's
 
@@ -124,12 +158,22 @@ struct Session::Impl {
   Result<std::string> move_start(const command::MoveStart& c);
   std::string cancel_preview(Run& run);
   void recompute(Run& run);
+  void catch_up_at_once(Run& run);
   Result<std::string> add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like);
   Result<std::string> add_preset(const command::AddRun& c);
   Result<std::string> duplicate(const command::DuplicateRun& c);
   Result<std::string> remove_run(const command::RemoveRun& c);
   Result<std::string> rename_run(const command::RenameRun& c);
   std::string restart();
+  void relabel(Run& run, const std::string& label); // expectations of it follow
+
+  // session_recipe.cpp: commands that change what a run is made of
+  Result<std::string> set_part(const command::SetPart& c);
+  Result<std::string> set_schedule(const command::SetSchedule& c);
+  Result<std::string> reset_recipe(const command::ResetRecipe& c);
+  Result<std::string> change_recipe(Run& run, Part at, OptimizerSpec wanted, const std::string& change);
+  Result<RunSpec> with_recipe(const Run& run, OptimizerSpec wanted) const;
+  std::string label_for(const Run& run, const OptimizerSpec& wanted) const;
 
   // session_expected.cpp: closed forms
   void evaluate_expected(Run& run);
@@ -140,9 +184,19 @@ struct Session::Impl {
   // `whole`: gradient and scratch are needed too, not only the persistent head.
   void at_step(Run& run, long step, bool whole, const std::function<void()>& f);
   void replay(Run& run, long from, long to);
-  void check_replay(Run& run, long step, std::span<const std::byte> truth);
-  std::shared_ptr<const StateView> read_state(Run& run, long step);
+  void check_replay(Run& run, int member, long step, std::span<const std::byte> truth);
+  std::shared_ptr<const StateView> read_state(Run& run, int member, long step);
   std::uint64_t hash_of(Run& run);
+
+  // session_past.cpp: the same in slices, on a member of its own
+  // The state at `step`, or null when `seconds` were too few: then the next call goes on.
+  Result<std::shared_ptr<const StateView>> look_back(Run& run, long step, double seconds);
+  void stand_before(Run& run, long step);
+  bool replay_past(Run& run, long step, double seconds);
+  void keep_near(Run& run, long spacing);
+  void forget_past();
+  bool past_stands_at(const Run& run, long step) const { return past && past->path == run.path && past->step == step; }
+
   void fill(Frame& frame);
   void add_start_events(const Run& run, std::vector<Event>& events) const;
   void fill_run(RunFrame& f, Run& run, bool with_hash, bool playing);

@@ -42,8 +42,13 @@ void pump(int out, int err, pid_t child, const ProcessOptions& options, Outcome&
   for (const int at : {options.interrupt_again_after_ms, options.interrupt_after_ms})
     if (at >= 0) interrupts.push_back(at);
   std::array<pollfd, 2> pipes = {{{out, POLLIN, 0}, {err, POLLIN, 0}}};
+  bool signalled = !options.signal_when;
   while (pipes[0].fd >= 0 || pipes[1].fd >= 0) {
-    ::poll(pipes.data(), pipes.size(), 20);
+    ::poll(pipes.data(), pipes.size(), signalled ? 20 : 2);
+    if (!signalled && options.signal_when()) {
+      ::kill(child, options.signal);
+      signalled = true;
+    }
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     if (!interrupts.empty() && passed >= interrupts.back()) {
       ::kill(child, SIGINT);
