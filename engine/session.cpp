@@ -1,6 +1,7 @@
 // Opening a scene, stepping its runs, keeping what they record.
 #include "engine/session.hpp"
 
+#include "engine/machine_memory.hpp"
 #include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
@@ -8,7 +9,6 @@
 #include "engine/trace.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -22,10 +22,6 @@ namespace {
 constexpr long kLongestBurst = 4096;
 constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
 constexpr double kUsableMemory = 0.8;     // of the machine's
-
-double physical_memory() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
 
 std::vector<double>* contents_of(InitialContents& contents, SlotId slot) {
   for (auto& [id, values] : contents.slots)
@@ -109,7 +105,7 @@ Result<std::shared_ptr<const StepProgram>> Session::Impl::program_of(const RunSp
 
 Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const {
   const double needed = memory_estimate(programs, scene->steps, options.threads);
-  const double limit = kUsableMemory * physical_memory();
+  const double limit = kUsableMemory * machine_memory();
   if (needed <= limit) return {};
   return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB", programs.size(),
                                    needed / 1e9, limit / 1e9));
