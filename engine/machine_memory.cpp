@@ -32,7 +32,8 @@ double limit_along(const std::string& mount, std::string path, const char* name)
     if (path == "/") path.clear();
     least = std::min(least, limit_in(mount + path + "/" + name));
     if (path.empty()) return least;
-    path.resize(std::min(path.size(), path.rfind('/')));
+    const auto slash = path.rfind('/');
+    path.resize(slash == std::string::npos ? 0 : slash);
   }
 }
 

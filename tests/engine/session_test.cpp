@@ -561,3 +561,18 @@ TEST_CASE("a norm that is too large to be measured stops the run") {
   for (long step = 0; step < r.diverged_at; ++step) REQUIRE(std::isfinite(*r.series.at(norm, step)));
   REQUIRE(r.diverged_at < 10);
 }
+
+TEST_CASE("a start that has not been moved is held once, and is not compared at every frame") {
+  auto s = open_session(SceneText{});
+  const auto opened = frame_of(*s).runs[0].start;
+  s->advance(10);
+  done(*s, command::SetHparam{1, "lr", 0.2, EditMode::from_start}); // makes the path, and its start, again
+  frame_of(*s);
+  CHECK(frame_of(*s).runs[0].start == opened);
+  done(*s, command::MoveStart{1, "W", {0.5, 0.5}});
+  frame_of(*s);
+  CHECK(frame_of(*s).runs[0].start != opened);
+  bool told = false;
+  for (const Event& e : frame_of(*s).events) told |= e.text.find("start") != std::string::npos;
+  CHECK(told);
+}
