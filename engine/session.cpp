@@ -198,7 +198,7 @@ Result<void> Session::Impl::open() {
     if (!device) return device.error();
     backend = std::move(*device);
   }
-  if (options.device != "cpu") // who asks for the CPU by name need not wait for a driver to start
+  if (options.looks_for_gpu)
     for (const DeviceInfo& d : devices())
       if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});

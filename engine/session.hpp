@@ -32,6 +32,9 @@ struct SessionOptions {
   std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)> sink =
       {};
   std::function<std::unique_ptr<Backend>()> make_backend = {}; // instead of opening `device`
+  // Frames say why a GPU is not used (the window). Looking for one starts its driver, which takes a while.
+  bool looks_for_gpu = false;
+  double memory_in_use = 0; // bytes that another session keeps meanwhile
 };
 
 class Session {
