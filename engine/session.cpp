@@ -105,7 +105,7 @@ Result<std::shared_ptr<const StepProgram>> Session::Impl::program_of(const RunSp
 
 Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const {
   const double needed = memory_estimate(programs, scene->steps, options.threads);
-  const double limit = kUsableMemory * machine_memory();
+  const double limit = std::max(0.0, kUsableMemory * machine_memory() - options.memory_in_use);
   if (needed <= limit) return {};
   return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB", programs.size(),
                                    needed / 1e9, limit / 1e9));
@@ -382,6 +382,7 @@ long Session::cursor() const { return impl_->cursor; }
 std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
 RunId Session::selected() const { return impl_->selected; }
 const std::optional<Error>& Session::fault() const { return impl_->fault; }
+std::size_t Session::memory_bytes() const { return impl_->memory_bytes(); }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps, double seconds) { return impl_->advance(steps, seconds); }
 

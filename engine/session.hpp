@@ -84,6 +84,9 @@ public:
   std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1, const std::vector<double>& e2,
                                  int samples);
 
+  // What the runs and their past take now.
+  std::size_t memory_bytes() const;
+
   // Fills everything of a frame that the session knows (not playing, speed, number).
   void fill(Frame& frame);
 
