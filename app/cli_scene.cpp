@@ -164,7 +164,9 @@ Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgumen
   if (!recording && arguments.optimizer.empty()) return load_scene(arguments.scene, sets);
   auto scene = trace_scene(arguments.scene, arguments.run, arguments.optimizer);
   if (!scene || sets.empty()) return scene;
-  return parse_scene(to_toml(*scene), "--set", sets);
+  auto changed = parse_scene(to_toml(*scene), "--set", sets);
+  if (changed) changed->path = scene->path; // not a file that could be loaded again
+  return changed;
 }
 
 } // namespace

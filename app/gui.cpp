@@ -16,12 +16,14 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   auto window = Window::open(WindowKind::display, wish);
   if (!window) return window.error();
   const std::string layout = options.layout.empty() ? scene.view.layout : options.layout;
-  auto session = Session::open(std::move(scene), options.session);
+  SessionOptions session_options = options.session;
+  session_options.looks_for_gpu = session_options.device == "auto"; // who names a device need not be told of others
+  auto session = Session::open(std::move(scene), session_options);
   if (!session) return session.error();
 
   Window& view = **window;
   // Destroyed before the window, which its thread wakes.
-  Driver driver(std::move(*session), options.session, true, [&view] { view.request_redraw(); });
+  Driver driver(std::move(*session), session_options, true, [&view] { view.request_redraw(); });
   auto shell = Shell::make(view, driver);
   if (!shell) return shell.error();
   Shell& content = **shell;

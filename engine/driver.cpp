@@ -94,7 +94,9 @@ struct Driver::Impl {
 void Driver::Impl::open_scene(const std::string& name) {
   auto scene = load_scene(name);
   if (!scene) return say(scene.error());
-  auto opened = Session::open(std::move(*scene), options);
+  SessionOptions beside = options; // the open scene stays when this one cannot be opened
+  beside.memory_in_use = static_cast<double>(session->memory_bytes());
+  auto opened = Session::open(std::move(*scene), beside);
   if (!opened) return say(opened.error());
   session = std::move(*opened);
   ++generation;

@@ -1,6 +1,7 @@
 // Opening a scene, stepping its runs, keeping what they record.
 #include "engine/session.hpp"
 
+#include "engine/machine_memory.hpp"
 #include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
@@ -8,7 +9,6 @@
 #include "engine/trace.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -22,10 +22,6 @@ namespace {
 constexpr long kLongestBurst = 4096;
 constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
 constexpr double kUsableMemory = 0.8;     // of the machine's
-
-double physical_memory() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
 
 std::vector<double>* contents_of(InitialContents& contents, SlotId slot) {
   for (auto& [id, values] : contents.slots)
@@ -109,7 +105,7 @@ Result<std::shared_ptr<const StepProgram>> Session::Impl::program_of(const RunSp
 
 Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const {
   const double needed = memory_estimate(programs, scene->steps, options.threads);
-  const double limit = kUsableMemory * physical_memory();
+  const double limit = std::max(0.0, kUsableMemory * machine_memory() - options.memory_in_use);
   if (needed <= limit) return {};
   return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB", programs.size(),
                                    needed / 1e9, limit / 1e9));
@@ -202,7 +198,7 @@ Result<void> Session::Impl::open() {
     if (!device) return device.error();
     backend = std::move(*device);
   }
-  if (options.device != "cpu") // who asks for the CPU by name need not wait for a driver to start
+  if (options.looks_for_gpu)
     for (const DeviceInfo& d : devices())
       if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
@@ -386,6 +382,7 @@ long Session::cursor() const { return impl_->cursor; }
 std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
 RunId Session::selected() const { return impl_->selected; }
 const std::optional<Error>& Session::fault() const { return impl_->fault; }
+std::size_t Session::memory_bytes() const { return impl_->memory_bytes(); }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
 long Session::advance(long steps, double seconds) { return impl_->advance(steps, seconds); }
 

@@ -32,6 +32,9 @@ struct SessionOptions {
   std::function<void(RunId run, const StepProgram& program, long first_step, std::span<const std::byte> records)> sink =
       {};
   std::function<std::unique_ptr<Backend>()> make_backend = {}; // instead of opening `device`
+  // Frames say why a GPU is not used (the window). Looking for one starts its driver, which takes a while.
+  bool looks_for_gpu = false;
+  double memory_in_use = 0; // bytes that another session keeps meanwhile
 };
 
 class Session {
@@ -80,6 +83,9 @@ public:
   // Rows that are zero in both keep their weight. Empty where the gradients do not come from a loss.
   std::vector<double> plane_loss(RunId run, int parameter, const std::vector<double>& e1, const std::vector<double>& e2,
                                  int samples);
+
+  // What the runs and their past take now.
+  std::size_t memory_bytes() const;
 
   // Fills everything of a frame that the session knows (not playing, speed, number).
   void fill(Frame& frame);

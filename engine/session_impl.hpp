@@ -198,7 +198,7 @@ struct Session::Impl {
   bool past_stands_at(const Run& run, long step) const { return past && past->path == run.path && past->step == step; }
 
   void fill(Frame& frame);
-  void add_start_events(const Run& run, std::vector<Event>& events) const;
+  void add_start_events(Run& run, std::vector<Event>& events) const;
   void fill_run(RunFrame& f, Run& run, bool with_hash, bool playing);
 };
 

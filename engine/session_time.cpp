@@ -241,7 +241,7 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
 }
 
 // What differs at step 0 from what was opened: edits from step 0, moved starts.
-void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events) const {
+void Session::Impl::add_start_events(Run& run, std::vector<Event>& events) const {
   const StepProgram& program = run.program();
   for (std::size_t i = 0; i < run.start_hparams.size(); ++i)
     if (run.start_hparams[i] != run.opened_hparams[i])
@@ -251,6 +251,11 @@ void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events)
     if (has_other_recipe(run) && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
       events.push_back({EventKind::edit, 0, run.id,
                         fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
+  if (run.start == run.opened_start) return; // the usual case, at every frame
+  if (*run.start == *run.opened_start) {
+    run.start = run.opened_start;
+    return;
+  }
   for (std::size_t p = 0; p < run.start->size(); ++p) {
     const std::vector<double>&was = (*run.opened_start)[p], &now = (*run.start)[p];
     if (was == now) continue;

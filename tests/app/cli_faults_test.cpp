@@ -105,3 +105,17 @@ TEST_CASE("a trace with names that a program cannot hold is one line and exit 2"
   CHECK(lines_of(outcome.err) == 1);
   CHECK(outcome.err.find("parameter 'metrics'") != std::string::npos);
 }
+
+TEST_CASE("a recording with numbers set is no file to load again", "[cli][replay]") {
+  const TemporaryFolder folder;
+  SceneArguments arguments;
+  arguments.scene = folder.write("x.safetensors", trace_of(5, 4));
+  const auto plain = open_scene(arguments);
+  REQUIRE(plain.ok());
+  CHECK(plain->path.empty());
+  arguments.sets = {"lr=0.25"};
+  const auto set = open_scene(arguments);
+  REQUIRE(set.ok());
+  CHECK(set->path.empty());
+  CHECK(set->runs[0].hparams.at("lr") == 0.25);
+}

@@ -340,3 +340,18 @@ TEST_CASE("The device list has cuda, and says in one line why it cannot be used"
   }
   CHECK(open_backend("abacus", 1).error().kind == ErrorKind::bad_input);
 }
+
+TEST_CASE("A session looks for a GPU only where it is asked to") {
+  const auto scene = load_scene("first_look");
+  REQUIRE(scene.ok());
+  for (const bool asked : {false, true}) {
+    SessionOptions options;
+    options.looks_for_gpu = asked;
+    const auto session = Session::open(*scene, options);
+    REQUIRE(session.ok());
+    Frame frame;
+    (*session)->fill(frame);
+    CHECK(frame.device.find("CPU") == 0);
+    CHECK(frame.device_note == (asked ? devices()[1].why_not : ""));
+  }
+}

@@ -26,6 +26,31 @@ TEST_CASE("Every instruction set of this machine conforms") {
   CHECK(json["ops"]["known"] == report->ops_known);
 }
 
+// The proof that no check is empty: each op's right result is far from what it began with and from zeros.
+void check_that_nothing_passes_empty(const ConformReport& report) {
+  for (const ConformSection& s : report.sections) {
+    CHECK(s.ops.size() == report.ops_known);
+    for (const ConformRow& op : s.ops) {
+      CAPTURE(s.target, op.name, op.if_idle, op.if_zero, op.tolerance);
+      CHECK(op.tolerance <= 0.01);
+      CHECK(op.if_idle >= 10 * op.tolerance); // a body that leaves its output as it was
+      CHECK(op.if_zero >= 10 * op.tolerance); // a body that writes zeros
+    }
+    std::size_t moved = 0;
+    for (const ConformRow& path : s.trajectories) {
+      CHECK(path.tolerance <= 0.01);
+      moved += path.if_idle >= 10 * path.tolerance ? 1 : 0;
+    }
+    CHECK(moved + 15 >= s.trajectories.size()); // a row of one number that is kept centred goes nowhere
+  }
+}
+
+TEST_CASE("An op that does nothing or writes zeros would not conform, whichever it is") {
+  const auto report = conform("cpu");
+  REQUIRE(report.ok());
+  check_that_nothing_passes_empty(*report);
+}
+
 TEST_CASE("Conform names unknown devices") { CHECK(conform("abacus").error().kind == ErrorKind::bad_input); }
 
 TEST_CASE("An error that is not a number does not pass") {
@@ -46,13 +71,22 @@ TEST_CASE("A CUDA module that works conforms, one that loses a write does not") 
     INFO(good->to_text());
     CHECK(s.passed());
   }
+  check_that_nothing_passes_empty(*good);
 
   kernels::CudaModule broken = test::emulated_cuda();
   broken.run_ops = [](kernels::CudaGroup*, const int*, int, const kernels::OpRange*) { return 0; };
+  broken.advance = [](kernels::CudaGroup*, const int*, int, std::uint64_t, kernels::CudaRecords, void*) { return 0; };
   const auto bad = conform_module(broken, "broken");
   REQUIRE(bad.ok());
   CHECK_FALSE(bad->passed());
   CHECK(bad->to_text().find("FAIL") != std::string::npos);
+  for (const ConformSection& s : bad->sections) {
+    for (const ConformRow& op : s.ops) {
+      INFO(s.target << ": " << op.name);
+      CHECK_FALSE(op.passed());
+    }
+    for (const ConformRow& path : s.trajectories) CHECK_FALSE(path.passed()); // no step has been made
+  }
 
   kernels::CudaModule dead = test::emulated_cuda();
   dead.open = [](const kernels::Program&, std::size_t, std::size_t, kernels::CudaGroup**) { return 1; };

@@ -1,5 +1,6 @@
 // What each command does to a session: against fresh sessions of the scene that the edits amount to.
 #include "engine/session.hpp"
+#include "engine/machine_memory.hpp"
 #include "tests/support/scenes.hpp"
 
 #include <algorithm>
@@ -560,4 +561,34 @@ TEST_CASE("a norm that is too large to be measured stops the run") {
   const int norm = r.program->find_metric("W.frobenius_norm");
   for (long step = 0; step < r.diverged_at; ++step) REQUIRE(std::isfinite(*r.series.at(norm, step)));
   REQUIRE(r.diverged_at < 10);
+}
+
+TEST_CASE("a start that has not been moved is held once, and is not compared at every frame") {
+  auto s = open_session(SceneText{});
+  const auto opened = frame_of(*s).runs[0].start;
+  s->advance(10);
+  done(*s, command::SetHparam{1, "lr", 0.2, EditMode::from_start}); // makes the path, and its start, again
+  frame_of(*s);
+  CHECK(frame_of(*s).runs[0].start == opened);
+  done(*s, command::MoveStart{1, "W", {0.5, 0.5}});
+  frame_of(*s);
+  CHECK(frame_of(*s).runs[0].start != opened);
+  bool told = false;
+  for (const Event& e : frame_of(*s).events) told |= e.text.find("start") != std::string::npos;
+  CHECK(told);
+}
+
+TEST_CASE("memory that another session keeps is not there for a new one") {
+  SessionOptions options;
+  options.device = "cpu";
+  CHECK(Session::open(scene_of(SceneText{}), options).ok());
+  options.memory_in_use = machine_memory();
+  const auto refused = Session::open(scene_of(SceneText{}), options);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::machine_lacks);
+  auto s = open_session(SceneText{});
+  const std::size_t before = s->memory_bytes();
+  s->advance(1000);
+  CHECK(s->memory_bytes() > before);
+  CHECK(s->memory_bytes() == frame_of(*s).memory_bytes);
 }
