@@ -338,6 +338,8 @@ void Actions::add_view() {
   };
   layout("view.study", "Layout Study", "All panels.", LayoutKind::study, false);
   layout("view.show", "Layout Show", "Polar view and loss in large type, for a class.", LayoutKind::show, false);
+  layout("view.bench", "Layout Bench", "Sweeps: every run at its best, the map of settings, bands of the loss.",
+         LayoutKind::bench, false);
   actions_.push_back({"view.reset_layout", "View", "Reset layout", "Puts every panel back in its place.", false, false,
                       [](Context& c) {
                         c.view.requests.reset_layout = true;

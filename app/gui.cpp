@@ -25,7 +25,7 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   auto shell = Shell::make(view, driver);
   if (!shell) return shell.error();
   Shell& content = **shell;
-  if (layout == "show") content.view().layout = LayoutKind::show;
+  content.view().layout = find_layout(layout).value_or(LayoutKind::study);
   if (!options.theme.empty()) (layout == "show" ? content.view().show_theme : content.view().theme) = options.theme;
 
   while (!view.close_requested() && !content.quit_requested()) {
