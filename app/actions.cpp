@@ -440,7 +440,7 @@ void Actions::add_view() {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;
                         },
-                        {},
+                        [name](const Context& c) { return find_panel(name)->in_layout(c.view.layout); },
                         [name](const Context& c) { return panel_shown(c.view, name); }});
   }
 }
