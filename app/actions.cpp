@@ -339,6 +339,8 @@ void Actions::add_view() {
   };
   layout("view.study", "Layout Study", "All panels.", LayoutKind::study, false);
   layout("view.show", "Layout Show", "Polar view and loss in large type, for a class.", LayoutKind::show, false);
+  layout("view.bench", "Layout Bench", "Sweeps: every run at its best, the map of settings, bands of the loss.",
+         LayoutKind::bench, false);
   actions_.push_back({"view.reset_layout", "View", "Reset layout", "Puts every panel back in its place.", false, false,
                       [](Context& c) {
                         c.view.requests.reset_layout = true;
@@ -438,7 +440,7 @@ void Actions::add_view() {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;
                         },
-                        {},
+                        [name](const Context& c) { return find_panel(name)->in_layout(c.view.layout); },
                         [name](const Context& c) { return panel_shown(c.view, name); }});
   }
 }

@@ -20,6 +20,8 @@
 
 namespace polarscope {
 
+struct BenchModel; // app/bench_model.hpp
+
 struct PresetEntry {
   std::string name, title, description;
 };
@@ -65,6 +67,9 @@ struct Caches {
   SphereView sphere;
   SphereLoss sphere_loss;
   bool sphere_asks = false; // its field is not complete: the engine answers one request at a time
+  std::shared_ptr<const BenchModel> bench;
+  std::uint64_t bench_number = 0, bench_scene = 0; // of the frame it was made from
+  bool bench_thin = false;
   // Lists for the overlays, read once when first shown.
   std::vector<PresetEntry> presets;
   std::vector<SceneEntry> scenes;

@@ -60,8 +60,8 @@ void shot_command(Commands& commands) {
   command->add_option("--step", arguments->step, "The step shown; default: the last")
       ->transform(whole_number(0, kMostSteps))
       ->type_name("N");
-  command->add_option("--layout", arguments->layout, "study or show; default: the scene's")
-      ->check(one_of({"study", "show"}))
+  command->add_option("--layout", arguments->layout, "study, show or bench; default: the scene's")
+      ->check(one_of({"study", "show", "bench"}))
       ->type_name("L");
   command->add_option("--size", arguments->size, "Pixels, default 1440x900")->type_name("WxH");
   command->add_option("--theme", arguments->theme, "dark, light or projector")

@@ -22,18 +22,19 @@ constexpr float kShowWidth = 560, kShowHeight = 320;
 constexpr float kStripsWidth = 400, kStripsHeight = 280;
 constexpr float kLeftWidth = 296, kRightWidth = 428;
 
-constexpr std::array kKinds = {LayoutKind::study, LayoutKind::show};
+constexpr std::array kKinds = {LayoutKind::study, LayoutKind::show, LayoutKind::bench};
 constexpr std::array kForms = {LayoutForm::wide, LayoutForm::medium, LayoutForm::compact, LayoutForm::tiny};
 
 std::string key_of(LayoutKind kind, LayoutForm form) {
   const char* forms[] = {"wide", "medium", "compact", "tiny"};
-  return fmt::format("{}-{}", kind == LayoutKind::study ? "study" : "show", forms[static_cast<int>(form)]);
+  const char* kinds[] = {"study", "show", "bench"};
+  return fmt::format("{}-{}", kinds[static_cast<int>(kind)], forms[static_cast<int>(form)]);
 }
 
 ImGuiID dock_id(LayoutKind kind, LayoutForm form) { return ImHashStr(("dock " + key_of(kind, form)).c_str()); }
 
 bool belongs(const Panel& panel, LayoutKind kind, LayoutForm form) {
-  if (kind == LayoutKind::show && !panel.in_show) return false;
+  if (!panel.in_layout(kind)) return false;
   return form == LayoutForm::tiny || !panel.is_strip();
 }
 
@@ -67,7 +68,7 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   ImGui::DockBuilderRemoveNode(root);
   ImGui::DockBuilderAddNode(root, ImGuiDockNodeFlags_DockSpace);
   ImGui::DockBuilderSetNodeSize(root, size);
-  std::array<ImGuiID, 11> at;
+  std::array<ImGuiID, 13> at;
   at.fill(root);
   const auto place = [&at](PanelPlace p) -> ImGuiID& { return at[static_cast<std::size_t>(p)]; };
   if (form == LayoutForm::wide && kind == LayoutKind::show) {
@@ -75,6 +76,11 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Right, 0.44f, &right, &rest);
     place(PanelPlace::centre) = place(PanelPlace::centre_bottom) = rest;
     place(PanelPlace::right_top) = place(PanelPlace::right_middle) = place(PanelPlace::right_bottom) = right;
+  } else if (kind == LayoutKind::bench && (form == LayoutForm::wide || form == LayoutForm::medium)) {
+    ImGuiID bottom = 0;
+    ImGui::DockBuilderSplitNode(root, ImGuiDir_Up, 0.36f, &place(PanelPlace::bench_top), &bottom);
+    ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Left, 0.45f, &place(PanelPlace::bench_left),
+                                &place(PanelPlace::right_top));
   } else if (form == LayoutForm::wide) {
     ImGuiID left = 0, right = 0, rest = 0, centre = 0, top = 0, middle = 0;
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, theme.px(kLeftWidth) / size.x, &left, &rest);
@@ -192,8 +198,8 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
 }
 
 void Layout::rescale(float ratio) {
-  for (LayoutForm form : kForms)
-    rescale_node(ImGui::DockBuilderGetNode(dock_id(LayoutKind::study, form)), {ratio, ratio});
+  for (LayoutKind kind : {LayoutKind::study, LayoutKind::bench})
+    for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(kind, form)), {ratio, ratio});
 }
 
 void Layout::save_if_moved() {

@@ -106,7 +106,7 @@ Result<void> Shell::follow_theme() {
   ImGui::GetStyle().TabMinWidthShrink = FLT_MAX; // tabs that do not fit scroll; shrunk to dots they say nothing
   const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
   window_.clear_colour = {ground.x, ground.y, ground.z, 1};
-  if (view_.layout == LayoutKind::study) { // Show divides the window, whatever the size of its type
+  if (view_.layout != LayoutKind::show) { // Show divides the window, whatever the size of its type
     if (study_unit_ > 0 && study_unit_ != theme_->px(1)) layout_.rescale(theme_->px(1) / study_unit_);
     study_unit_ = theme_->px(1);
   }
@@ -221,7 +221,7 @@ void Shell::draw() {
     transport_height_ = wanted;
     if (part) strip("lesson", theme_->snap(kLessonHeight), true);
     if (!context.compact || size.y >= theme_->px(kStatusFrom)) strip("status", theme_->snap(kStatusHeight), false);
-    const bool low = context.compact && view_.layout == LayoutKind::study;
+    const bool low = context.compact && view_.layout != LayoutKind::show;
     strip("time_axis", theme_->snap(low ? kCompactTimeAxisHeight : kTimeAxisHeight), false);
   }
   hold_layout(next_layout);

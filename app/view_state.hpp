@@ -14,7 +14,7 @@
 
 namespace polarscope {
 
-enum class LayoutKind { study, show };
+enum class LayoutKind { study, show, bench };
 enum class PolarDrawing { polar, unrolled, sphere };
 
 struct PolarChoice {
@@ -57,6 +57,15 @@ struct PendingEdit {
   RunId run;
   std::string name;
   double value;
+};
+
+// What the panels of Bench show of a sweep.
+struct BenchChoice {
+  int table = 0;    // 0: every run at its best; 1: every member
+  int shown = 0;    // curves and bests of 0: each at its best; 1: all at the selected member's numbers; 2: all members
+  std::string sort; // column of the members; "" is their own order
+  bool falling = false;
+  std::string map_x, map_y; // swept numbers; "" is the first, and for y the run
 };
 
 // The dialog that writes a run's recipe as a file: what was typed, and what came of the last try.
@@ -102,6 +111,8 @@ struct ViewState {
   bool against_norm = true;
   int inspector_slot = 0;
   std::optional<std::pair<int, int>> inspector_cell;
+
+  BenchChoice bench;
 
   Hover hover, next_hover;
 

@@ -204,9 +204,7 @@ std::string Session::Impl::cancel_preview(Run& run) {
 // `like`: what the sentence says about where the run came from.
 Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like) {
   const std::string label = spec.label;
-  const auto program = program_of(spec);
-  if (!program) return program.error();
-  auto run = make_run(std::move(spec), *program);
+  auto run = make_run(std::move(spec));
   if (!run) return run.error();
   Run& r = **run;
   r.edits = std::move(edits);

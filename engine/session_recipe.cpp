@@ -84,8 +84,8 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   const std::string before = run.spec.label;
   relabel(run, label_for(run, spec->optimizer));
   spec->label = run.spec.label;
-  const auto program = program_of(*spec);
-  auto built = program ? build_run(std::move(*spec), *program, run.id, run.style) : program.error();
+  spec->group.clear(); // no longer a repetition of the run that [sweep] names
+  auto built = build_run(std::move(*spec), run.id, run.style);
   if (!built) {
     relabel(run, before);
     refused = Refusal{run.id, at, built.error().message};

@@ -267,6 +267,23 @@ void Session::Impl::add_start_events(Run& run, std::vector<Event>& events) const
   }
 }
 
+namespace {
+
+// Members of a sweep beyond what eight colours tell apart have the colour of the run they repeat.
+void style_by_group(Frame& frame) {
+  constexpr std::size_t kColours = 8;
+  std::vector<std::string> groups;
+  for (const RunFrame& run : frame.runs)
+    if (!run.group.empty() && std::find(groups.begin(), groups.end(), run.group) == groups.end())
+      groups.push_back(run.group);
+  if (frame.runs.size() <= kColours || groups.size() < 2) return;
+  for (RunFrame& run : frame.runs)
+    if (!run.group.empty())
+      run.style = static_cast<int>(std::find(groups.begin(), groups.end(), run.group) - groups.begin());
+}
+
+} // namespace
+
 void Session::Impl::fill(Frame& frame) {
   std::size_t scalars = 0;
   for (const auto& r : runs) scalars += persistent_scalars(r->program());
@@ -289,6 +306,7 @@ void Session::Impl::fill(Frame& frame) {
     for (const auto& [column, event] : r.edit_events) frame.events.push_back(event);
     if (!r.dragging) add_start_events(r, frame.events);
   }
+  style_by_group(frame);
   std::stable_sort(frame.events.begin(), frame.events.end(),
                    [](const Event& a, const Event& b) { return a.step < b.step; });
   frame.selected = selected;

@@ -87,15 +87,18 @@ void take_result(const PanelContext& c, const StepPlot& plot, const PlotResult& 
 
 std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric) {
   std::vector<CurveSource> curves;
-  const std::vector<const RunFrame*> runs = visible_runs(c);
+  const bool bench = c.view.layout == LayoutKind::bench;
+  const std::vector<const RunFrame*> runs = bench ? bench_runs(c) : visible_runs(c);
   for (const RunFrame* run : runs) {
     const int column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (column < 0) continue;
-    const bool alone = runs.size() <= kMostCurves || run->id == c.frame.selected;
-    const auto band = std::find_if(curves.begin(), curves.end(),
-                                   [&](const CurveSource& s) { return !alone && s.name == run->optimizer_name; });
+    const std::string& group = run->group.empty() ? run->optimizer_name : run->group;
+    const bool few = runs.size() <= kMostCurves && (!bench || run->group.empty());
+    const bool alone = few || run->id == c.frame.selected;
+    const auto band =
+        std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return !alone && s.name == group; });
     if (band != curves.end()) band->columns.emplace_back(run, column);
-    else curves.push_back({run, {{run, column}}, alone ? run->label : run->optimizer_name});
+    else curves.push_back({run, {{run, column}}, alone ? run->label : group});
   }
   return curves;
 }

@@ -22,7 +22,8 @@ struct CurveSource {
   std::string name; // at the curve's end
 };
 
-// The visible runs' values of one metric: a curve each, or beyond kMostCurves a band per optimizer and the selected run.
+// The visible runs' values of one metric: a curve each, or beyond kMostCurves, and of a sweep in Bench, a band
+// per run that [sweep] repeats, or per optimizer, and the selected run.
 inline constexpr std::size_t kMostCurves = 8;
 std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric);
 

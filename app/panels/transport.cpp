@@ -133,11 +133,12 @@ void draw_edit_mode(const PanelContext& c, Flow& flow) {
 }
 
 void draw_layout_switch(const PanelContext& c, Flow& flow) {
-  static constexpr std::array kWords = {"Study", "Show"};
-  flow.place_right(112, 26);
-  int chosen = c.view.layout == LayoutKind::study ? 0 : 1;
-  if (segmented(c.theme, "layout", kWords, &chosen, "Study: all panels (F2).\nShow: large type for a class (F3)."))
-    c.view.layout = chosen == 0 ? LayoutKind::study : LayoutKind::show;
+  static constexpr std::array kWords = {"Study", "Show", "Bench"}; // as LayoutKind
+  flow.place_right(168, 26);
+  int chosen = static_cast<int>(c.view.layout);
+  if (segmented(c.theme, "layout", kWords, &chosen,
+                "Study: all panels (F2).\nShow: large type for a class (F3).\nBench: sweeps and comparisons (F4)."))
+    c.view.layout = static_cast<LayoutKind>(chosen);
   flow.after(0);
 }
 
@@ -175,7 +176,7 @@ void draw_compact(const PanelContext& c) {
   draw_icon_action(c, flow, "time.forward", Icon::step_forward);
   draw_counter(c, flow);
   if (flow.room() > c.theme.px(270)) draw_edit_mode(c, flow);
-  if (flow.room() > c.theme.px(112)) draw_layout_switch(c, flow);
+  if (flow.room() > c.theme.px(168)) draw_layout_switch(c, flow);
   flow.finish();
 }
 

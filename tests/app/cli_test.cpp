@@ -43,7 +43,8 @@ TEST_CASE("help and version go to stdout", "[cli]") {
   const Outcome help = program({"--help"});
   CHECK(help.exit_code == 0);
   CHECK(help.err.empty());
-  for (const char* command : {"run", "sweep", "compare", "replay", "shot", "list", "check", "inspect", "docs", "conform", "bench"})
+  for (const char* command :
+       {"run", "sweep", "compare", "replay", "shot", "list", "check", "inspect", "docs", "conform", "bench"})
     CHECK(help.out.find(std::string("\n  ") + command) != std::string::npos);
   CHECK(help.out.find("verify") == std::string::npos);
   CHECK(program({"run", "--help"}).out.find("--record-every") != std::string::npos);
