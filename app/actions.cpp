@@ -130,6 +130,28 @@ bool settings_differ(const Context& c) {
   return run && run->hparams != run->opened_hparams;
 }
 
+// Hides the lesson, shows it again, or begins the one about this scene when it is over or about another scene.
+void toggle_lesson(Context& c) {
+  LessonProgress& lesson = c.view.lesson;
+  if (lesson.shown) {
+    lesson.open = false;
+    return;
+  }
+  if (lesson.here && !lesson.finished) {
+    lesson.open = true;
+    return;
+  }
+  const std::string name = lesson_about(installed_name(*c.frame.scene));
+  if (name.empty()) return c.view.say("no lesson is about this scene; the menu Lesson has them all");
+  lesson = {.name = name, .again = true};
+}
+
+void next_part(Context& c) {
+  LessonProgress& lesson = c.view.lesson;
+  ++lesson.step;
+  lesson.open = true;
+}
+
 void toggle_dialog(ViewState& view, bool ViewState::*dialog) {
   const bool open = view.*dialog;
   view.close_dialogs();
@@ -182,12 +204,17 @@ void Actions::add_rest() {
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
   actions_.push_back({"scene.next", "Scene", "Next scene", "Opens the scene after this one in its folder.", false,
                       false, [](Context& c) { open_neighbour(c, +1); }});
-  actions_.push_back({"lesson.toggle", "Lesson", "Lesson", "Shows or hides the lesson of this scene.", false, false,
-                      [](Context& c) { c.view.lesson.open = !c.view.lesson.open; },
-                      [](const Context& c) { return c.view.lesson.here; },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.open; }});
-  actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on without doing this part.", true, false,
-                      [](Context& c) { ++c.view.lesson.step, c.view.lesson.open = true; },
+  actions_.push_back({"lesson.toggle",
+                      "Lesson",
+                      "Lesson",
+                      "Shows or hides the lesson about this scene; after its end it begins again.",
+                      false,
+                      false,
+                      toggle_lesson,
+                      {},
+                      [](const Context& c) { return c.view.lesson.shown; }});
+  actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on, also without doing this part.", true, false,
+                      next_part,
                       [](const Context& c) { return c.view.lesson.here && !c.view.lesson.finished; }});
   actions_.push_back({"lesson.previous", "Lesson", "Previous part", "Goes back to the part before.", false, false,
                       [](Context& c) {
@@ -249,7 +276,7 @@ void Actions::add_time() {
                       {},
                       [](const Context& c) { return !(c.frame.speed > 0); }});
   actions_.push_back({"time.restart", "Time", "Restart",
-                      "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
+                      "Goes back to step 0. Edits are kept: their last values act from the start. Reload drops them.", true,
                       false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
   actions_.push_back({"time.from_here",
                       "Time",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/lesson.hpp"
+#include "app/matching.hpp"
 #include "app/plot.hpp"
 #include "app/polar_plot.hpp"
 #include "app/projection_view.hpp"
@@ -19,10 +20,6 @@
 
 namespace polarscope {
 
-struct PresetEntry {
-  std::string name, title, description;
-};
-
 // Of magnitude & direction: a metric's means and the norm, at multiples of `every`.
 struct MotionCache {
   struct Run {
@@ -34,6 +31,7 @@ struct MotionCache {
     std::vector<double> x, y;
   };
   std::map<RunId, Run> runs;
+  std::vector<int> label_slots;
 };
 
 struct Caches {
@@ -57,9 +55,14 @@ struct Caches {
   SphereView sphere;
   SphereLoss sphere_loss;
   bool sphere_asks = false; // its field is not complete: the engine answers one request at a time
-  // Lists for the overlays, read once when first shown.
-  std::vector<PresetEntry> presets;
-  std::vector<SceneEntry> scenes;
+  // Lists of the pickers: what is installed, read once, and what the open one lists.
+  std::vector<ListEntry> presets, scenes, listed;
+
+  struct Notice { // of the window's own: which, and since when on ImGui's clock
+    std::uint64_t number = 0;
+    double since = 0;
+  };
+  Notice notice;
 
   std::optional<RunId> name_field; // run whose name field has been given the keyboard
 

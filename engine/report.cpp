@@ -160,6 +160,8 @@ Report make_report(const Frame& frame, const std::string& device, double seconds
       const double value = recorded || run.diverged ? exact.value_or(kNothing)
                                                     : run.series.nearest(column, static_cast<double>(one.step)).value;
       one.final.emplace_back(columns[c].name, value);
+      const bool lost = run.diverged && !std::isfinite(value);
+      one.last_finite.push_back(lost ? run.series.nearest(column, static_cast<double>(one.step)).value : value);
     }
     one.invariants = run.invariants;
     one.steps_per_second = seconds > 0 ? static_cast<double>(one.step) / seconds : 0;
@@ -214,16 +216,20 @@ std::vector<ExpectReport> evaluate_expectations(const Frame& frame, const Scene&
 
 std::string report_table(const Report& report) {
   std::vector<std::vector<std::string>> rows = {{"run", "optimizer", "lr", "loss", "norm", "angular update", "status"}};
-  const auto first_with = [](const RunReport& run, std::string_view metric) {
-    for (const auto& [name, value] : run.final)
-      if (name.ends_with(metric) && name.size() > metric.size()) return value;
-    return kNothing;
+  // Of a run that diverged the last finite value, marked.
+  const auto final_value = [](const RunReport& run, std::string_view metric) {
+    for (std::size_t i = 0; i < run.final.size(); ++i)
+      if (const std::string& name = run.final[i].first; name == metric || name.ends_with("." + std::string(metric))) {
+        const bool lost = run.diverged && !std::isfinite(run.final[i].second) && std::isfinite(run.last_finite[i]);
+        return short_number(run.last_finite[i]) + (lost ? " ✕" : "");
+      }
+    return short_number(kNothing);
   };
   for (const RunReport& run : report.runs) {
     const auto lr = std::find_if(run.hparams.begin(), run.hparams.end(), [](const auto& h) { return h.first == "lr"; });
     rows.push_back({run.label, run.optimizer, lr == run.hparams.end() ? "–" : short_number(lr->second),
-                    short_number(run.value("loss")), short_number(first_with(run, ".frobenius_norm")),
-                    short_number(first_with(run, ".angular_update")), status_text(run)});
+                    final_value(run, "loss"), final_value(run, "frobenius_norm"), final_value(run, "angular_update"),
+                    status_text(run)});
   }
   std::string out = text_table(rows);
   out += fmt::format("state hash {} ({}, {})\n", hash_text(report.state_hash), report.device, report.precision);

@@ -23,6 +23,7 @@ struct RunReport {
   long step = 0; // last step made
   std::uint64_t state_hash = 0;
   std::vector<std::pair<std::string, double>> final; // every column's last recorded value
+  std::vector<double> last_finite;                   // of the same columns: differs where the run diverged
   std::vector<InvariantStatus> invariants;
   double steps_per_second = 0;
 

@@ -132,6 +132,7 @@ void draw_slider(const PanelContext& c, const RunFrame& run, std::size_t index) 
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
   const SliderResult result = slider(c.theme, spec, &value, content_width(c));
   ring_if_highlighted(c, "hparam." + setting.name);
+  if (!result.refused.empty()) c.view.say(setting.name + " " + result.refused, true);
   if (result.reset) c.send(command::SetHparam{run.id, setting.name, opened, c.view.edit_mode, false});
   else if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
   else if (result.released && mine) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, false});

@@ -1,4 +1,8 @@
 // Keys, dialogs, hiding, edits taken back: what the hands of a user may do in any order.
+#include "app/caches.hpp"
+#include "app/matching.hpp"
+#include "app/picture_name.hpp"
+#include "app/pickers.hpp"
 #include "tests/app/window_fixture.hpp"
 
 #include "imgui_internal.h"
@@ -275,6 +279,247 @@ TEST_CASE("going back in a lesson opens the scene of the part") {
   CHECK(w.view().lesson.here);
 }
 
+namespace {
+
+bool window_shown(const std::string& name) {
+  const ImGuiWindow* window = ImGui::FindWindowByName(name.c_str());
+  return window && window->Active && !window->Hidden;
+}
+
+} // namespace
+
+TEST_CASE("the lesson brings the panel it speaks of to the front in every layout, and L acts there") {
+  struct Size {
+    int width, height;
+    float scale;
+    LayoutKind layout;
+  };
+  for (const Size& size : {Size{1440, 900, 1, LayoutKind::study}, Size{1024, 640, 1, LayoutKind::study},
+                           Size{1440, 900, 1.25f, LayoutKind::study}, Size{1440, 900, 1, LayoutKind::show}}) {
+    INFO(size.width << " " << size.scale << " " << static_cast<int>(size.layout));
+    WindowSetup setup;
+    setup.shell.lesson = true;
+    setup.width = size.width, setup.height = size.height, setup.scale = size.scale;
+    TestWindow w(setup);
+    w.view().layout = size.layout;
+    w.frames(3);
+    w.view().lesson.step = 3;
+    w.frames(2);
+    w.settle();
+    w.frames(6);
+    CHECK(window_shown(w.panel("magnitude_direction")));
+    w.view().focused_plot = "loss"; // where the pointer was last
+    press(w, ImGuiKey_L);
+    CHECK(w.view().scales["magnitude_direction"].log_y);
+    CHECK_FALSE(w.view().scales["loss"].log_y);
+    w.view().lesson.step = 4;
+    w.frames(4);
+    if (size.layout == LayoutKind::show) CHECK_FALSE(window_shown(w.panel("magnitude_direction")));
+  }
+}
+
+TEST_CASE("F5 shows and hides the lesson, also after its end and after another scene") {
+  WindowSetup setup;
+  setup.shell.lesson = true;
+  TestWindow w(setup);
+  w.frames(2);
+  press(w, ImGuiKey_F5);
+  CHECK_FALSE(window_shown("##lesson"));
+  press(w, ImGuiKey_F5);
+  CHECK(window_shown("##lesson"));
+
+  w.view().lesson.step = 3; // about start_norms
+  w.frames(2);
+  w.settle();
+  w.frames(3);
+  for (int i = 0; i < 2; ++i) press(w, ImGuiKey_N);
+  w.frames(3);
+  CHECK(w.view().lesson.finished);
+  CHECK_FALSE(window_shown("##lesson"));
+  press(w, ImGuiKey_F5);
+  w.settle();
+  w.frames(4);
+  CHECK(window_shown("##lesson"));
+  CHECK(w.view().lesson.step == 0);
+  CHECK(installed_name(*w.frame().scene) == "first_look");
+
+  w.view().lesson.step = 3;
+  w.frames(2);
+  w.settle();
+  w.frames(2);
+  w.send(command::OpenScene{"first_look"}); // while the part is about another scene
+  w.frames(3);
+  CHECK_FALSE(window_shown("##lesson"));
+  press(w, ImGuiKey_F5);
+  w.frames(3);
+  CHECK(window_shown("##lesson"));
+  CHECK(w.view().lesson.step == 0);
+
+  w.send(command::OpenScene{"polar/growth"});
+  w.frames(3);
+  press(w, ImGuiKey_F5);
+  CHECK(w.view().notice.find("no lesson") != std::string::npos);
+}
+
+TEST_CASE("a lesson that begins where its part is done already waits, and drops nothing") {
+  WindowSetup setup;
+  setup.shell.lesson = true;
+  TestWindow w(setup);
+  w.view().lesson.open = false;
+  w.send(command::ComputeTo{100});
+  w.send(command::SetHparam{w.run(0).id, "lr", 0.2, EditMode::from_here});
+  w.view().lesson.finished = true;
+  w.frames(2);
+  press(w, ImGuiKey_F5);
+  w.settle();
+  w.frames(4);
+  CHECK(w.view().lesson.step == 0);
+  CHECK(w.shell().caches().lesson_waiting);
+  CHECK(hparam(w, 0, "lr") == 0.2);
+  CHECK(w.frame().head == 100);
+}
+
+TEST_CASE("a picture's name says scene and layout, and no picture is overwritten") {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const std::filesystem::path folder = std::filesystem::path(POLARSCOPE_PROGRAM).parent_path() / "test-pictures";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  std::filesystem::current_path(folder);
+  const auto scene = load_scene("interference/gains");
+  REQUIRE(scene);
+  const std::string first = free_picture_name(*scene, LayoutKind::show, 40);
+  CHECK(first == "polarscope-interference-gains-show-step-40.png");
+  CHECK(free_picture_name(*scene, LayoutKind::study, 40) == "polarscope-interference-gains-study-step-40.png");
+  for (const char* next : {"polarscope-interference-gains-show-step-40-2.png",
+                           "polarscope-interference-gains-show-step-40-3.png"}) {
+    std::ofstream(free_picture_name(*scene, LayoutKind::show, 40)) << "taken";
+    CHECK(free_picture_name(*scene, LayoutKind::show, 40) == next);
+  }
+  Scene own = *scene;
+  own.path = "/somewhere/my experiment.toml";
+  CHECK(free_picture_name(own, LayoutKind::study, 7) == "polarscope-my-experiment-study-step-7.png");
+  std::filesystem::current_path(before);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("what the window did is said over the picture in Show, for some seconds, and not in the picture") {
+  WindowSetup setup;
+  setup.shell.lesson = true;
+  TestWindow w(setup);
+  press(w, ImGuiKey_F3);
+  w.frames(3);
+  CHECK(window_shown("##lesson"));
+  CHECK_FALSE(window_shown("##notice"));
+  w.view().say("done");
+  w.frames(2);
+  CHECK(window_shown("##notice"));
+  w.view().requests.screenshot = true;
+  w.frames(3);
+  CHECK_FALSE(window_shown("##notice"));
+  CHECK_FALSE(window_shown("##lesson"));
+  w.frames(4); // the null window has no pixels, and says so
+  CHECK(window_shown("##lesson"));
+  CHECK(w.view().notice_is_error);
+  CHECK(window_shown("##notice"));
+  w.view().say("done again");
+  w.frames(60 * 5);
+  CHECK_FALSE(window_shown("##notice"));
+  CHECK(w.shell().seconds_until_draw() == Shell::kIdleSeconds);
+}
+
+TEST_CASE("a number that is not allowed is refused with what is") {
+  TestWindow w;
+  const double lr = hparam(w, 0, "lr");
+  for (const char* typed : {"abc", "-5", "1e38", "1e400"}) {
+    INFO(typed);
+    w.view().notice.clear();
+    w.play([&](ImGuiTestContext& user) {
+      user.SetRef(w.panel("recipe").c_str());
+      user.ItemClick("**/lr/##value");
+      user.KeyCharsReplaceEnter(typed);
+    });
+    w.settle();
+    CHECK(hparam(w, 0, "lr") == lr);
+    CHECK(w.view().notice.find("allowed 0 to") != std::string::npos);
+    CHECK(w.view().notice.find(typed) != std::string::npos);
+  }
+}
+
+TEST_CASE("Enter in the filter takes the best match") {
+  TestWindow w;
+  press(w, ImGuiMod_Ctrl | ImGuiKey_O);
+  w.frames(2);
+  w.play([](ImGuiTestContext& user) {
+    user.KeyChars("gains");
+    user.KeyPress(ImGuiKey_Enter);
+  });
+  w.settle();
+  CHECK(installed_name(*w.frame().scene) == "interference/gains");
+  CHECK_FALSE(w.view().scenes_open);
+  w.view().add_open = true;
+  w.frames(3);
+  w.play([](ImGuiTestContext& user) {
+    user.KeyChars("qqqq");
+    user.KeyPress(ImGuiKey_Enter);
+  });
+  CHECK(w.view().add_open); // nothing matches
+  const std::size_t runs = w.frame().runs.size();
+  w.play([](ImGuiTestContext& user) { user.KeyCharsReplaceEnter("muon"); });
+  w.settle();
+  REQUIRE(w.frame().runs.size() == runs + 1);
+  CHECK(w.frame().runs.back().optimizer_name == "muon");
+}
+
+TEST_CASE("matches are ranked: the name itself, its beginning, a word, a part; words of the description last") {
+  const std::vector<ListEntry> entries = {{"adamuon", "AdaMuon", "Muon with a second moment."},
+                                          {"muonh", "MuonH", "Muon on a ball."},
+                                          {"muon", "Muon", "Orthogonalised momentum."},
+                                          {"md-muon", "MD Muon", "Splits."},
+                                          {"sgd", "SGD", "Plain; compared against muon."},
+                                          {"adamw", "AdamW", "Gains against noise."},
+                                          {"interference/gains", "Free gains", "Rows."}};
+  const auto names = [&](const char* filter) {
+    std::vector<std::string> out;
+    for (const ListEntry* entry : matching(filter, entries)) out.push_back(entry->name);
+    return out;
+  };
+  CHECK(names("Muon") == std::vector<std::string>{"muon", "muonh", "md-muon", "adamuon", "sgd"});
+  CHECK(names("gains") == std::vector<std::string>{"interference/gains", "adamw"});
+  CHECK(names("ains").size() == 1); // not inside "against" or "Gains" of a description
+  CHECK(names("muon ball") == std::vector<std::string>{"muonh"});
+  CHECK(names("").size() == entries.size());
+  CHECK(names("qqq").empty());
+}
+
+TEST_CASE("files beside the scene are offered") {
+  const std::filesystem::path folder = std::filesystem::path(POLARSCOPE_PROGRAM).parent_path() / "test-own";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "mine.toml") << "base = \"sgd\"\ntitle = \"Mine\"\n";
+  std::ofstream(folder / "broken.toml") << "base = \n";
+  std::ofstream(folder / "scene.toml")
+      << "[scene]\ntitle = \"own\"\nsteps = 20\n[problem]\nkind = \"circle\"\n[[run]]\nlabel = \"A\"\n"
+         "optimizer = \"sgd\"\n";
+  {
+    WindowSetup setup;
+    setup.scene = (folder / "scene.toml").string();
+    TestWindow w(setup);
+    const auto scenes = own_scenes(*w.frame().scene);
+    REQUIRE(scenes.size() == 1);
+    CHECK(scenes[0].title == "own");
+    const auto optimizers = own_optimizers(*w.frame().scene);
+    REQUIRE(optimizers.size() == 1);
+    CHECK(optimizers[0].title == "Mine");
+    w.view().add_open = true;
+    w.frames(3);
+    w.play([](ImGuiTestContext& user) { user.KeyCharsReplaceEnter("mine"); });
+    w.settle();
+    REQUIRE(w.frame().runs.size() == 2);
+    CHECK(w.run(1).label == "Mine");
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("each panel's header explains it") {
   TestWindow w;
   w.play([&](ImGuiTestContext& user) {
@@ -416,14 +661,14 @@ TEST_CASE("a refusal is shown where there is no status bar") {
   w.view().layout = LayoutKind::show;
   w.frames(3);
   const auto shown = [] {
-    const ImGuiWindow* window = ImGui::FindWindowByName("##refusal");
+    const ImGuiWindow* window = ImGui::FindWindowByName("##notice");
     return window && window->WasActive;
   };
   CHECK_FALSE(shown());
   w.send(command::OpenScene{"no_such_scene"});
   w.frames(3);
   CHECK(shown());
-  w.play([](ImGuiTestContext& user) { user.ItemClick("//##refusal/refusal"); });
+  w.play([](ImGuiTestContext& user) { user.ItemClick("//##notice/notice"); });
   w.frames(2);
   CHECK_FALSE(shown());
   w.view().layout = LayoutKind::study; // the status bar still says it
