@@ -113,6 +113,7 @@ void draw_overlays(const PanelContext& context) {
   if (context.view.help_open) draw_help(context);
   if (context.view.scenes_open) draw_scene_picker(context);
   if (context.view.add_open) draw_optimizer_picker(context);
+  if (context.view.save_open) draw_save_recipe(context);
 }
 
 } // namespace polarscope
