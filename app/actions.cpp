@@ -130,28 +130,6 @@ bool settings_differ(const Context& c) {
   return run && run->hparams != run->opened_hparams;
 }
 
-// Hides the lesson, shows it again, or begins the one about this scene when it is over or about another scene.
-void toggle_lesson(Context& c) {
-  LessonProgress& lesson = c.view.lesson;
-  if (lesson.shown) {
-    lesson.open = false;
-    return;
-  }
-  if (lesson.here && !lesson.finished) {
-    lesson.open = true;
-    return;
-  }
-  const std::string name = lesson_about(installed_name(*c.frame.scene));
-  if (name.empty()) return c.view.say("no lesson is about this scene; the menu Lesson has them all");
-  lesson = {.name = name, .again = true};
-}
-
-void next_part(Context& c) {
-  LessonProgress& lesson = c.view.lesson;
-  ++lesson.step;
-  lesson.open = true;
-}
-
 void toggle_dialog(ViewState& view, bool ViewState::*dialog) {
   const bool open = view.*dialog;
   view.close_dialogs();
@@ -204,32 +182,7 @@ void Actions::add_rest() {
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
   actions_.push_back({"scene.next", "Scene", "Next scene", "Opens the scene after this one in its folder.", false,
                       false, [](Context& c) { open_neighbour(c, +1); }});
-  actions_.push_back({"lesson.toggle",
-                      "Lesson",
-                      "Lesson",
-                      "Shows or hides the lesson about this scene; after its end it begins again.",
-                      false,
-                      false,
-                      toggle_lesson,
-                      {},
-                      [](const Context& c) { return c.view.lesson.shown; }});
-  actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on, also without doing this part.", true, false,
-                      next_part,
-                      [](const Context& c) { return c.view.lesson.here && !c.view.lesson.finished; }});
-  actions_.push_back({"lesson.previous", "Lesson", "Previous part", "Goes back to the part before.", false, false,
-                      [](Context& c) {
-                        --c.view.lesson.step;
-                        c.view.lesson.open = true;
-                        c.view.lesson.finished = false;
-                      },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.step > 0; }});
-  bool first = true;
-  for (const std::string& name : lesson_names())
-    if (const auto lesson = load_lesson(name)) {
-      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title,
-                          "Opens the lesson's scene and begins at its first part.", std::exchange(first, false), false,
-                          [name](Context& c) { c.view.lesson = {.name = name, .start = true}; }});
-    }
+  add_lesson();
   actions_.push_back({"help.keys", "Help", "Help and keys", "Lists every action with its key.", false, false,
                       [](Context& c) { toggle_dialog(c.view, &ViewState::help_open); }});
   actions_.push_back({"close", "Help", "Close", "Closes what is open, then drops solo and zoom.", false, false,
@@ -276,8 +229,8 @@ void Actions::add_time() {
                       {},
                       [](const Context& c) { return !(c.frame.speed > 0); }});
   actions_.push_back({"time.restart", "Time", "Restart",
-                      "Goes back to step 0. Edits are kept: their last values act from the start. Reload drops them.", true,
-                      false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
+                      "Goes back to step 0. Edits are kept: their last values act from the start. Reload drops them.",
+                      true, false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
   actions_.push_back({"time.from_here",
                       "Time",
                       "Edits apply from here",

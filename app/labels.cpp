@@ -56,7 +56,8 @@ int faults(std::span<const LabelRequest> requests, std::span<const PlacedLabel> 
     if (distance(other, nearest_in(box, other)) < 0.9f * own) ++count;
     if (k >= placed.size() || placed[k].slot < 0) continue;
     const ImVec2 other_end = nearest_in(placed[k].box, other);
-    count += cross(anchor, end, other, other_end) || passes(anchor, end, placed[k].box) || passes(other, other_end, box);
+    count +=
+        cross(anchor, end, other, other_end) || passes(anchor, end, placed[k].box) || passes(other, other_end, box);
   }
   return count;
 }

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostFiles = 200;         // looked into
+constexpr std::size_t kMostFiles = 200;          // looked into
 constexpr std::uintmax_t kLargestFile = 1 << 20; // bytes
 
 std::vector<std::string> toml_files_in(const fs::path& folder) {
@@ -38,7 +38,8 @@ std::vector<std::string> toml_files_in(const fs::path& folder) {
 std::vector<std::string> own_files(const Scene& scene) {
   const std::vector<SceneEntry> installed = installed_scenes();
   const std::string name = installed_name(scene);
-  const bool own = std::none_of(installed.begin(), installed.end(), [&](const SceneEntry& e) { return e.name == name; });
+  const bool own =
+      std::none_of(installed.begin(), installed.end(), [&](const SceneEntry& e) { return e.name == name; });
   const fs::path folder = fs::path(scene.path).parent_path();
   return toml_files_in(own && !folder.empty() ? folder : fs::path("."));
 }

@@ -89,8 +89,11 @@ void draw_note(const PolarFrame& d, float left, float y) {
   const float tall = d.theme.px(16);
   std::string_view rest = d.picture.note;
   for (int line = 0; line < 4 && !rest.empty(); ++line, y += tall) {
-    const float room = d.scale.centre.x - std::max(d.theme.px(24), half_chord(d, y + tall * 0.5f) + d.theme.px(8)) - left;
-    const auto fits = [&](std::size_t count) { return measure(d.theme, text::kLabel, rest.substr(0, count)).x <= room; };
+    const float room =
+        d.scale.centre.x - std::max(d.theme.px(24), half_chord(d, y + tall * 0.5f) + d.theme.px(8)) - left;
+    const auto fits = [&](std::size_t count) {
+      return measure(d.theme, text::kLabel, rest.substr(0, count)).x <= room;
+    };
     std::size_t end = line == 3 || fits(rest.size()) ? rest.size() : rest.find(' ');
     for (std::size_t next = end; next < rest.size() && fits(next); next = rest.find(' ', next + 1)) end = next;
     draw_text_aligned(d.list, d.theme, text::kLabel, {left, y}, d.theme.colour().text2,

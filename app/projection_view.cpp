@@ -14,7 +14,8 @@ constexpr double kElementBudget = 4e5; // kept for all paths of a picture, and f
 constexpr int kPointBudget = 4000;     // drawn by all paths of a picture
 constexpr std::size_t kMostNames = 8;  // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
-constexpr float kGhostReach = 30;      // a path before an edit keeps its place in the picture up to so many times the norm now
+constexpr float kGhostReach =
+    30; // a path before an edit keeps its place in the picture up to so many times the norm now
 constexpr double kSamePlane = 0.9998; // cosine between axes of planes whose loss may stand for each other
 
 const ParamInfo* parameter_of(const RunFrame& run, int parameter) {

@@ -194,7 +194,7 @@ void Shell::draw() {
   caches_->lesson_parts = guide_ ? guide_->lesson().parts.size() : 0;
   caches_->lesson_waiting = guide_ && guide_->waiting();
   PanelContext context{*frame_, view_, send_, *theme_, actions_, plane_, *caches_, part ? part->highlight : "",
-                       true, false};
+                       true,    false};
 
   const ImVec2 size = ImGui::GetIO().DisplaySize;
   const LayoutForm form = Layout::form_for(size, *theme_, view_.layout);

@@ -87,10 +87,10 @@ private:
   std::uint64_t scene_generation_ = 0;
   std::string engine_notice_; // its last one
   LayoutKind drawn_layout_ = LayoutKind::study;
-  float transport_height_ = 0; // of the last frame: its controls wrap
-  std::string lesson_fronted_;               // the part and layout whose panel was last brought to the front
-  int frames_to_picture_ = 0;                // 0: none is asked for
-  double seconds_of_notice_ = kIdleSeconds;  // until it fades
+  float transport_height_ = 0;              // of the last frame: its controls wrap
+  std::string lesson_fronted_;              // the part and layout whose panel was last brought to the front
+  int frames_to_picture_ = 0;               // 0: none is asked for
+  double seconds_of_notice_ = kIdleSeconds; // until it fades
   int unsettled_ = 0;
   bool first_picture_ = true;
 };

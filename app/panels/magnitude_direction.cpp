@@ -307,8 +307,8 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
   draw_trails(s, trails, labels);
   if (log_log) draw_slopes(s, trails);
   s.list->PopClipRect();
-  draw_now_labels(s.list, t, labels.labels, {{s.min.x, s.min.y}, {corner.x - t.px(4), s.max.y}}, labels.obstacles,
-                  true, c.caches.motion.label_slots);
+  draw_now_labels(s.list, t, labels.labels, {{s.min.x, s.min.y}, {corner.x - t.px(4), s.max.y}}, labels.obstacles, true,
+                  c.caches.motion.label_slots);
   draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
                     fmt::format("{}, mean of {} steps", axis_words(metric), kSmoothing), 0, 0.5f);
   draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1,

@@ -129,7 +129,8 @@ TEST_CASE("in Show the disc keeps clear of the words in its corner") {
       const Box area = canvas.area();
       const PolarScale scale = polar_scale(canvas.theme(), area, 1, 4, options);
       const float reach = scale.outer + canvas.theme().px(5) + rim_height(canvas.theme(), scale.outer);
-      const ImVec2 corner{area.min.x + canvas.theme().px(12) + measure(canvas.theme(), text::kLabel, "of the last update").x,
+      const ImVec2 corner{area.min.x + canvas.theme().px(12) +
+                              measure(canvas.theme(), text::kLabel, "of the last update").x,
                           area.max.y - canvas.theme().px(12 + 3 * 17)};
       CHECK(std::hypot(scale.centre.x - corner.x, scale.centre.y - corner.y) > reach);
       CHECK(scale.centre.x + reach <= area.max.x + 1);

@@ -300,7 +300,8 @@ TEST_CASE("a drag while playing is an event at the first step it acted on, also 
   REQUIRE(said);
   CHECK(said->find("0.1 → 10, dragged over steps 180–195") != std::string::npos);
   Frame f = frame_of(*s);
-  const auto edit = std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
+  const auto edit =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
   REQUIRE(edit != f.events.end());
   CHECK(edit->step == 180);
   CHECK(edit->text == "lr 0.1 → 10, dragged over steps 180–195");
@@ -569,7 +570,8 @@ TEST_CASE("previews while playing leave an edit for each value in force, and eve
   REQUIRE(f.runs[0].hparams[0] == 0.1);
   // It ended where it began, but steps were made with other values: that is said, at the first of them.
   REQUIRE(count(f, EventKind::edit) == 1);
-  const auto edit = std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
+  const auto edit =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
   REQUIRE(edit->step == 100);
   REQUIRE(edit->text == "lr 0.1 → 0.1, dragged over steps 100–135");
 }
