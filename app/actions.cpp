@@ -182,27 +182,7 @@ void Actions::add_rest() {
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
   actions_.push_back({"scene.next", "Scene", "Next scene", "Opens the scene after this one in its folder.", false,
                       false, [](Context& c) { open_neighbour(c, +1); }});
-  actions_.push_back({"lesson.toggle", "Lesson", "Lesson", "Shows or hides the lesson of this scene.", false, false,
-                      [](Context& c) { c.view.lesson.open = !c.view.lesson.open; },
-                      [](const Context& c) { return c.view.lesson.here; },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.open; }});
-  actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on without doing this part.", true, false,
-                      [](Context& c) { ++c.view.lesson.step, c.view.lesson.open = true; },
-                      [](const Context& c) { return c.view.lesson.here && !c.view.lesson.finished; }});
-  actions_.push_back({"lesson.previous", "Lesson", "Previous part", "Goes back to the part before.", false, false,
-                      [](Context& c) {
-                        --c.view.lesson.step;
-                        c.view.lesson.open = true;
-                        c.view.lesson.finished = false;
-                      },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.step > 0; }});
-  bool first = true;
-  for (const std::string& name : lesson_names())
-    if (const auto lesson = load_lesson(name)) {
-      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title,
-                          "Opens the lesson's scene and begins at its first part.", std::exchange(first, false), false,
-                          [name](Context& c) { c.view.lesson = {.name = name, .start = true}; }});
-    }
+  add_lesson();
   actions_.push_back({"help.keys", "Help", "Help and keys", "Lists every action with its key.", false, false,
                       [](Context& c) { toggle_dialog(c.view, &ViewState::help_open); }});
   actions_.push_back({"close", "Help", "Close", "Closes what is open, then drops solo and zoom.", false, false,
@@ -249,8 +229,8 @@ void Actions::add_time() {
                       {},
                       [](const Context& c) { return !(c.frame.speed > 0); }});
   actions_.push_back({"time.restart", "Time", "Restart",
-                      "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
-                      false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
+                      "Goes back to step 0. Edits are kept: their last values act from the start. Reload drops them.",
+                      true, false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
   actions_.push_back({"time.from_here",
                       "Time",
                       "Edits apply from here",
@@ -430,12 +410,8 @@ void Actions::add_view() {
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
   for (const Panel& panel : panels()) {
     const std::string name = panel.name;
-    actions_.push_back({"view.panel." + name,
-                        "View/Panels",
-                        std::string("Panel ") + panel.title,
-                        "Shows or hides this panel.",
-                        false,
-                        false,
+    actions_.push_back({"view.panel." + name, "View/Panels", std::string("Panel ") + panel.title,
+                        "Shows or hides this panel.", false, false,
                         [name](Context& c) {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/lesson.hpp"
+#include "app/matching.hpp"
 #include "app/plot.hpp"
 #include "app/polar_plot.hpp"
 #include "app/projection_view.hpp"
@@ -22,10 +23,6 @@ namespace polarscope {
 
 struct BenchModel; // app/bench_model.hpp
 
-struct PresetEntry {
-  std::string name, title, description;
-};
-
 // Of magnitude & direction: a metric's means and the norm, at multiples of `every`.
 struct MotionCache {
   struct Run {
@@ -37,6 +34,7 @@ struct MotionCache {
     std::vector<double> x, y;
   };
   std::map<RunId, Run> runs;
+  std::vector<int> label_slots;
 };
 
 // What a run's optimizer keeps and costs, for the recipe and the shape that the facts are of.
@@ -70,9 +68,14 @@ struct Caches {
   std::shared_ptr<const BenchModel> bench;
   std::uint64_t bench_number = 0, bench_scene = 0; // of the frame it was made from
   bool bench_thin = false;
-  // Lists for the overlays, read once when first shown.
-  std::vector<PresetEntry> presets;
-  std::vector<SceneEntry> scenes;
+  // Lists of the pickers: what is installed, read once, and what the open one lists.
+  std::vector<ListEntry> presets, scenes, listed;
+
+  struct Notice { // of the window's own: which, and since when on ImGui's clock
+    std::uint64_t number = 0;
+    double since = 0;
+  };
+  Notice notice;
 
   std::optional<RunId> name_field; // run whose name field has been given the keyboard
 

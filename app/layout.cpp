@@ -34,7 +34,8 @@ std::string key_of(LayoutKind kind, LayoutForm form) {
 ImGuiID dock_id(LayoutKind kind, LayoutForm form) { return ImHashStr(("dock " + key_of(kind, form)).c_str()); }
 
 bool belongs(const Panel& panel, LayoutKind kind, LayoutForm form) {
-  if (!panel.in_layout(kind)) return false;
+  // plots may come as a guest
+  if (!panel.in_layout(kind) && !(kind == LayoutKind::show && panel.plot)) return false;
   return form == LayoutForm::tiny || !panel.is_strip();
 }
 
@@ -110,6 +111,7 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   for (const bool plots : {true, false})
     for (const Panel& panel : panels()) {
       if (!belongs(panel, kind, form) || panel.is_strip() || panel.plot != plots) continue;
+      if (kind == LayoutKind::show && !panel.in_show) continue;
       if (!fronted.insert(place(panel.place)).second) continue;
       if (ImGuiDockNode* node = ImGui::DockBuilderGetNode(place(panel.place)))
         node->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(window_name(panel, kind, form).c_str()));
@@ -165,7 +167,7 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
   kind_ = kind;
   form_ = form;
   const std::string key = key_of(kind, form);
-  const bool first = checked_.insert(key).second;
+  const bool first = checked_.insert(key + view.guest_panel).second;
   if (reset || (first && !all_reachable(kind, form, view))) build(kind, form, size, theme);
   if (kind == LayoutKind::show) { // its parts keep their shares of the window
     if (show_size_.x > 0 && (show_size_.x != size.x || show_size_.y != size.y))

@@ -41,7 +41,7 @@ bool panel_shown(const ViewState& view, std::string_view name) {
   const Panel* panel = find_panel(name);
   if (!panel) return false;
   if (view.plots_only && !panel->plot) return false;
-  if (!panel->in_layout(view.layout)) return false;
+  if (!panel->in_layout(view.layout)) return view.layout == LayoutKind::show && view.guest_panel == name;
   const auto found = view.panels.find(std::string(name));
   return found == view.panels.end() || found->second;
 }

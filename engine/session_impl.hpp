@@ -153,6 +153,7 @@ struct Session::Impl {
   std::string move_cursor(long step);
   Result<std::string> set_hparam(const command::SetHparam& c);
   std::string set_from_here(Run& run, int column, const command::SetHparam& c);
+  long drag_began(const Run& run, int column) const;
   std::string set_from_start(Run& run, int column, const command::SetHparam& c);
   Result<std::string> move_start(const command::MoveStart& c);
   std::string cancel_preview(Run& run);

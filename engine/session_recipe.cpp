@@ -112,6 +112,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   fresh.predicted_known = false;
 
   const auto slot = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == run.id; });
+  forget_past();
   run.members().remove(run.member);
   *slot = std::move(*built); // `run` is gone
   std::erase_if(groups, [this](const auto& g) {

@@ -47,11 +47,4 @@ struct StepPlot {
 // Fills the rest of the window.
 void draw_step_plot(const PanelContext& c, const StepPlot& plot);
 
-// Marker and name at the ends of trails, pushed apart, from `left` on.
-struct EndLabel {
-  ImVec2 at;
-  const RunFrame* run;
-};
-void draw_end_labels(const PanelContext& c, std::vector<EndLabel> labels, float left, float top, float bottom);
-
 } // namespace polarscope

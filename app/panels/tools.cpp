@@ -66,13 +66,16 @@ void ring_if_highlighted(const PanelContext& c, std::string_view mark, ImVec2 mi
   if (c.highlight.empty() || c.highlight != mark) return;
   // Dashed, so that it is not taken for the ring of the keyboard's focus.
   const float out = c.theme.px(4);
-  ImDrawList* list = ImGui::GetForegroundDrawList();
+  // On the panel's own list, so that menus, dialogs and tooltips lie above it, but not cut off by the panel's edge.
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  list->PushClipRect({0, 0}, ImGui::GetIO().DisplaySize);
   list->PathRect({min.x - out, min.y - out}, {max.x + out, max.y + out}, c.theme.px(8));
   std::vector<ImVec2> ring(list->_Path.begin(), list->_Path.end());
   list->PathClear();
   ring.push_back(ring.front());
   const std::array<float, 2> dash{c.theme.stroke(7), c.theme.stroke(4)};
   stroke_dashed(list, ring, c.theme.colour().text, c.theme.stroke(2), dash);
+  list->PopClipRect();
 }
 
 void ring_if_highlighted(const PanelContext& c, std::string_view mark) {

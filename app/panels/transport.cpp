@@ -103,6 +103,7 @@ void draw_speed(const PanelContext& c, Flow& flow) {
   spec.default_mark = c.frame.scene->speed > 0 ? std::optional<double>(c.frame.scene->speed) : std::nullopt;
   spec.help = "Steps per second while playing.";
   const SliderResult result = slider(c.theme, spec, &speed, c.theme.px(214));
+  if (!result.refused.empty()) c.view.say("speed " + result.refused, true);
   if (result.changed) c.send(command::SetSpeed{speed < 10 ? std::round(speed * 10) / 10 : std::round(speed)});
   flow.after(kGap);
   flow.place(46, 24);
