@@ -2,7 +2,6 @@
 
 #include "app/lesson.hpp"
 #include "app/panel.hpp"
-#include "app/save_recipe.hpp"
 #include "app/settings.hpp"
 #include "app/visibility.hpp"
 #include "engine/embedded.hpp"
@@ -131,21 +130,6 @@ bool settings_differ(const Context& c) {
   return run && run->hparams != run->opened_hparams;
 }
 
-// No run, then each other run in the list's order.
-void compare_with_next(Context& c) {
-  const auto& runs = c.frame.runs;
-  const auto now =
-      std::find_if(runs.begin(), runs.end(), [&](const RunFrame& r) { return c.view.compare_with == r.id; });
-  const auto other = [&](const RunFrame& r) { return r.id != c.frame.selected; };
-  const auto next = std::find_if(now == runs.end() ? runs.begin() : now + 1, runs.end(), other);
-  if (next == runs.end()) {
-    c.view.compare_with.reset();
-    return c.view.say("the recipe is compared with no run");
-  }
-  c.view.compare_with = next->id;
-  c.view.say(fmt::format("the recipe is compared with {}", next->label));
-}
-
 void toggle_dialog(ViewState& view, bool ViewState::*dialog) {
   const bool open = view.*dialog;
   view.close_dialogs();
@@ -198,27 +182,7 @@ void Actions::add_rest() {
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
   actions_.push_back({"scene.next", "Scene", "Next scene", "Opens the scene after this one in its folder.", false,
                       false, [](Context& c) { open_neighbour(c, +1); }});
-  actions_.push_back({"lesson.toggle", "Lesson", "Lesson", "Shows or hides the lesson of this scene.", false, false,
-                      [](Context& c) { c.view.lesson.open = !c.view.lesson.open; },
-                      [](const Context& c) { return c.view.lesson.here; },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.open; }});
-  actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on without doing this part.", true, false,
-                      [](Context& c) { ++c.view.lesson.step, c.view.lesson.open = true; },
-                      [](const Context& c) { return c.view.lesson.here && !c.view.lesson.finished; }});
-  actions_.push_back({"lesson.previous", "Lesson", "Previous part", "Goes back to the part before.", false, false,
-                      [](Context& c) {
-                        --c.view.lesson.step;
-                        c.view.lesson.open = true;
-                        c.view.lesson.finished = false;
-                      },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.step > 0; }});
-  bool first = true;
-  for (const std::string& name : lesson_names())
-    if (const auto lesson = load_lesson(name)) {
-      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title,
-                          "Opens the lesson's scene and begins at its first part.", std::exchange(first, false), false,
-                          [name](Context& c) { c.view.lesson = {.name = name, .start = true}; }});
-    }
+  add_lesson();
   actions_.push_back({"help.keys", "Help", "Help and keys", "Lists every action with its key.", false, false,
                       [](Context& c) { toggle_dialog(c.view, &ViewState::help_open); }});
   actions_.push_back({"close", "Help", "Close", "Closes what is open, then drops solo and zoom.", false, false,
@@ -265,8 +229,8 @@ void Actions::add_time() {
                       {},
                       [](const Context& c) { return !(c.frame.speed > 0); }});
   actions_.push_back({"time.restart", "Time", "Restart",
-                      "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
-                      false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
+                      "Goes back to step 0. Edits are kept: their last values act from the start. Reload drops them.",
+                      true, false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
   actions_.push_back({"time.from_here",
                       "Time",
                       "Edits apply from here",
@@ -341,36 +305,6 @@ void Actions::add_runs() {
     }
 }
 
-void Actions::add_recipe() {
-  const auto shown = [](const Context& c) { return has_selection(c) && c.view.layout == LayoutKind::study; };
-  for (const Part part : kParts) {
-    const std::string name = part_name(part);
-    actions_.push_back({"recipe.change." + name, "Runs/Recipe", "Change the " + name,
-                        "Lists what the selected run can have for it; the run is computed again.", false, false,
-                        [part](Context& c) {
-                          c.view.plots_only = false;
-                          c.view.panels["recipe"] = true;
-                          c.view.requests.front_panel = "recipe";
-                          c.view.requests.open_part = part;
-                        },
-                        shown});
-  }
-  actions_.push_back({"recipe.as_opened", "Runs/Recipe", "Stages as opened",
-                      "Gives the selected run the stages and schedules back that it had at first.", false, false,
-                      [](Context& c) { c.send(command::ResetRecipe{c.frame.selected}); },
-                      [](const Context& c) {
-                        const RunFrame* run = c.frame.find(c.frame.selected);
-                        return run && run->recipe_changed;
-                      }});
-  actions_.push_back({"recipe.compare", "Runs/Recipe", "Compare with the next run",
-                      "Marks what differs in the next run's recipe; after the last run, nothing.", false, false,
-                      [](Context& c) { compare_with_next(c); },
-                      [shown](const Context& c) { return shown(c) && c.frame.runs.size() > 1; }});
-  actions_.push_back({"recipe.save", "Runs/Recipe", "Save the recipe…",
-                      "Writes the selected run's stages and numbers as an optimizer's TOML file.", true, false,
-                      [](Context& c) { open_save_recipe(c); }, shown});
-}
-
 void Actions::add_view() {
   const auto layout = [this](const char* id, const char* label, const char* help, LayoutKind kind, bool line) {
     actions_.push_back({id,
@@ -385,6 +319,8 @@ void Actions::add_view() {
   };
   layout("view.study", "Layout Study", "All panels.", LayoutKind::study, false);
   layout("view.show", "Layout Show", "Polar view and loss in large type, for a class.", LayoutKind::show, false);
+  layout("view.bench", "Layout Bench", "Sweeps: every run at its best, the map of settings, bands of the loss.",
+         LayoutKind::bench, false);
   actions_.push_back({"view.reset_layout", "View", "Reset layout", "Puts every panel back in its place.", false, false,
                       [](Context& c) {
                         c.view.requests.reset_layout = true;
@@ -474,17 +410,13 @@ void Actions::add_view() {
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
   for (const Panel& panel : panels()) {
     const std::string name = panel.name;
-    actions_.push_back({"view.panel." + name,
-                        "View/Panels",
-                        std::string("Panel ") + panel.title,
-                        "Shows or hides this panel.",
-                        false,
-                        false,
+    actions_.push_back({"view.panel." + name, "View/Panels", std::string("Panel ") + panel.title,
+                        "Shows or hides this panel.", false, false,
                         [name](Context& c) {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;
                         },
-                        {},
+                        [name](const Context& c) { return find_panel(name)->in_layout(c.view.layout); },
                         [name](const Context& c) { return panel_shown(c.view, name); }});
   }
 }

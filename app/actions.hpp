@@ -62,6 +62,7 @@ private:
   void add_recipe();
   void add_view();
   void add_rest();
+  void add_lesson(); // actions_lesson.cpp
 
   std::vector<Action> actions_;
   KeyMap keys_;

@@ -28,7 +28,7 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   auto shell = Shell::make(view, driver);
   if (!shell) return shell.error();
   Shell& content = **shell;
-  if (layout == "show") content.view().layout = LayoutKind::show;
+  content.view().layout = find_layout(layout).value_or(LayoutKind::study);
   content.view().say(options.notice);
   if (!options.theme.empty()) (layout == "show" ? content.view().show_theme : content.view().theme) = options.theme;
 

@@ -9,10 +9,6 @@ namespace polarscope {
 // Draws those that the view state says are open, and closes them by their own means (click outside, Esc, choice).
 void draw_overlays(const PanelContext& context);
 
-// A refusal, such as a scene that cannot be read, where no status bar says it: at the lower edge, until something newer
-// is said or the pointer clicks it.
-void draw_refusal(const PanelContext& context);
-
 // A window in the middle that closes by Esc, its cross or a click outside, and keeps the keyboard. False: not to be
 // filled. end_overlay() ends it in any case.
 bool begin_overlay(const PanelContext& context, const char* title, ImVec2 design, bool* open);

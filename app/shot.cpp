@@ -18,8 +18,8 @@ namespace {
 constexpr int kFramesToSettle = 8, kMostFrames = 400;
 
 Result<void> check(const ShotOptions& options) {
-  if (options.layout != "study" && options.layout != "show")
-    return bad_input(fmt::format("there is no layout '{}': study or show", options.layout));
+  if (!find_layout(options.layout))
+    return bad_input(fmt::format("there is no layout '{}': study, show or bench", options.layout));
   if (!options.theme.empty() && !find_theme(options.theme))
     return bad_input(fmt::format("there is no theme '{}': dark, light or projector", options.theme));
   if (options.width < 64 || options.height < 64 || options.width > 16384 || options.height > 16384)
@@ -55,7 +55,7 @@ Result<Image> render_shot(std::unique_ptr<Session> session, const ShotOptions& o
   auto shell = Shell::make(**window, driver, {.remember = false, .lesson = false});
   if (!shell) return shell.error();
   ViewState& view = (*shell)->view();
-  view.layout = options.layout == "show" ? LayoutKind::show : LayoutKind::study;
+  view.layout = *find_layout(options.layout);
   if (!options.theme.empty()) view.theme = view.show_theme = options.theme;
   driver.send(command::ComputeTo{step});
   settle(driver);

@@ -15,7 +15,7 @@ namespace polarscope {
 
 struct ShotOptions {
   std::optional<long> step; // the scene is computed to its end or this step, which is the one shown; absent: the end
-  std::string layout = "study";   // study | show
+  std::string layout = "study";   // study | show | bench
   std::string theme;              // dark | light | projector; "" = dark for Study, projector for Show
   int width = 1440, height = 900; // pixels
   float scale = 1;                // 1 = 100 %

@@ -228,7 +228,7 @@ bool has_op(const StepProgram& program, OpCode code) {
 
 const char* op_name(OpCode code) {
   static constexpr const char* kNames[] = {
-#define POLARSCOPE_OP(name, slots, doc) #name,
+#define POLARSCOPE_OP(name, slots, flops, doc) #name,
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
   };

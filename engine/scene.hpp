@@ -55,7 +55,7 @@ struct SweepSpec {
 };
 
 struct ViewSpec {
-  std::string layout = "study"; // study | show
+  std::string layout = "study"; // study | show | bench
   std::string parameter;        // "" = the first
   std::string plane;            // start-current | start-reference | weight-update | rows
   int row_i = -1, row_j = -1;   // of `parameter`

@@ -247,7 +247,7 @@ private:
   void read_view(const TomlValue& value) {
     TomlTable table(value, "[view]", errors_);
     ViewSpec& view = scene_.view;
-    if (const auto v = table.word("layout", {"study", "show"})) view.layout = *v;
+    if (const auto v = table.word("layout", {"study", "show", "bench"})) view.layout = *v;
     refuse_unbuilt(table, "panels", "'panels' is not built yet: the layout says which panels are open");
     if (const auto v = table.text("parameter", 200)) {
       view.parameter = *v;
@@ -393,7 +393,8 @@ const std::vector<Setting>& start_keys() {
 
 const std::vector<Setting>& view_keys() {
   static const std::vector<Setting> keys = {
-      word("layout", "study", {{"study", "all panels"}, {"show", "few and large"}}, "Arrangement of the window."),
+      word("layout", "study", {{"study", "all panels"}, {"show", "few and large"}, {"bench", "for sweeps"}},
+           "Arrangement of the window."),
       text_key("parameter", "The parameter that panels show first."),
       word("plane", "",
            {{"start-current", "through start and current direction"},

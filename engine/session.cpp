@@ -93,16 +93,6 @@ Result<Group*> Session::Impl::group_for(std::shared_ptr<const StepProgram> progr
   return groups.back().get();
 }
 
-// A run's program, if the memory for one more is there.
-Result<std::shared_ptr<const StepProgram>> Session::Impl::program_of(const RunSpec& spec) {
-  auto compiled = compile(*scene, spec, {options.record});
-  if (!compiled) return compiled.error();
-  std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
-  for (const auto& r : runs) programs.push_back(r->group->program);
-  if (auto fits = check_memory(programs); !fits) return fits.error();
-  return compiled;
-}
-
 Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const {
   const double needed = memory_estimate(programs, scene->steps, options.threads);
   const double limit = std::max(0.0, kUsableMemory * machine_memory() - options.memory_in_use);
@@ -111,8 +101,17 @@ Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const
                                    needed / 1e9, limit / 1e9));
 }
 
-Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled,
-                                                      RunId id, int place) {
+Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, int place) {
+  auto compiled = compile(*scene, spec, {options.record});
+  if (!compiled) return compiled.error();
+  std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
+  for (const auto& r : runs) programs.push_back(r->group->program);
+  if (auto fits = check_memory(programs); !fits) return fits.error();
+  return build_compiled(std::move(spec), id, place, *compiled);
+}
+
+Result<std::unique_ptr<Run>> Session::Impl::build_compiled(RunSpec spec, RunId id, int place,
+                                                           const std::shared_ptr<const StepProgram>& compiled) {
   auto contents = initial_contents(*scene, spec, *compiled);
   if (!contents) return contents.error();
   auto group = group_for(compiled);
@@ -141,8 +140,8 @@ Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, const std::s
   return run;
 }
 
-Result<Run*> Session::Impl::make_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled) {
-  auto run = build_run(std::move(spec), compiled, next_id, free_style());
+Result<Run*> Session::Impl::make_run(RunSpec spec) {
+  auto run = build_run(std::move(spec), next_id, free_style());
   if (!run) return run.error();
   ++next_id;
   runs.push_back(std::move(*run));
@@ -217,8 +216,10 @@ Result<void> Session::Impl::open() {
   if (auto fits = check_memory(programs); !fits) return fits.error();
   const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
   for (std::size_t i = 0; i < programs.size(); ++i) {
-    auto run = make_run(opened->runs[i], programs[i]);
+    auto run = build_compiled(opened->runs[i], next_id, free_style(), programs[i]);
     if (!run) return run.error();
+    ++next_id;
+    runs.push_back(std::move(*run));
   }
   selected = runs.front()->id;
   return {};

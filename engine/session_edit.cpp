@@ -93,18 +93,37 @@ std::string Session::Impl::set_from_here(Run& run, int column, const command::Se
     if (edited_row(run.start_hparams, run.edits, head)[i] != c.value) run.edits.push_back({head, column, c.value});
     run.hparams[i] = c.value;
   }
+  const double before = *run.value_before_drag;
+  std::string when = fmt::format(" from step {} on", head);
+  if (!c.preview) {
+    run.ghost = {};
+    if (head == 0 || run.start_hparams[i] != run.before_drag->start_hparams[i])
+      run.spec.hparams[c.name] = run.start_hparams[i];
+    const long since = drag_began(run, column), until = run.diverged ? run.diverged_at : head;
+    if (since < until) when = fmt::format(", dragged over steps {}–{}", since, until);
+    if (since < until || (head > 0 && before != c.value && !run.diverged))
+      run.edit_events.push_back({column,
+                                 {EventKind::edit, since, run.id,
+                                  change_text(c.name, before, c.value) + (since < until ? when : std::string())}});
+  }
   if (run.diverged)
     return fmt::format("{} of {} {:.4g}: it diverged at step {} and stays there{}", c.name, run.spec.label, c.value,
                        run.diverged_at, first);
-  if (!c.preview) {
-    run.ghost = {};
-    if (head == 0) run.spec.hparams[c.name] = c.value;
-    else if (*run.value_before_drag != c.value)
-      run.edit_events.push_back(
-          {column, {EventKind::edit, head, run.id, change_text(c.name, *run.value_before_drag, c.value)}});
+  return fmt::format("{} of {} {:.4g} → {:.4g}{}{}", c.name, run.spec.label, before, c.value, when, first);
+}
+
+// The first step at which a value of the drag that ends now was in force: steps were made with previews while it played.
+long Session::Impl::drag_began(const Run& run, int column) const {
+  const auto i = static_cast<std::size_t>(column);
+  const BeforeDrag& before = *run.before_drag;
+  if (run.start_hparams[i] != before.start_hparams[i]) return 0;
+  long since = head;
+  for (const Edit& e : run.edits) {
+    const auto same = [&e](const Edit& b) { return b.step == e.step && b.column == e.column && b.value == e.value; };
+    if (e.column == column && std::none_of(before.edits.begin(), before.edits.end(), same))
+      since = std::min(since, e.step);
   }
-  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.value_before_drag,
-                     c.value, head, first);
+  return since;
 }
 
 std::string Session::Impl::set_from_start(Run& run, int column, const command::SetHparam& c) {
@@ -204,9 +223,7 @@ std::string Session::Impl::cancel_preview(Run& run) {
 // `like`: what the sentence says about where the run came from.
 Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like) {
   const std::string label = spec.label;
-  const auto program = program_of(spec);
-  if (!program) return program.error();
-  auto run = make_run(std::move(spec), *program);
+  auto run = make_run(std::move(spec));
   if (!run) return run.error();
   Run& r = **run;
   r.edits = std::move(edits);
@@ -295,7 +312,9 @@ std::string Session::Impl::restart() {
   for (const auto& r : runs)
     if (r->before_drag) cancel_preview(*r);
   head = cursor = 0;
+  bool edited = false;
   for (const auto& r : runs) {
+    edited |= !r->edits.empty();
     for (std::size_t i = 0; i < r->hparams.size(); ++i)
       if (r->hparams[i] != r->start_hparams[i]) r->spec.hparams[r->program().hparams()[i].setting.name] = r->hparams[i];
     r->start_hparams = r->hparams;
@@ -305,7 +324,8 @@ std::string Session::Impl::restart() {
     begin(*r);
   }
   update_scene();
-  return "back at step 0; edits are kept as starting values";
+  return edited ? "back at step 0; the edits' last values now hold from the start, so the path will be another"
+                : "back at step 0";
 }
 
 // ---- the façade ----------------------------------------------------------------------------------------------------

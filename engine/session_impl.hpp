@@ -116,12 +116,11 @@ struct Session::Impl {
 
   // session.cpp: making and stepping runs
   Result<void> open();
-  Result<std::shared_ptr<const StepProgram>> program_of(const RunSpec& spec);
   Result<void> check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const;
-  Result<Run*> make_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled);
-  // Begun, in no list yet.
-  Result<std::unique_ptr<Run>> build_run(RunSpec spec, const std::shared_ptr<const StepProgram>& compiled, RunId id,
-                                         int place);
+  Result<Run*> make_run(RunSpec spec);
+  Result<std::unique_ptr<Run>> build_run(RunSpec spec, RunId id, int place); // begun, in no list yet
+  Result<std::unique_ptr<Run>> build_compiled(RunSpec spec, RunId id, int place,
+                                              const std::shared_ptr<const StepProgram>& compiled);
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run);             // to step 0; where the device fails, what was computed stays
@@ -154,6 +153,7 @@ struct Session::Impl {
   std::string move_cursor(long step);
   Result<std::string> set_hparam(const command::SetHparam& c);
   std::string set_from_here(Run& run, int column, const command::SetHparam& c);
+  long drag_began(const Run& run, int column) const;
   std::string set_from_start(Run& run, int column, const command::SetHparam& c);
   Result<std::string> move_start(const command::MoveStart& c);
   std::string cancel_preview(Run& run);

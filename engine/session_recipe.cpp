@@ -84,8 +84,8 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   const std::string before = run.spec.label;
   relabel(run, label_for(run, spec->optimizer));
   spec->label = run.spec.label;
-  const auto program = program_of(*spec);
-  auto built = program ? build_run(std::move(*spec), *program, run.id, run.style) : program.error();
+  spec->group.clear(); // no longer a repetition of the run that [sweep] names
+  auto built = build_run(std::move(*spec), run.id, run.style);
   if (!built) {
     relabel(run, before);
     refused = Refusal{run.id, at, built.error().message};
@@ -112,8 +112,12 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   fresh.predicted_known = false;
 
   const auto slot = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == run.id; });
+  forget_past();
   run.members().remove(run.member);
   *slot = std::move(*built); // `run` is gone
+  std::erase_if(groups, [this](const auto& g) {
+    return std::none_of(runs.begin(), runs.end(), [&](const auto& r) { return r->group == g.get(); });
+  });
   update_scene();
   first_to_catch_up = fresh.id;
   catch_up_at_once(fresh);

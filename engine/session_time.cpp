@@ -27,6 +27,11 @@ double norm_of(const std::vector<double>& v) {
 
 std::size_t persistent_scalars(const StepProgram& p) { return p.persistent_bytes() / p.scalar_bytes(); }
 
+// Most runs were never given another recipe: they have the very one that they were opened with.
+bool has_other_recipe(const Run& run) {
+  return run.optimizer != run.opened_optimizer && !same_composition(*run.optimizer, *run.opened_optimizer);
+}
+
 } // namespace
 
 const SlotValues* StateView::find(std::string_view name) const {
@@ -216,7 +221,7 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.style = run.style;
   f.optimizer = run.optimizer;
   f.opened_optimizer = run.opened_optimizer;
-  f.recipe_changed = !same_composition(*run.optimizer, *run.opened_optimizer);
+  f.recipe_changed = has_other_recipe(run);
   f.program = run.group->program;
   f.hparams = run.hparams;
   f.start_hparams = run.start_hparams;
@@ -243,7 +248,7 @@ void Session::Impl::add_start_events(Run& run, std::vector<Event>& events) const
       events.push_back({EventKind::edit, 0, run.id,
                         change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
   for (const Part part : kRecipeParts)
-    if (!same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
+    if (has_other_recipe(run) && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
       events.push_back({EventKind::edit, 0, run.id,
                         fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
   if (run.start == run.opened_start) return; // the usual case, at every frame
@@ -261,6 +266,23 @@ void Session::Impl::add_start_events(Run& run, std::vector<Event>& events) const
         {EventKind::edit, 0, run.id, only_turned ? name + " turned" : change_text(name + " norm", before, after)});
   }
 }
+
+namespace {
+
+// Members of a sweep beyond what eight colours tell apart have the colour of the run they repeat.
+void style_by_group(Frame& frame) {
+  constexpr std::size_t kColours = 8;
+  std::vector<std::string> groups;
+  for (const RunFrame& run : frame.runs)
+    if (!run.group.empty() && std::find(groups.begin(), groups.end(), run.group) == groups.end())
+      groups.push_back(run.group);
+  if (frame.runs.size() <= kColours || groups.size() < 2) return;
+  for (RunFrame& run : frame.runs)
+    if (!run.group.empty())
+      run.style = static_cast<int>(std::find(groups.begin(), groups.end(), run.group) - groups.begin());
+}
+
+} // namespace
 
 void Session::Impl::fill(Frame& frame) {
   std::size_t scalars = 0;
@@ -284,6 +306,7 @@ void Session::Impl::fill(Frame& frame) {
     for (const auto& [column, event] : r.edit_events) frame.events.push_back(event);
     if (!r.dragging) add_start_events(r, frame.events);
   }
+  style_by_group(frame);
   std::stable_sort(frame.events.begin(), frame.events.end(),
                    [](const Event& a, const Event& b) { return a.step < b.step; });
   frame.selected = selected;

@@ -1,6 +1,7 @@
 // The recipe of the selected run: its parts with lists to choose others from, its hyperparameters as sliders, what it
 // promises, and one step of the program that runs; what differs in another run's recipe is marked.
 #include "app/format.hpp"
+#include "app/panels/recipe_facts.hpp"
 #include "app/panels/recipe_parts.hpp"
 #include "app/save_recipe.hpp"
 #include "engine/docs.hpp"
@@ -57,13 +58,15 @@ void draw_slider(const PanelContext& c, const RecipeView& view, std::size_t inde
   const bool mine = is_mine();
   SliderSpec spec = slider_spec(setting, opened, value);
   const std::string unit = setting.unit.empty() ? std::string() : "\nunit: " + setting.unit;
-  const std::string help = documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
-                           fmt::format("\nallowed {} to {}, in the file {}", format_value(setting.min),
-                                       format_value(setting.max), format_value(opened));
+  const std::string help =
+      documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
+      fmt::format("\nallowed {} to {}, default {}, in the file {}", format_value(setting.min),
+                  format_value(setting.max), format_value(std::get<double>(setting.value)), format_value(opened));
   spec.help = help.c_str();
   recipe_indent(c);
   const SliderResult result = slider(c.theme, spec, &value, recipe_width(c));
   ring_if_highlighted(c, "hparam." + setting.name);
+  if (!result.refused.empty()) c.view.say(setting.name + " " + result.refused, true);
   if (result.reset) c.send(command::SetHparam{run.id, setting.name, opened, c.view.edit_mode, false});
   else if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
   else if (result.released && mine) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, false});
@@ -242,6 +245,7 @@ void draw_recipe(const PanelContext& c) {
   draw_hparams_there(c, view);
   ImGui::Dummy({1, c.theme.px(4)});
   draw_invariants(c, view);
+  draw_recipe_facts(c, view);
   draw_about(c, *run);
   draw_program(c, *run);
   ImGui::Dummy({1, c.theme.px(8)});
@@ -288,6 +292,7 @@ std::string text_of_recipe(const PanelContext& c) {
     text += status.held()
                 ? fmt::format("{}: kept, worst {:.3g}.\n", status.name, status.worst)
                 : fmt::format("{}: broken at step {}, {:.3g}.\n", status.name, status.broken_at, status.worst);
+  text += text_of_recipe_facts(c, *run);
   for (const std::string& words : about(*run)) text += words + "\n";
   text += differences_text(view_of(c, *run));
   for (const OpText& line : run->program->step_text())

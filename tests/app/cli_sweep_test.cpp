@@ -146,7 +146,7 @@ TEST_CASE("sweeps that cannot be are refused with one line", "[cli][sweep]") {
       folder.write("huge.toml", sweep_scene(10) + "hparam.momentum = { linear = [0.1, 0.9], count = 10000 }\n");
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"sweep", "first_look"}, "first_look.toml: has no [sweep]; 'polarscope run' runs it"},
-      {{"sweep", huge}, huge + ":9:2: [sweep] makes 200020 members (about "},
+      {{"sweep", huge}, huge + ":9:1: [sweep] makes 200020 members (about "},
       {{"sweep", "interference/rates", "--set", "lr=1"}, "'lr' is swept; sweep.hparam.lr sets what it goes through"},
       {{"sweep", "interference/rates", "--tail", "101"}, "--tail"},
       {{"sweep", "interference/rates", "--csv", "-", "--json", "-"}, "only one result can go to stdout"},

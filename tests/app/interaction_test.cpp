@@ -416,14 +416,14 @@ TEST_CASE("a refusal is shown where there is no status bar") {
   w.view().layout = LayoutKind::show;
   w.frames(3);
   const auto shown = [] {
-    const ImGuiWindow* window = ImGui::FindWindowByName("##refusal");
+    const ImGuiWindow* window = ImGui::FindWindowByName("##notice");
     return window && window->WasActive;
   };
   CHECK_FALSE(shown());
   w.send(command::OpenScene{"no_such_scene"});
   w.frames(3);
   CHECK(shown());
-  w.play([](ImGuiTestContext& user) { user.ItemClick("//##refusal/refusal"); });
+  w.play([](ImGuiTestContext& user) { user.ItemClick("//##notice/notice"); });
   w.frames(2);
   CHECK_FALSE(shown());
   w.view().layout = LayoutKind::study; // the status bar still says it

@@ -37,7 +37,7 @@ WindowSetup remembering() {
 
 bool every_panel_is_docked(TestWindow& w) {
   for (const Panel& panel : panels()) {
-    if (panel.is_strip()) continue;
+    if (panel.is_strip() || !panel.in_layout(w.view().layout)) continue;
     const ImGuiWindow* window = ImGui::FindWindowByName(w.panel(panel.name.c_str()).c_str());
     if (!window || window->DockId == 0) return false;
   }

@@ -54,6 +54,19 @@ TEST_CASE("both layouts are drawn without a display") {
   CHECK(colours(show) > 500);
 }
 
+TEST_CASE("a sweep is drawn in the layout Bench") {
+  auto scene = load_scene("interference/rates");
+  REQUIRE(scene);
+  ShotOptions options;
+  options.layout = "bench";
+  options.theme = "dark";
+  options.session = {"cpu", 2};
+  auto image = render_shot(std::move(*scene), options);
+  if (!image) FAIL(image.error().text());
+  REQUIRE(write_png(*image, picture_path("bench-dark")));
+  CHECK(colours(*image) > 500);
+}
+
 TEST_CASE("a shot repeats to the pixel") {
   CHECK(shot("study", "light", 1024, 640).rgba == shot("study", "light", 1024, 640).rgba);
 }

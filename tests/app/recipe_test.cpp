@@ -193,6 +193,7 @@ TEST_CASE("the recipe is compared with each other run in turn") {
   const std::string text = recipe_text(w);
   CHECK(text.find("AdamW has direction adam.") != std::string::npos);
   CHECK(text.find("AdamW has lr 0.001.") != std::string::npos);
+  CHECK(text.find("it keeps: none") != std::string::npos);
   CHECK(text.find("Only AdamW has beta2, which is 0.999.") != std::string::npos);
   w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_C); });
   CHECK_FALSE(w.view().compare_with);
@@ -202,6 +203,9 @@ TEST_CASE("the recipe is compared with each other run in turn") {
     user.ItemClick(fmt::format("//$FOCUSED/AdamW##{}", w.run(2).id).c_str());
   });
   CHECK(w.view().compare_with == w.run(2).id);
+  w.send(command::SelectRun{w.run(2).id});
+  CHECK(recipe_text(w).find("8 bytes per weight") != std::string::npos); // two averages of four bytes
+  w.send(command::SelectRun{w.run(0).id});
   w.send(command::RemoveRun{w.run(2).id}); // what is gone differs in nothing
   w.frames(2);
   CHECK(recipe_text(w).find("Compared") == std::string::npos);

@@ -120,7 +120,7 @@ const std::vector<Case> kCases = {
     // not built yet
     {9, "route = 3", "s.toml:9:1: 'route' is not built yet: one optimizer serves every parameter"},
     {19, "panels = [\"polar\"]", "s.toml:19:1: 'panels' is not built yet: the layout says which panels are open"},
-    {19, "layout = \"bench\"", "s.toml:19:10: 'layout' has no value 'bench'"},
+    {19, "layout = \"bnch\"", "s.toml:19:10: 'layout' has no value 'bnch'; did you mean 'bench'?"},
     // TOML itself
     {4, "steps = ", "s.toml:4:9: "},
     {4, "seed = 12", "s.toml:4:"},

@@ -289,6 +289,47 @@ TEST_CASE("names are unique, wrong commands are refused and change nothing") {
   REQUIRE(s->head() == 20);
 }
 
+TEST_CASE("a drag while playing is an event at the first step it acted on, also where it made the run diverge") {
+  auto s = open_session(two_runs());
+  s->advance(180);
+  const RunId run = frame_of(*s).runs[0].id;
+  for (const double lr : {0.4, 2.0, 5.0}) {
+    done(*s, command::SetHparam{run, "lr", lr, EditMode::from_here, true});
+    s->advance(5);
+  }
+  const auto said = s->apply(command::SetHparam{run, "lr", 10, EditMode::from_here});
+  REQUIRE(said);
+  CHECK(said->find("0.1 → 10, dragged over steps 180–195") != std::string::npos);
+  Frame f = frame_of(*s);
+  const auto edit =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
+  REQUIRE(edit != f.events.end());
+  CHECK(edit->step == 180);
+  CHECK(edit->text == "lr 0.1 → 10, dragged over steps 180–195");
+  const auto again = s->apply(command::Restart{});
+  REQUIRE(again);
+  CHECK(again->find("the path will be another") != std::string::npos);
+  CHECK(*s->apply(command::Restart{}) == "back at step 0");
+
+  SceneText rows; // of which a rate can be too large
+  rows.problem = "rows";
+  rows.start = {};
+  rows.optimizer = "adamw";
+  rows.lr = {0.01};
+  auto wild = open_session(scene_of(rows));
+  wild->advance(10);
+  const RunId one = frame_of(*wild).runs[0].id;
+  done(*wild, command::SetHparam{one, "weight_decay", 1e3, EditMode::from_here});
+  done(*wild, command::SetHparam{one, "lr", 1e3, EditMode::from_here, true});
+  wild->advance(200);
+  done(*wild, command::SetHparam{one, "lr", 1e3, EditMode::from_here});
+  f = frame_of(*wild);
+  REQUIRE(f.runs[0].diverged);
+  CHECK(std::any_of(f.events.begin(), f.events.end(), [](const Event& e) {
+    return e.kind == EventKind::edit && e.step == 10 && e.text.find("dragged over") != std::string::npos;
+  }));
+}
+
 TEST_CASE("restart keeps edits as starting values") {
   auto s = open_session(two_runs());
   s->advance(100);
@@ -528,7 +569,12 @@ TEST_CASE("previews while playing leave an edit for each value in force, and eve
   const Frame f = frame_of(*s);
   REQUIRE_FALSE(f.notice_is_error);
   REQUIRE(f.runs[0].hparams[0] == 0.1);
-  REQUIRE(count(f, EventKind::edit) == 0); // it ended where it began
+  // It ended where it began, but steps were made with other values: that is said, at the first of them.
+  REQUIRE(count(f, EventKind::edit) == 1);
+  const auto edit =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
+  REQUIRE(edit->step == 100);
+  REQUIRE(edit->text == "lr 0.1 → 0.1, dragged over steps 100–135");
 }
 
 TEST_CASE("the recipe's values are those of its preset, whatever the runs of one program set") {

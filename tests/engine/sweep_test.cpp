@@ -203,7 +203,7 @@ TEST_CASE("malformed sweeps are refused at their place", "[sweep]") {
     CHECK(text.find(expected) == 0);
   }
   CHECK(error_of("[sweep]\noptimizer = [\"adamw\", \"muom\"]\n") ==
-        "s.toml:9:24: unknown optimizer 'muom'; did you mean 'muon'?");
+        "s.toml:9:23: unknown optimizer 'muom'; did you mean 'muon'?");
   const auto number = parse_scene("sweep = 3\n" + kHead + kMuon, "s.toml");
   REQUIRE_FALSE(number.ok());
   CHECK(number.error().text() == "s.toml:1:9: 'sweep' must be a table, not 3");
@@ -215,14 +215,14 @@ TEST_CASE("a sweep of absurd size is refused before anything is made", "[sweep]"
                           "count = 10000 }\nseeds = 10000\n";
   const std::string text = error_of(kMuon + "[sweep]\n" + big);
   INFO(text);
-  CHECK(text.find("s.toml:10:2: [sweep] makes 1e+12 members (about ") == 0);
+  CHECK(text.find("s.toml:10:1: [sweep] makes 1e+12 members (about ") == 0);
   CHECK(text.find("; the most is 100000") != std::string::npos);
   // what one session cannot hold is still a sweep
   const Scene scene = scene_of(kMuon + "[sweep]\nseeds = 2000\n");
   CHECK(sweep_size(scene) == 2000);
   const auto session = Session::open(scene, {});
   REQUIRE_FALSE(session.ok());
-  CHECK(session.error().text().find("s.toml:10:2: [sweep] makes 2000 members") == 0);
+  CHECK(session.error().text().find("s.toml:10:1: [sweep] makes 2000 members") == 0);
   CHECK(session.error().text().find("'polarscope sweep' goes through more of them in turn") != std::string::npos);
 }
 
