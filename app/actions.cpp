@@ -485,16 +485,16 @@ void Actions::handle_keys(ActionContext& context) const {
       }
 }
 
-Result<KeyMap> load_keys(std::string& complaint) {
+Result<KeyMap> load_keys(bool own, std::string& complaint) {
   auto keys = KeyMap::parse(embedded_file("assets/keys.toml").text(), "assets/keys.toml");
-  if (!keys) return keys.error();
+  if (!keys || !own) return keys;
   const std::string path = config_folder() + "/keys.toml";
   std::ifstream in(path, std::ios::binary);
   if (!in) return keys;
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  auto own = KeyMap::parse(text, path);
-  if (own) keys->override_with(*own);
-  else complaint = own.error().text();
+  auto theirs = KeyMap::parse(text, path);
+  if (theirs) keys->override_with(*theirs);
+  else complaint = theirs.error().text();
   return keys;
 }
 

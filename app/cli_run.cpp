@@ -38,14 +38,16 @@ Result<void> check_arguments(const RunArguments& a) {
   return {};
 }
 
-Result<void> write_png(const RunArguments& arguments, const Scene& scene) {
+// Of what has been computed. The session is used up.
+Result<void> write_png(const RunArguments& arguments, std::unique_ptr<Session> session) {
 #if POLARSCOPE_WINDOW
   ShotOptions options;
   options.session = session_options(arguments.scene);
-  options.layout = scene.view.layout;
-  return write_shot(scene, options, arguments.png);
+  options.layout = session->scene().view.layout;
+  options.stop = InterruptGuard::requested;
+  return write_shot(std::move(session), options, arguments.png);
 #else
-  (void)scene;
+  (void)session;
   return machine_lacks(fmt::format("{} needs the window's code, which this program was built without", arguments.png));
 #endif
 }
@@ -108,7 +110,10 @@ private:
       if (auto done = save_csv(frame_, csv_); !done) return done;
     if (json_)
       if (auto done = json_.write(report_json(report_)); !done) return done;
-    if (!arguments_.png.empty() && !computing_.interrupted) return write_png(arguments_, scene_);
+    if (arguments_.png.empty() || computing_.interrupted) return {};
+    auto drawn = write_png(arguments_, std::move(session_));
+    if (drawn || !InterruptGuard::requested()) return drawn;
+    computing_.interrupted = report_.interrupted = true;
     return {};
   }
 

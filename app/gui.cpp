@@ -24,6 +24,7 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   Window& view = **window;
   // Destroyed before the window, which its thread wakes.
   Driver driver(std::move(*session), session_options, true, [&view] { view.request_redraw(); });
+  if (const auto& failed = driver.failure()) return *failed;
   auto shell = Shell::make(view, driver);
   if (!shell) return shell.error();
   Shell& content = **shell;

@@ -54,7 +54,7 @@ ImVec2 least_size(const Panel& panel, LayoutKind layout, bool compact) {
 
 Result<std::unique_ptr<Shell>> Shell::make(Window& window, Driver& driver, ShellOptions options) {
   std::string complaint;
-  auto keys = load_keys(complaint);
+  auto keys = load_keys(options.remember, complaint);
   if (!keys) return keys.error();
   std::unique_ptr<Shell> shell(new Shell(window, driver, options, std::move(*keys)));
   if (auto themed = shell->follow_theme(); !themed) return themed.error();

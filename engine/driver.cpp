@@ -9,6 +9,7 @@
 #include <deque>
 #include <limits>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace polarscope {
@@ -67,6 +68,7 @@ struct Driver::Impl {
   std::shared_ptr<const StateView> state;
   std::optional<std::pair<RunId, long>> state_of; // what `state` shows; empty when a command may have changed it
   std::thread thread;
+  std::optional<Error> not_started;
 
   bool pending() const { return playing || target.has_value() || catching_up || looking; }
   bool catching_up = false;
@@ -322,8 +324,16 @@ Driver::Driver(std::unique_ptr<Session> session, SessionOptions options, bool th
   impl_->speed = impl_->session->scene().speed;
   impl_->look(std::numeric_limits<double>::infinity());
   impl_->publish();
-  if (threaded) impl_->thread = std::thread([this] { impl_->run(); });
+  if (!threaded) return;
+  try {
+    impl_->thread = std::thread([this] { impl_->run(); });
+  } catch (const std::system_error& error) {
+    impl_->not_started =
+        machine_lacks(fmt::format("the engine's thread cannot be started: {}", error.code().message()));
+  }
 }
+
+const std::optional<Error>& Driver::failure() const { return impl_->not_started; }
 
 Driver::~Driver() {
   {

@@ -141,7 +141,7 @@ private:
     (*session)->fill(frame);
     if (auto ok = check(frame, part); !ok) return ok.error();
     if (!compute(**session, chosen.size())) return false;
-    if (const auto failed = (*session)->failure()) return *failed;
+    if (const auto& fault = (*session)->fault()) return *fault;
     (*session)->fill(frame);
     const double seconds = since(start);
     progress_.seconds += seconds;

@@ -60,6 +60,18 @@ TEST_CASE("gradients that can no longer be read are an error with the file's nam
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // fibres
 
+TEST_CASE("more threads than the system gives are refused in one line", "[cli]") {
+  // Each takes eight megabytes of address space for its stack.
+  const Outcome outcome = run_process({"/bin/sh", "-c",
+                                       std::string("ulimit -s 8192; ulimit -v 3000000; exec ") + POLARSCOPE_PROGRAM +
+                                           " run first_look --device cpu --steps 3 --threads 1024"});
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 3);
+  CHECK(lines_of(outcome.err) == 1);
+  CHECK(outcome.err.find("polarscope: only ") == 0);
+  CHECK(outcome.err.find(" of 1024 threads could be started") != std::string::npos);
+}
+
 TEST_CASE("a device that fails is an error of the machine", "[cli]") {
   SessionOptions options;
   options.make_backend = [] { return make_cuda_backend(emulated_cuda(), "emulated"); };

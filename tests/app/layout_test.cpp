@@ -160,3 +160,15 @@ TEST_CASE("an old or broken layout file leaves every panel within reach") {
     CHECK(every_panel_is_docked(w));
   }
 }
+
+TEST_CASE("keys of the user's own count only where the configuration folder is read") {
+  ConfigFolder folder;
+  folder.write("keys.toml", "no keys");
+  {
+    TestWindow pictures;
+    CHECK(pictures.view().notice.empty());
+  }
+  TestWindow w(remembering());
+  CHECK(w.view().notice.find("keys.toml") != std::string::npos);
+  CHECK(w.view().notice_is_error);
+}

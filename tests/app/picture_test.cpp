@@ -71,6 +71,30 @@ TEST_CASE("a shot repeats to the pixel") {
   CHECK(shot("study", "light", 1024, 640).rgba == shot("study", "light", 1024, 640).rgba);
 }
 
+TEST_CASE("a session that was computed before gives the same picture, and one that is given up none") {
+  const auto scene = load_scene("first_look");
+  REQUIRE(scene);
+  ShotOptions options;
+  options.step = 223;
+  options.layout = "study";
+  options.theme = "dark";
+  options.width = 1024;
+  options.height = 640;
+  options.session.device = "cpu";
+  options.session.threads = 1;
+  const auto session = [&] {
+    auto opened = Session::open(*scene, options.session);
+    REQUIRE(opened);
+    while ((*opened)->head() < 223) (*opened)->advance(1);
+    return std::move(*opened);
+  };
+  const auto image = render_shot(session(), options);
+  if (!image) FAIL(image.error().text());
+  CHECK(image->rgba == shot("study", "dark", 1024, 640).rgba);
+  options.stop = [] { return true; };
+  CHECK_FALSE(render_shot(session(), options));
+}
+
 TEST_CASE("a shot refuses what is not there") {
   auto scene = load_scene("first_look");
   REQUIRE(scene);
