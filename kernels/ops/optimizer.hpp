@@ -7,9 +7,8 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-// M ← β M + (1−β) G, U ← α M: an average so slow that it gets no bias correction but a slow beginning (AdEMAMix,
-// 2409.03137). Up to step T, α rises linearly from 0, and β from β₀ so that its half-life does. word bit 4: U over
-// 1 − β₀ᵗ.  slots: G, M, U;  hparams: β, β₀, α, T;  constant: added to a β before its logarithm is taken
+// M ← β M + (1−β) G, U ← α M (AdEMAMix, 2409.03137). Up to step T, α rises from 0, and β's half-life from that of β₀, in
+// straight lines.  slots: G, M, U;  hparams: β, β₀, α, T;  constant: added to a β before its logarithm is taken
 template <class T> POLARSCOPE_FN void rising_average(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
@@ -20,7 +19,6 @@ template <class T> POLARSCOPE_FN void rising_average(Context<T>& c, const Op& op
     beta = exp_(1 / ((1 - part) / log_(first + added) + part / log_(beta + added)));
     alpha *= part;
   }
-  if ((op.word & 16) != 0) alpha /= 1 - pow_(first, t);
   const R share = static_cast<R>(1 - beta), scale = static_cast<R>(alpha);
   c.t.for_each(c.t.pad(g.size()), [=](int i) {
     const R next = m.p[i] - share * m.p[i] + share * g.p[i];

@@ -83,7 +83,6 @@ weight_norm.title = "torch weight_norm"
 
 PO, TO, NEMO = "pytorch_optimizer", "torch_optimizer", "emerging_optimizers.orthogonalized_optimizers"
 COUPLED, CLAMP = "decay.kind=coupled weight_decay=0.03", "ns_eps_form=clamp"
-TOGETHER = "correction=together half_life=paper"  # as pytorch-optimizer has it
 MUON = {"lr": 0.02, "momentum": 0.95, "nesterov": True, "weight_decay": 0.0}
 NEMO_MUON = {**MUON, "scale_mode": "shape_scaling"}
 
@@ -102,8 +101,8 @@ CASES = [
      torch_optim("AdamW", lr=0.03, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.2)),
     ("nadamw", "", torch_optim("NAdam", weight_decay=1e-2, decoupled_weight_decay=True)),
     ("nadamw", COUPLED, torch_optim("NAdam", weight_decay=0.03)),
-    ("ademamix", TOGETHER, peer(PO, "AdEMAMix")),
-    ("ademamix", f"{TOGETHER} slow_warmup=40 beta3=0.99 weight_decay=0.03",
+    ("ademamix", "half_life=paper", peer(PO, "AdEMAMix")),
+    ("ademamix", "half_life=paper slow_warmup=40 beta3=0.99 weight_decay=0.03",
      peer(PO, "AdEMAMix", t_alpha_beta3=40, betas=(0.9, 0.999, 0.99), weight_decay=0.03, weight_decouple=True)),
     ("rmsprop", "", torch_optim("RMSprop")),
     ("rmsprop", "weight_decay=0.03", torch_optim("RMSprop", weight_decay=0.03)),

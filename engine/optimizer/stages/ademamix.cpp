@@ -14,12 +14,11 @@ void start(StageContext& c) {
 
 void emit(StageContext& c) {
   const SlotId share = c.shared.at("direction.share");
-  const bool together = c.word("correction") == "together";
   const double added = c.word("half_life") == "apple" ? 1e-8 : 0;
   c.build.emit(make_op(OpCode::momentum, {c.gradient, c.shared.at("direction.slow"), share},
                        {c.hparam("beta3"), c.hparam("beta1"), c.hparam("alpha"), c.hparam("slow_warmup")},
-                       c.build.constants({added}), together ? 16 : 0),
-               together ? "m₂ ← β₃m₂ + (1−β₃)G ; A ← α m₂/(1−β₁ᵗ)" : "m₂ ← β₃m₂ + (1−β₃)G ; A ← α m₂");
+                       c.build.constants({added})),
+               "m₂ ← β₃m₂ + (1−β₃)G ; A ← α m₂");
   c.build.emit(
       make_op(OpCode::adam,
               {c.gradient, c.shared.at("direction.first"), c.shared.at("direction.second"), c.update, kNone, share},
@@ -37,10 +36,6 @@ Stage direction_ademamix() {
   s.formula = "U = (m̂₁ + α m₂) / (√v̂ + ε),  m₂ ← β₃m₂ + (1−β₃)G without bias correction";
   s.source = "AdEMAMix 2409.03137; apple/ml-ademamix pytorch/ademamix.py";
   s.options = {
-      word("correction", "apart",
-           {{"apart", "m̂₁ + α m₂, the slow average is not corrected", "2409.03137; apple/ml-ademamix"},
-            {"together", "(m₁ + α m₂)/(1−β₁ᵗ)", "pytorch-optimizer"}},
-           "Whether the bias correction of the fast average also divides the slow one."),
       word("half_life", "paper",
            {{"paper", "ln β", "2409.03137; pytorch-optimizer"}, {"apple", "ln(β + 1e-8)", "apple/ml-ademamix"}},
            "What the half-life of an average is taken from while β₃ rises.")};
