@@ -156,9 +156,11 @@ int ProgramBuilder::parameter(std::string name, std::uint32_t rows, std::uint32_
 }
 
 HparamId ProgramBuilder::hparam(const Setting& setting, std::string part) {
+  Setting named = setting;
+  named.name = hparam_prefix_ + setting.name;
   for (std::size_t i = 0; i < hparams_.size(); ++i)
-    if (hparams_[i].setting.name == setting.name) return static_cast<HparamId>(i);
-  hparams_.push_back({setting, std::move(part)});
+    if (hparams_[i].setting.name == named.name) return static_cast<HparamId>(i);
+  hparams_.push_back({std::move(named), std::move(part)});
   return static_cast<HparamId>(hparams_.size() - 1);
 }
 
