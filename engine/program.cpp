@@ -65,6 +65,8 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
     const kernels::Slot& moment = layout[op.slot[2]];
     return (2 * side + 3) * padded(side) + moment.rows * padded(moment.cols);
   }
+  case OpCode::gumbel_labels: // a copy
+    return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
   case OpCode::project_radial: // two numbers per row
     return 2 * padded(layout[op.slot[0]].rows);
   case OpCode::two_sided: return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
