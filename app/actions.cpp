@@ -297,6 +297,7 @@ void Actions::add_runs() {
   actions_.push_back({"runs.show_all", "Runs", "Show all", "Ends hiding and solo.", true, false,
                       [](Context& c) { show_all(c); },
                       [](const Context& c) { return !c.view.hidden.empty() || c.view.solo; }});
+  add_recipe();
   for (int solo = 0; solo < 2; ++solo)
     for (int i = 0; i < 9; ++i) {
       Action action;
@@ -473,7 +474,8 @@ bool is_arrow(ImGuiKey key) { return key >= ImGuiKey_LeftArrow && key <= ImGuiKe
 
 // What still acts while a dialog has the keyboard: to leave it, to change to another, to quit.
 bool acts_in_dialogs(const std::string& id) {
-  return id == "close" || id == "help.keys" || id == "scene.open" || id == "runs.add" || id == "file.quit";
+  return id == "close" || id == "help.keys" || id == "scene.open" || id == "runs.add" || id == "recipe.save" ||
+         id == "file.quit";
 }
 } // namespace
 

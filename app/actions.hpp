@@ -59,6 +59,7 @@ public:
 private:
   void add_time();
   void add_runs();
+  void add_recipe();
   void add_view();
   void add_rest();
 

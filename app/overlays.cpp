@@ -35,37 +35,6 @@ void draw_shade(const PanelContext& c) {
   ImGui::PopStyleColor();
 }
 
-// A window in the middle that closes by Esc, its cross or a click outside, and keeps the keyboard. False: not to be
-// filled.
-bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
-  const ImVec2 room = ImGui::GetIO().DisplaySize;
-  const ImVec2 size{std::min(room.x, c.theme.px(design.x)), std::min(room.y, c.theme.px(design.y))};
-  ImGui::SetNextWindowPos({(room.x - size.x) * 0.5f, (room.y - size.y) * 0.5f}, ImGuiCond_Always);
-  ImGui::SetNextWindowSize(size, ImGuiCond_Always);
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(c.theme.px(16), c.theme.px(12)));
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, c.theme.px(8));
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
-  ImGui::PushStyleColor(ImGuiCol_WindowBg, c.theme.colour().panel);
-  ImGui::PushStyleColor(ImGuiCol_Border, c.theme.colour().frame);
-  const bool filled =
-      ImGui::Begin(title, open,
-                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
-                       ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize);
-  if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows)) ImGui::SetWindowFocus();
-  // Also while its filter is being typed in, which takes Esc from the table of keys.
-  if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) *open = false;
-  if (!ImGui::IsWindowAppearing() && ImGui::IsMouseClicked(ImGuiMouseButton_Left) &&
-      !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows))
-    *open = false;
-  return filled;
-}
-
-void end_overlay() {
-  ImGui::End();
-  ImGui::PopStyleColor(2);
-  ImGui::PopStyleVar(3);
-}
-
 void draw_help(const PanelContext& c) {
   if (begin_overlay(c, "Help and keys", {760, 640}, &c.view.help_open)) {
     ImGui::TextWrapped(
@@ -189,11 +158,41 @@ void draw_presets(const PanelContext& c) {
 
 } // namespace
 
+bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
+  const ImVec2 room = ImGui::GetIO().DisplaySize;
+  const ImVec2 size{std::min(room.x, c.theme.px(design.x)), std::min(room.y, c.theme.px(design.y))};
+  ImGui::SetNextWindowPos({(room.x - size.x) * 0.5f, (room.y - size.y) * 0.5f}, ImGuiCond_Always);
+  ImGui::SetNextWindowSize(size, ImGuiCond_Always);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(c.theme.px(16), c.theme.px(12)));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, c.theme.px(8));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, c.theme.colour().panel);
+  ImGui::PushStyleColor(ImGuiCol_Border, c.theme.colour().frame);
+  const bool filled =
+      ImGui::Begin(title, open,
+                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
+                       ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize);
+  if (!ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows)) ImGui::SetWindowFocus();
+  // Also while its filter is being typed in, which takes Esc from the table of keys.
+  if (ImGui::IsKeyPressed(ImGuiKey_Escape, false)) *open = false;
+  if (!ImGui::IsWindowAppearing() && ImGui::IsMouseClicked(ImGuiMouseButton_Left) &&
+      !ImGui::IsWindowHovered(ImGuiHoveredFlags_RootAndChildWindows))
+    *open = false;
+  return filled;
+}
+
+void end_overlay() {
+  ImGui::End();
+  ImGui::PopStyleColor(2);
+  ImGui::PopStyleVar(3);
+}
+
 void draw_overlays(const PanelContext& context) {
   if (context.view.dialog_open()) draw_shade(context);
   if (context.view.help_open) draw_help(context);
   if (context.view.scenes_open) draw_scenes(context);
   if (context.view.add_open) draw_presets(context);
+  if (context.view.save_open) draw_save_recipe(context);
 }
 
 } // namespace polarscope

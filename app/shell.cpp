@@ -131,6 +131,7 @@ void Shell::follow_scene() {
   view_.solo.reset();
   view_.followed_selection = frame_->selected;
   view_.renaming.reset();
+  view_.compare_with.reset();
   view_.range.reset();
   view_.inspector_cell.reset();
   view_.polar.plane = {};
@@ -402,6 +403,11 @@ std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
 // Tab stays within a window, so the keyboard needs one from the start, and a way from each to the next.
 void Shell::follow_focus() {
   const int direction = std::exchange(view_.requests.focus_panel, 0);
+  if (const Panel* front = find_panel(std::exchange(view_.requests.front_panel, {})))
+    if (ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*front).c_str())) {
+      ImGui::FocusWindow(window);
+      unsettled_ = 3;
+    }
   const std::vector<ImGuiWindow*> windows = keyboard_windows();
   if (windows.empty() || view_.dialog_open()) return;
   ImGuiContext& context = *ImGui::GetCurrentContext();

@@ -46,8 +46,10 @@ struct WindowRequests {
   bool screenshot = false;
   bool reset_layout = false;
   bool toggle_fullscreen = false;
-  int focus_panel = 0;     // +1, −1: the keyboard goes to the panel after or before
-  std::string copied_text; // for the clipboard
+  int focus_panel = 0;           // +1, −1: the keyboard goes to the panel after or before
+  std::string front_panel;       // this panel comes to the front, with the keyboard
+  std::optional<Part> open_part; // the recipe opens the list of stages of this part
+  std::string copied_text;       // for the clipboard
 };
 
 // The value a slider shows while it is dragged: the engine's answer to the last preview may be a frame behind.
@@ -55,6 +57,13 @@ struct PendingEdit {
   RunId run;
   std::string name;
   double value;
+};
+
+// The dialog that writes a run's recipe as a file: what was typed, and what came of the last try.
+struct SaveRecipe {
+  RunId run = 0;
+  std::string name, title, folder;
+  std::string error; // until something else is typed
 };
 
 struct LessonProgress {
@@ -81,6 +90,8 @@ struct ViewState {
   EditMode edit_mode = EditMode::from_here;
 
   std::optional<PendingEdit> pending; // a slider under the user's hand
+  std::optional<RunId> compare_with;  // the recipe marks what differs from this run's
+  SaveRecipe save_recipe;
 
   std::optional<StepRange> range;           // shared by all plots over steps; empty: 0 … the scene's end
   std::map<std::string, AxisScales> scales; // by plot's panel name
@@ -94,7 +105,7 @@ struct ViewState {
 
   Hover hover, next_hover;
 
-  bool help_open = false, scenes_open = false, add_open = false;
+  bool help_open = false, scenes_open = false, add_open = false, save_open = false;
   std::string scene_filter;
   std::string notice; // the window's own; cleared when the engine has something newer to say
   bool notice_is_error = false;
@@ -103,8 +114,8 @@ struct ViewState {
   WindowRequests requests;
 
   bool visible(RunId run) const { return solo ? *solo == run : hidden.count(run) == 0; }
-  bool dialog_open() const { return help_open || scenes_open || add_open; }
-  void close_dialogs() { help_open = scenes_open = add_open = false; }
+  bool dialog_open() const { return help_open || scenes_open || add_open || save_open; }
+  void close_dialogs() { help_open = scenes_open = add_open = save_open = false; }
   void say(std::string text, bool error = false) {
     notice = std::move(text);
     notice_is_error = error;

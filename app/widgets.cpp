@@ -189,6 +189,12 @@ bool begin_dropdown(const Theme& theme, const char* id, std::string_view preview
   ImGui::SetNextWindowSizeConstraints({wide, 0}, {FLT_MAX, theme.px(420)});
   ImDrawList* list = ImGui::GetWindowDrawList(); // before the popup becomes the window
   const bool open = ImGui::BeginCombo(id, "", ImGuiComboFlags_NoArrowButton | ImGuiComboFlags_HeightLargest);
+#ifdef IMGUI_ENABLE_TEST_ENGINE
+  if (!open) { // ImGui names its combos to no test
+    ImGuiContext& g = *ImGui::GetCurrentContext();
+    IMGUI_TEST_ENGINE_ITEM_INFO(g.LastItemData.ID, id, g.LastItemData.StatusFlags);
+  }
+#endif
   ImGui::PopStyleVar(3);
   ImGui::PopStyleColor();
   const float middle = at.y + tall * 0.5f, right = at.x + wide;

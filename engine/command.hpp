@@ -2,6 +2,8 @@
 // speak this language and no other.
 #pragma once
 
+#include "engine/optimizer/spec.hpp"
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -63,14 +65,31 @@ struct RenameRun {
 struct SelectRun {
   RunId run;
 }; // whose state is shown at the cursor
+// Another chain of stages for one part of a run's recipe: the run is made again and catches up from step 0. Numbers that
+// the new stages know keep their values; numbers that come back are as opened.
+struct SetPart {
+  RunId run;
+  Part part; // not schedule
+  StageChain chain;
+};
+struct
+    SetSchedule { // the same with how one hyperparameter changes over the steps; kind "constant" without warmup: none
+  RunId run;
+  std::string hparam;
+  ScheduleSpec schedule;
+};
+struct ResetRecipe {
+  RunId run;
+}; // the stages and schedules that the run was opened with
 struct OpenScene {
   std::string name;
 };
 } // namespace command
 
-using Command = std::variant<command::Play, command::Pause, command::StepBy, command::MoveCursor, command::ComputeTo,
-                             command::SetSpeed, command::Restart, command::SetHparam, command::MoveStart,
-                             command::CancelPreview, command::AddRun, command::DuplicateRun, command::RemoveRun,
-                             command::RenameRun, command::SelectRun, command::OpenScene>;
+using Command =
+    std::variant<command::Play, command::Pause, command::StepBy, command::MoveCursor, command::ComputeTo,
+                 command::SetSpeed, command::Restart, command::SetHparam, command::MoveStart, command::CancelPreview,
+                 command::AddRun, command::DuplicateRun, command::RemoveRun, command::RenameRun, command::SelectRun,
+                 command::SetPart, command::SetSchedule, command::ResetRecipe, command::OpenScene>;
 
 } // namespace polarscope

@@ -33,6 +33,13 @@ struct InvariantStatus {
   bool held() const { return broken_at < 0; }
 };
 
+// Why the last change of a recipe was refused, to be shown at the part that it was made at.
+struct Refusal {
+  RunId run = 0;
+  Part part = Part::direction;
+  std::string text; // one sentence, no full stop
+};
+
 // The exact value of one column at a step that the scene expects something of; the series may have thinned it away.
 struct KeptValue {
   int column = -1;
@@ -73,6 +80,8 @@ struct RunFrame {
   int order = 0; // position in the list
   int style = 0; // colour, marker and dash; stays with the run
   std::shared_ptr<const OptimizerSpec> optimizer;
+  std::shared_ptr<const OptimizerSpec> opened_optimizer; // before its parts were changed
+  bool recipe_changed = false;                           // other stages or schedules than opened with
   std::shared_ptr<const StepProgram> program;
   std::vector<double> hparams;        // base values now, in program order
   std::vector<double> start_hparams;  // at step 0
@@ -81,8 +90,9 @@ struct RunFrame {
   bool diverged = false;
   long diverged_at = 0;
   SeriesView series;
-  SeriesView ghost;                         // the path before the last from-step-0 edit, may be empty
-  std::shared_ptr<const Weights> start;     // weight per parameter at step 0; never null
+  SeriesView ghost;                                 // the path before the last from-step-0 edit, may be empty
+  std::shared_ptr<const StepProgram> ghost_program; // whose columns the ghost has; null without a ghost
+  std::shared_ptr<const Weights> start;             // weight per parameter at step 0; never null
   std::shared_ptr<const Weights> reference; // direction angles are measured to; an empty one: the start; never null
   std::vector<InvariantStatus> invariants;
   std::vector<KeptValue> kept;
@@ -104,6 +114,7 @@ struct Frame {
   std::shared_ptr<const StateView> state; // of the selected run at the cursor
   std::string notice;                     // what was done last, for the status bar
   bool notice_is_error = false;
+  std::optional<Refusal> refused;  // until the next change of a run
   std::string device, device_note; // "CPU"; "no GPU: driver absent"
   std::uint64_t state_hash = 0;    // of all runs, at the head; 0 when one of theirs is
   std::size_t memory_bytes = 0;

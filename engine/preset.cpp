@@ -2,6 +2,7 @@
 
 #include "engine/embedded.hpp"
 #include "engine/files.hpp"
+#include "engine/optimizer/composition.hpp"
 #include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/scene.hpp"
@@ -18,7 +19,7 @@ namespace polarscope {
 namespace {
 
 constexpr std::size_t kLargestPreset = 1 << 20; // bytes
-constexpr std::string_view kFolder = "scenes/optimizers/";
+constexpr std::string_view kFolder = kPresetFolder;
 
 bool is_path(const std::string& name) {
   return name.find('/') != std::string::npos || (name.size() > 5 && name.ends_with(".toml"));
@@ -59,14 +60,6 @@ Result<Source> find_source(const std::string& name, const std::string& folder) {
   if (!is_path(name)) return find_preset(name);
   if (name.front() != '/' && !folder.empty() && file_exists(folder + name)) return open_file(folder + name);
   return open_file(name);
-}
-
-// The composition that a table without `base` starts from: the first registered stage of every part.
-OptimizerSpec plain() {
-  OptimizerSpec spec;
-  for (const Part part : kRecipeParts)
-    if (const auto kinds = stage_kinds(part); !kinds.empty()) spec.part(part).kind = kinds.front();
-  return spec;
 }
 
 // One stage of a part: a name, or a table that may leave the kind of `spec` as it is.
@@ -186,8 +179,6 @@ std::optional<OptimizerSpec> read_base(const std::string& name, const Place& pla
   return std::nullopt;
 }
 
-constexpr const char* kSameRecipe = "same"; // as the value of a route: the run's own
-
 void read_route_entries(const TomlValue& value, const std::string& folder, const Chain& chain, bool required,
                         OptimizerSpec& spec, FirstError& errors) {
   for (const TomlEntry& entry : value.entries) {
@@ -219,7 +210,7 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
                          const Chain& chain, FirstError& errors) {
   const bool inside = file_name.empty();
   TomlTable table(value, inside ? "optimizer" : "the optimizer", errors);
-  OptimizerSpec spec = plain();
+  OptimizerSpec spec = plain_recipe();
   bool changed = false;
   if (const TomlValue* base = table.find("base")) {
     if (const auto name = table.text("base")) {
@@ -234,6 +225,7 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
       read_part(*v, part, spec.chain(part), errors);
       changed = true;
     }
+  forget_unknown_hparams(spec); // inherited from stages that it does not have
   for (auto [key, field] : {std::pair{"title", &spec.title}, std::pair{"description", &spec.description},
                             std::pair{"source", &spec.source}, std::pair{"not_promised", &spec.not_promised}})
     if (const auto text = table.text(key)) {
@@ -266,35 +258,13 @@ OptimizerSpec read_source(const Source& source, const Chain& chain, FirstError& 
   const auto tree = parse_toml(source.text, source.path);
   if (!tree) {
     errors.add(tree.error());
-    return plain();
+    return plain_recipe();
   }
   Chain longer = chain;
   longer.push_back(true_path(source.path));
   OptimizerSpec spec = read_table(*tree, stem_of(source.path), folder_of(source.path), longer, errors);
   spec.place.file = source.path;
   return spec;
-}
-
-// The preset that a spec was made from, when it still has the name.
-std::optional<OptimizerSpec> origin(const OptimizerSpec& spec) {
-  std::string name = spec.name;
-  if (name.ends_with('*')) name.pop_back();
-  if (name.empty() || is_path(name)) return std::nullopt;
-  auto base = load_optimizer(name);
-  return base ? std::optional(*base) : std::nullopt;
-}
-
-bool same_schedule(const ScheduleSpec& a, const ScheduleSpec& b) {
-  return a.kind == b.kind && a.warmup == b.warmup && a.cooldown == b.cooldown && a.shape == b.shape &&
-         a.final_value == b.final_value;
-}
-
-// The field of a schedule that an option of a schedule stage means.
-double* number_field(ScheduleSpec& schedule, const std::string& option) {
-  if (option == "warmup") return &schedule.warmup;
-  if (option == "cooldown") return &schedule.cooldown;
-  if (option == "final") return &schedule.final_value;
-  return nullptr;
 }
 
 void read_schedule(const TomlValue& value, const std::string& hparam, ScheduleSpec& schedule, FirstError& errors) {
@@ -307,7 +277,7 @@ void read_schedule(const TomlValue& value, const std::string& hparam, ScheduleSp
   for (const Setting& option : stage->options) {
     const auto v = table.setting(option);
     if (!v) continue;
-    if (double* field = number_field(schedule, option.name)) *field = std::get<double>(*v);
+    if (double* field = schedule_number(schedule, option.name)) *field = std::get<double>(*v);
     else if (option.name == "shape") schedule.shape = std::get<std::string>(*v);
   }
   table.finish();
@@ -399,14 +369,14 @@ void read_routes(const TomlValue& table, const std::string& folder, bool require
 OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& folder, FirstError& errors) {
   if (value.is_text()) {
     auto spec = read_base(value.text, value.place, folder, {}, errors);
-    if (!spec) return plain();
+    if (!spec) return plain_recipe();
     spec->place = value.place;
     return *spec;
   }
   if (value.is_table()) return read_table(value, "", folder, {}, errors);
   errors.add(
       bad_input(fmt::format("'optimizer' must be a name or a table, not {}", kind_name(value.kind)), value.place));
-  return plain();
+  return plain_recipe();
 }
 
 Result<OptimizerSpec> load_optimizer(const std::string& name_or_file) {
@@ -429,91 +399,6 @@ std::vector<std::string> preset_names() {
     for (const std::string& file : toml_files_below(folder + "/" + std::string(kFolder)))
       if (file.find('/') == std::string::npos) names.insert(stem_of(file));
   return {names.begin(), names.end()};
-}
-
-std::vector<std::string> schedule_toml(const OptimizerSpec& spec) {
-  const auto base = origin(spec);
-  std::vector<std::string> lines;
-  for (const auto& [name, s] : spec.schedules) {
-    if (base && base->schedules.contains(name) && same_schedule(base->schedules.at(name), s)) continue;
-    std::string inner = fmt::format("kind = {}", quoted_toml(s.kind));
-    const Stage* stage = find_stage(Part::schedule, s.kind);
-    ScheduleSpec copy = s;
-    for (const Setting& option : stage ? stage->options : std::vector<Setting>{})
-      if (const double* field = number_field(copy, option.name))
-        inner += fmt::format(", {} = {}", option.name, number_toml(*field));
-      else if (option.name == "shape") inner += fmt::format(", shape = {}", quoted_toml(s.shape));
-    lines.push_back(fmt::format("schedule.{} = {{ {} }}", hparam_key_toml(spec, name), inner));
-  }
-  return lines;
-}
-
-namespace {
-
-std::string chain_toml(const StageChain& chain) {
-  std::vector<std::string> links;
-  for (const PartSpec& link : chain) {
-    std::string inner = fmt::format("kind = {}", quoted_toml(link.kind));
-    for (const auto& [name, value] : link.options) inner += fmt::format(", {} = {}", key_toml(name), value_toml(value));
-    links.push_back(fmt::format("{{ {} }}", inner));
-  }
-  return links.size() == 1 ? links.front() : fmt::format("[{}]", fmt::join(links, ", "));
-}
-
-} // namespace
-
-std::string hparam_key_toml(const OptimizerSpec& spec, const std::string& name) {
-  for (const RouteSpec& route : spec.routes)
-    if (name.starts_with(route.target + "."))
-      return key_toml(route.target) + "." + key_toml(name.substr(route.target.size() + 1));
-  return key_toml(name);
-}
-
-std::vector<std::string> optimizer_toml(const OptimizerSpec& spec, const std::string& key) {
-  const auto found = origin(spec);
-  const OptimizerSpec base = found ? *found : plain();
-  std::vector<std::string> lines;
-  for (const Part part : kRecipeParts)
-    if (spec.chain(part) != base.chain(part))
-      lines.push_back(fmt::format("{}.{} = {}", key, part_name(part), chain_toml(spec.chain(part))));
-  for (const auto& [name, value] : spec.hparams)
-    if (const auto it = base.hparams.find(name); it == base.hparams.end() || it->second != value)
-      lines.push_back(fmt::format("{}.hparam.{} = {}", key, hparam_key_toml(spec, name), number_toml(value)));
-  for (const auto& [field, text, old] :
-       {std::tuple{"title", &spec.title, &base.title}, std::tuple{"description", &spec.description, &base.description},
-        std::tuple{"source", &spec.source, &base.source},
-        std::tuple{"not_promised", &spec.not_promised, &base.not_promised}})
-    if (*text != *old) lines.push_back(fmt::format("{}.{} = {}", key, field, quoted_toml(*text)));
-  if (found && lines.empty() && spec.name == base.name) return {fmt::format("{} = {}", key, quoted_toml(spec.name))};
-  if (found) lines.insert(lines.begin(), fmt::format("{}.base = {}", key, quoted_toml(base.name)));
-  lines.push_back(fmt::format("{}.name = {}", key, quoted_toml(spec.name)));
-  return lines;
-}
-
-namespace {
-
-std::vector<std::string> lines_of(const RouteSpec& route) {
-  const std::string key = "route." + key_toml(route.target);
-  if (!route.recipe) return {fmt::format("{} = {}", key, quoted_toml(kSameRecipe))};
-  std::vector<std::string> lines = optimizer_toml(*route.recipe, key);
-  if (!route.recipe->schedules.empty())
-    for (const std::string& line : schedule_toml(*route.recipe)) lines.push_back(key + "." + line);
-  return lines;
-}
-
-} // namespace
-
-std::vector<std::string> route_toml(const OptimizerSpec& spec) {
-  const auto base = origin(spec);
-  std::vector<std::string> lines;
-  for (const RouteSpec& route : spec.routes) {
-    const std::vector<std::string> own = lines_of(route);
-    bool inherited = false;
-    for (const RouteSpec& other : base ? base->routes : std::vector<RouteSpec>{})
-      inherited = inherited || (other.target == route.target && lines_of(other) == own);
-    if (!inherited) lines.insert(lines.end(), own.begin(), own.end());
-  }
-  return lines;
 }
 
 } // namespace polarscope

@@ -8,9 +8,13 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace polarscope {
+
+// Where presets lie below the working folder and below those of the program.
+inline constexpr std::string_view kPresetFolder = "scenes/optimizers/";
 
 // Every hyperparameter that the spec's stages declare, each once, the learning rate first; values are the spec's.
 std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec);
@@ -42,5 +46,21 @@ std::string hparam_key_toml(const OptimizerSpec& spec, const std::string& name);
 
 // schedule lines that differ from those of the preset the spec comes from.
 std::vector<std::string> schedule_toml(const OptimizerSpec& spec);
+
+// The spec as a file of its own, which inherits nothing.
+std::string preset_toml(const OptimizerSpec& spec);
+
+// A preset's file to be written: <folder>/<name>.toml.
+struct PresetTarget {
+  std::string folder, name;
+};
+// Where a new preset is found best: the working folder's presets where there are any, else beside the scene's file.
+std::string preset_folder_for(const std::string& scene_path);
+// What a scene at this path writes after `optimizer =` to use the file.
+std::string name_in_scenes(const PresetTarget& target, const std::string& scene_path);
+// The file's path, or what is wrong with the name or the folder. Presets that come with the program stay.
+Result<std::string> preset_path(const PresetTarget& target);
+// Writes the file and returns its path. A file that exists is an error unless `replace`.
+Result<std::string> save_preset(const OptimizerSpec& spec, const PresetTarget& target, bool replace);
 
 } // namespace polarscope

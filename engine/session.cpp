@@ -77,7 +77,7 @@ std::size_t Session::Impl::keyframe_budget(int place) const {
 std::size_t Session::Impl::memory_bytes() const {
   std::size_t total = 0;
   for (const auto& r : runs)
-    total += r->series.bytes() + r->ghost.bytes() + r->timeline.bytes() + r->program().block_bytes();
+    total += r->series.bytes() + r->ghost.path.bytes() + r->timeline.bytes() + r->program().block_bytes();
   return total;
 }
 
@@ -93,7 +93,7 @@ Result<Group*> Session::Impl::group_for(std::shared_ptr<const StepProgram> progr
   return groups.back().get();
 }
 
-Result<Run*> Session::Impl::make_run(RunSpec spec) {
+Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, int place) {
   auto compiled = compile(*scene, spec, {options.record});
   if (!compiled) return compiled.error();
   std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
@@ -109,27 +109,31 @@ Result<Run*> Session::Impl::make_run(RunSpec spec) {
   if (!group) return group.error();
 
   const std::shared_ptr<const StepProgram>& program = (*group)->program;
-  const RunId id = next_id++;
   RunWatch watch(program, id, spec.optimizer, scene->schedule_length(), scene->view.target,
                  expected_values(*scene, *program, spec.label));
-  const int place = free_style();
   auto run = std::make_unique<Run>(id, std::move(spec), *group, RunSeries(program, series_budget(place)),
                                    Timeline(program->persistent_bytes(), keyframe_budget(place)), std::move(watch));
-  run->optimizer = std::make_shared<const OptimizerSpec>(run->spec.optimizer);
+  run->optimizer = run->opened_optimizer = std::make_shared<const OptimizerSpec>(run->spec.optimizer);
   run->initial = std::move(*contents);
   run->start_hparams = hparam_row(*program, run->spec);
   run->seed = run->spec.seed.value_or(scene->seed);
   run->style = place;
   run->member = run->members().add(run->seed);
   read_constant_weights(*run);
-  runs.push_back(std::move(run));
-  begin(*runs.back());
-  if (device_failed()) {
-    runs.pop_back();
-    return *backend->failure();
-  }
-  runs.back()->opened_hparams = runs.back()->start_hparams;
-  runs.back()->opened_start = runs.back()->start;
+  begin(*run);
+  if (device_failed()) return *backend->failure();
+  run->opened_hparams = run->start_hparams;
+  for (std::size_t i = 0; i < run->start_hparams.size(); ++i)
+    run->opened_numbers[program->hparams()[i].setting.name] = run->start_hparams[i];
+  run->opened_start = run->start;
+  return run;
+}
+
+Result<Run*> Session::Impl::make_run(RunSpec spec) {
+  auto run = build_run(std::move(spec), next_id, free_style());
+  if (!run) return run.error();
+  ++next_id;
+  runs.push_back(std::move(*run));
   return runs.back().get();
 }
 

@@ -26,6 +26,16 @@ Result<void> check_value(const HparamInfo& h, double value) {
   return {};
 }
 
+// Apart from commands about time and about what is shown.
+bool changes_runs(const Command& command) {
+  return std::visit(
+      Overloaded{[](const command::Play&) { return false; }, [](const command::Pause&) { return false; },
+                 [](const command::StepBy&) { return false; }, [](const command::MoveCursor&) { return false; },
+                 [](const command::ComputeTo&) { return false; }, [](const command::SetSpeed&) { return false; },
+                 [](const command::SelectRun&) { return false; }, [](const auto&) { return true; }},
+      command);
+}
+
 } // namespace
 
 Result<Run*> Session::Impl::find_run(RunId id) const {
@@ -104,7 +114,7 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
       std::any_of(run.edits.begin(), run.edits.end(), [&](const Edit& e) { return e.column == column; });
   const bool shown = run.dragging && run.start_hparams[i] == c.value && !edited_later;
   if (!shown) {
-    if (!run.dragging) run.ghost = run.series.view();
+    if (!run.dragging) run.ghost = {run.series.view(), run.group->program};
     run.start_hparams[i] = c.value;
     std::erase_if(run.edits, [&](const Edit& e) { return e.column == column; });
     std::erase_if(run.edit_events, [&](const auto& e) { return e.first == column; });
@@ -139,7 +149,7 @@ Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
   if (!r.before_drag) r.before_drag = BeforeDrag{r.start_hparams, r.edits, r.initial, r.ghost};
   const bool shown = r.dragging && held != slots.end() && held->second == c.point;
   if (!shown) {
-    if (!r.dragging) r.ghost = r.series.view();
+    if (!r.dragging) r.ghost = {r.series.view(), r.group->program};
     if (held != slots.end()) held->second = c.point;
     else slots.emplace_back(p->weight, c.point);
     recompute(r);
@@ -225,12 +235,13 @@ Result<std::string> Session::Impl::duplicate(const command::DuplicateRun& c) {
   spec.label = free_label(r.spec.label + " copy");
   for (std::size_t i = 0; i < r.start_hparams.size(); ++i)
     spec.hparams[r.group->program->hparams()[i].setting.name] = r.start_hparams[i];
-  const std::vector<double> opened_hparams = r.opened_hparams;
-  const std::shared_ptr<const Weights> opened_start = r.opened_start;
   auto said = add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));
   if (said) {
-    runs.back()->opened_hparams = opened_hparams;
-    runs.back()->opened_start = opened_start;
+    Run& copy = *runs.back();
+    copy.opened_hparams = r.opened_hparams;
+    copy.opened_numbers = r.opened_numbers;
+    copy.opened_start = r.opened_start;
+    copy.opened_optimizer = r.opened_optimizer;
   }
   return said;
 }
@@ -258,9 +269,17 @@ Result<std::string> Session::Impl::rename_run(const command::RenameRun& c) {
     if (r->id != c.run && r->spec.label == c.label)
       return bad_input(fmt::format("there is already a run called '{}'", c.label));
   std::string said = fmt::format("{} is now called {}", (*run)->spec.label, c.label);
-  (*run)->spec.label = c.label;
+  relabel(**run, c.label);
   update_scene();
   return said;
+}
+
+void Session::Impl::relabel(Run& run, const std::string& label) {
+  auto fresh = std::make_shared<Scene>(*scene);
+  for (ExpectSpec& expect : fresh->expect)
+    if (expect.run == run.spec.label) expect.run = label;
+  scene = std::move(fresh);
+  run.spec.label = label;
 }
 
 std::string Session::Impl::restart() {
@@ -295,44 +314,49 @@ Result<std::string> Session::apply(const Command& command) {
     s.cursor = target;
     return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
   };
-  return std::visit(Overloaded{
-                        [&](const command::Play&) -> Said { return std::string("playing"); },
-                        [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
-                        [&](const command::SetSpeed& c) -> Said {
-                          if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
-                            return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
-                          if (c.steps_per_second == 0) return std::string("as fast as possible");
-                          return fmt::format("{:.4g} steps per second", c.steps_per_second);
-                        },
-                        [&](const command::StepBy& c) -> Said {
-                          return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps)
-                                                             : s.move_cursor(s.cursor + c.steps);
-                        },
-                        [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
-                        [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
-                        [&](const command::Restart&) -> Said { return s.restart(); },
-                        [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
-                        [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
-                        [&](const command::CancelPreview& c) -> Said {
-                          auto run = s.find_run(c.run);
-                          if (!run) return run.error();
-                          return s.cancel_preview(**run);
-                        },
-                        [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
-                        [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
-                        [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
-                        [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
-                        [&](const command::SelectRun& c) -> Said {
-                          auto run = s.find_run(c.run);
-                          if (!run) return run.error();
-                          s.selected = c.run;
-                          return fmt::format("{} is selected", (*run)->spec.label);
-                        },
-                        [&](const command::OpenScene& c) -> Said {
-                          return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
-                        },
-                    },
-                    command);
+  Said said = std::visit(Overloaded{
+                             [&](const command::Play&) -> Said { return std::string("playing"); },
+                             [&](const command::Pause&) -> Said { return fmt::format("paused at step {}", s.cursor); },
+                             [&](const command::SetSpeed& c) -> Said {
+                               if (!(c.steps_per_second >= 0) || !std::isfinite(c.steps_per_second))
+                                 return bad_input("a speed is a number of steps per second, 0 for as fast as possible");
+                               if (c.steps_per_second == 0) return std::string("as fast as possible");
+                               return fmt::format("{:.4g} steps per second", c.steps_per_second);
+                             },
+                             [&](const command::StepBy& c) -> Said {
+                               return s.cursor + c.steps > s.head ? compute_to(s.cursor + c.steps)
+                                                                  : s.move_cursor(s.cursor + c.steps);
+                             },
+                             [&](const command::MoveCursor& c) -> Said { return s.move_cursor(c.step); },
+                             [&](const command::ComputeTo& c) -> Said { return compute_to(c.step); },
+                             [&](const command::Restart&) -> Said { return s.restart(); },
+                             [&](const command::SetHparam& c) -> Said { return s.set_hparam(c); },
+                             [&](const command::MoveStart& c) -> Said { return s.move_start(c); },
+                             [&](const command::CancelPreview& c) -> Said {
+                               auto run = s.find_run(c.run);
+                               if (!run) return run.error();
+                               return s.cancel_preview(**run);
+                             },
+                             [&](const command::AddRun& c) -> Said { return s.add_preset(c); },
+                             [&](const command::DuplicateRun& c) -> Said { return s.duplicate(c); },
+                             [&](const command::RemoveRun& c) -> Said { return s.remove_run(c); },
+                             [&](const command::RenameRun& c) -> Said { return s.rename_run(c); },
+                             [&](const command::SelectRun& c) -> Said {
+                               auto run = s.find_run(c.run);
+                               if (!run) return run.error();
+                               s.selected = c.run;
+                               return fmt::format("{} is selected", (*run)->spec.label);
+                             },
+                             [&](const command::SetPart& c) -> Said { return s.set_part(c); },
+                             [&](const command::SetSchedule& c) -> Said { return s.set_schedule(c); },
+                             [&](const command::ResetRecipe& c) -> Said { return s.reset_recipe(c); },
+                             [&](const command::OpenScene& c) -> Said {
+                               return bad_input(fmt::format("{} replaces the session, which the driver does", c.name));
+                             },
+                         },
+                         command);
+  if (said && changes_runs(command)) s.refused.reset();
+  return said;
 }
 
 } // namespace polarscope

@@ -22,12 +22,18 @@ struct Group {
   std::vector<std::vector<std::byte>> records;
 };
 
+// A path that an edit from step 0 replaced, and the program that recorded it.
+struct Ghost {
+  SeriesView path;
+  std::shared_ptr<const StepProgram> program;
+};
+
 // What a run was before the first preview of a drag, to be put back when the drag is given up.
 struct BeforeDrag {
   std::vector<double> start_hparams;
   std::vector<Edit> edits;
   InitialContents initial;
-  SeriesView ghost;
+  Ghost ghost;
 };
 
 struct Run {
@@ -39,18 +45,19 @@ struct Run {
   RunSpec spec; // with what edits from step 0 made of it
   Group* group; // owned by the session
   RunSeries series;
-  SeriesView ghost; // the path before the last edit from step 0
+  Ghost ghost; // the path before the last edit from step 0
   Timeline timeline;
   RunWatch watch;
   int member = -1;
   std::size_t place = 0; // in the group's burst under way
   int style = 0;
   std::uint64_t seed = 0;
-  std::shared_ptr<const OptimizerSpec> optimizer;
+  std::shared_ptr<const OptimizerSpec> optimizer, opened_optimizer; // now; before its parts were changed
   InitialContents initial;
   std::shared_ptr<const Weights> start = std::make_shared<Weights>(), reference = start;
-  std::vector<double> start_hparams, hparams; // at step 0; now, all edits included
-  std::vector<double> opened_hparams;         // at step 0, before any edit
+  std::vector<double> start_hparams, hparams;   // at step 0; now, all edits included
+  std::vector<double> opened_hparams;           // at step 0, before any edit
+  std::map<std::string, double> opened_numbers; // the same by name, with those of stages that were swapped away
   std::shared_ptr<const Weights> opened_start;
   std::vector<Edit> edits;                        // by step
   std::vector<std::pair<int, Event>> edit_events; // by hyperparameter's column
@@ -86,11 +93,13 @@ struct Session::Impl {
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
   // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
   std::string fault;
+  std::optional<Refusal> refused;
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
 
   // session.cpp: making and stepping runs
   Result<void> open();
   Result<Run*> make_run(RunSpec spec);
+  Result<std::unique_ptr<Run>> build_run(RunSpec spec, RunId id, int place); // begun, in no list yet
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
   void begin(Run& run);             // to step 0
@@ -130,6 +139,15 @@ struct Session::Impl {
   Result<std::string> remove_run(const command::RemoveRun& c);
   Result<std::string> rename_run(const command::RenameRun& c);
   std::string restart();
+  void relabel(Run& run, const std::string& label); // expectations of it follow
+
+  // session_recipe.cpp: commands that change what a run is made of
+  Result<std::string> set_part(const command::SetPart& c);
+  Result<std::string> set_schedule(const command::SetSchedule& c);
+  Result<std::string> reset_recipe(const command::ResetRecipe& c);
+  Result<std::string> change_recipe(Run& run, Part at, OptimizerSpec wanted, const std::string& change);
+  Result<RunSpec> with_recipe(const Run& run, OptimizerSpec wanted) const;
+  std::string label_for(const Run& run, const OptimizerSpec& wanted) const;
 
   // session_expected.cpp: closed forms
   void evaluate_expected(Run& run);

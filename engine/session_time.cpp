@@ -1,4 +1,5 @@
 // Other steps than the head: restore a keyframe, replay the edits and steps after it, look, and go back.
+#include "engine/optimizer/composition.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
 
@@ -207,6 +208,8 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.optimizer_name = run.spec.optimizer.name;
   f.style = run.style;
   f.optimizer = run.optimizer;
+  f.opened_optimizer = run.opened_optimizer;
+  f.recipe_changed = !same_composition(*run.optimizer, *run.opened_optimizer);
   f.program = run.group->program;
   f.hparams = run.hparams;
   f.start_hparams = run.start_hparams;
@@ -215,7 +218,8 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.diverged = run.diverged;
   f.diverged_at = run.diverged_at;
   f.series = run.series.view();
-  f.ghost = run.ghost;
+  f.ghost = run.ghost.path;
+  f.ghost_program = run.ghost.program;
   f.start = run.start;
   f.reference = run.reference;
   f.invariants = run.watch.invariants();
@@ -231,6 +235,10 @@ void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events)
     if (run.start_hparams[i] != run.opened_hparams[i])
       events.push_back({EventKind::edit, 0, run.id,
                         change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
+  for (const Part part : kRecipeParts)
+    if (!same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
+      events.push_back({EventKind::edit, 0, run.id,
+                        fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
   for (std::size_t p = 0; p < run.start->size(); ++p) {
     const std::vector<double>&was = (*run.opened_start)[p], &now = (*run.start)[p];
     if (was == now) continue;
@@ -267,6 +275,7 @@ void Session::Impl::fill(Frame& frame) {
   std::stable_sort(frame.events.begin(), frame.events.end(),
                    [](const Event& a, const Event& b) { return a.step < b.step; });
   frame.selected = selected;
+  frame.refused = refused;
   frame.device = backend->description();
   frame.device_note = device_note;
   frame.state_hash = with_hash ? hash_of_hashes(hashes) : 0;

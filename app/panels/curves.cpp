@@ -33,6 +33,13 @@ const MetricColumn& column_info(const CurveSource& source) {
   return run->program->metrics()[static_cast<std::size_t>(column)];
 }
 
+// The column of the path before an edit, which another program may have recorded; −1 when it has none of that name.
+int ghost_column(const RunFrame& run, int column) {
+  if (run.ghost.empty()) return -1;
+  if (run.ghost_program == run.program) return column;
+  return run.ghost_program->find_metric(run.program->metrics()[static_cast<std::size_t>(column)].name);
+}
+
 PlotSource source_of(const RunFrame& run, const SeriesView& series, int column, double factor) {
   PlotSource source{series, column, factor, {}};
   if (run.diverged) source.ended_at = run.diverged_at;
@@ -51,8 +58,8 @@ PlotCurve curve_of(const PanelContext& c, const CurveSource& source, double fact
     curve.card_place = source.name;
     return curve;
   }
-  if (!source.run->ghost.empty())
-    curve.ghost = PlotSource{source.run->ghost, source.columns.front().second, factor, {}};
+  if (const int column = ghost_column(*source.run, source.columns.front().second); column >= 0)
+    curve.ghost = PlotSource{source.run->ghost, column, factor, {}};
   curve.card_place = source.run->label;
   if (const int index = column_info(source).index; index >= 0) {
     curve.card_place += ", row " + format_count(index);

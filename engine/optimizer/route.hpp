@@ -17,6 +17,8 @@
 
 namespace polarscope {
 
+inline constexpr const char* kSameRecipe = "same"; // as the value of a route: the run's own recipe
+
 // Role words in the order of ParamRole, then "rest".
 const std::vector<std::string>& route_words();
 const char* role_name(ParamRole role);

@@ -140,7 +140,7 @@ TEST_CASE("every action of the menus runs from its menu") {
       w.view().panels.clear();
     }
     ++run;
-    w.view().help_open = w.view().scenes_open = w.view().add_open = false;
+    w.view().close_dialogs();
     w.view().renaming.reset();
     w.view().layout = LayoutKind::study;
     w.view().theme = "dark";

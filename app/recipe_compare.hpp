@@ -1,0 +1,33 @@
+// What one run's recipe has that another's has not, as words and numbers for the recipe panel and its text.
+#pragma once
+
+#include "engine/frame.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polarscope {
+
+struct RecipeDifferences {
+  std::map<Part, std::string> parts;            // what the other run has for a part that differs
+  std::map<std::string, std::string> schedules; // by hyperparameter: the other's schedule, "constant" for none
+  std::map<std::string, std::optional<double>>
+      hparams;                              // this run's that differ: the other's value, none where it has none
+  std::map<std::string, double> only_there; // hyperparameters of the other run alone
+  std::vector<std::string> promises_here, promises_there; // names of invariants that the other does not promise
+
+  std::size_t count() const {
+    return parts.size() + schedules.size() + hparams.size() + only_there.size() + promises_here.size() +
+           promises_there.size();
+  }
+};
+RecipeDifferences recipe_differences(const RunFrame& here, const RunFrame& there);
+
+// A chosen stage's options as they were written down: "quintic, ns_steps 5".
+std::string options_words(const PartSpec& link);
+// "cosine, warmup 0.1".
+std::string schedule_words(const ScheduleSpec& schedule);
+
+} // namespace polarscope
