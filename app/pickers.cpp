@@ -76,9 +76,10 @@ std::string choose(const PanelContext& c, const char* hint, const char* what, co
   ImGui::SetNextItemWidth(-1);
   const bool entered =
       ImGui::InputTextWithHint("##filter", hint, &c.view.scene_filter, ImGuiInputTextFlags_EnterReturnsTrue);
-  ImGui::Dummy({1, c.theme.px(4)});
   const std::string& filter = c.view.scene_filter;
   const std::vector<const ListEntry*> found = matching(filter, entries);
+  if (entered && (found.empty() || filter.empty())) ImGui::SetKeyboardFocusHere(-1); // there is more to type
+  ImGui::Dummy({1, c.theme.px(4)});
   if (found.empty()) {
     const std::string words = fmt::format("no {} matches “{}”", what, filter);
     label(c.theme, fit(c.theme, text::kLabel, words, ImGui::GetContentRegionAvail().x), c.theme.colour().text2);

@@ -196,8 +196,10 @@ NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice&
                      const std::vector<float>& radius, ProjectionCache::Entry& entry) {
   NormRange range;
   for (float r : radius) range.add({r, r});
-  for (const float norm : entry.ghost.norm)
-    if (norm < kGhostReach * range.most && norm > range.least / kGhostReach) range.add({norm, norm});
+  if (!entry.ghost.norm.empty())
+    if (const auto [low, high] = std::minmax_element(entry.ghost.norm.begin(), entry.ghost.norm.end());
+        *high<kGhostReach * range.most&& * low> range.least / kGhostReach)
+      range.add({*low, *high});
   const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
   const std::string column = row < 0 ? p.name + ".frobenius_norm" : p.name + ".row_norm[" + std::to_string(row) + "]";
   const int index = run.program->find_metric(column);

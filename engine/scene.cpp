@@ -32,16 +32,20 @@ bool names_scene_key(const SetArgument& set) {
 std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, std::vector<std::string>& ambiguous) {
   std::vector<std::string> path = split_key(set.key);
   const std::string& first = path.front();
-  if (path.size() > 1 && (first == "hparam" || first == "optimizer" || first == "schedule" || first == "start")) {
+  const auto hparams = optimizer_hparams(run.optimizer);
+  const auto has_hparam = [&](const std::string& name) {
+    return std::any_of(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == name; });
+  };
+  if (path.size() > 1 &&
+      (first == "hparam" || first == "optimizer" || first == "schedule" || first == "start" || first == "route")) {
     if (first != "hparam") return path;
-    const auto hparams = optimizer_hparams(run.optimizer);
-    const bool known = std::any_of(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == path[1]; });
-    return known ? path : std::vector<std::string>{};
+    return has_hparam(set.key.substr(first.size() + 1)) ? path : std::vector<std::string>{};
   }
   if (set.key == "optimizer" || (!set.label.empty() && (set.key == "seed" || set.key == "label"))) return path;
-  if (path.size() == 1)
-    for (const Setting& hparam : optimizer_hparams(run.optimizer))
-      if (hparam.name == set.key) return {"hparam", set.key};
+  if (has_hparam(set.key)) {
+    path.insert(path.begin(), "hparam");
+    return path;
+  }
   std::vector<std::vector<std::string>> found;
   if (is_recipe_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind")))
     return {"optimizer", first, "kind"};

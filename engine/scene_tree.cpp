@@ -68,9 +68,9 @@ void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_
       return set_path(*link, path, at + 1, value);
     }
   if (!entry->value.is_table()) {
-    const bool named = entry->value.is_text() && (path[at] == "optimizer" || is_recipe_part(path[at]));
-    entry->value =
-        table_of(named ? &entry->value : nullptr, path[at] == "optimizer" ? "base" : "kind", entry->value.place);
+    const bool recipe = path[at] == "optimizer" || (at > 0 && path[at - 1] == "route");
+    const bool named = entry->value.is_text() && (recipe || is_recipe_part(path[at]));
+    entry->value = table_of(named ? &entry->value : nullptr, recipe ? "base" : "kind", entry->value.place);
   }
   set_path(entry->value, path, at + 1, value);
 }
