@@ -3,6 +3,8 @@
 
 #include "app/widgets.hpp"
 
+#include "imgui_internal.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
