@@ -17,10 +17,10 @@ namespace polarscope {
 
 namespace {
 
-// Sizes beyond these are refused before anything is allocated. Offsets in a block are 32-bit element counts, and no
-// recipe has more than a few dozen slots per parameter.
+// Sizes beyond these are refused before anything is allocated. Offsets in a block are 32-bit element counts.
 constexpr double kLongestSide = 1 << 20;
 constexpr double kMostColumns = 1 << 20;
+constexpr double kMostNumbers = 0xFFFFFFFF;
 
 ProblemValues with_defaults(const Problem& problem, ProblemValues values) {
   for (const Setting& key : problem.keys) values.values.emplace(key.name, key.value);
@@ -101,7 +101,11 @@ Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, cons
 
   emit_metrics(build, scene.metric_every, write_updates(build, spec, lr));
   write_finite_checks(build);
-  return build.finish(record);
+  auto program = build.finish(record);
+  const double numbers = double(program->block_bytes()) / double(program->scalar_bytes());
+  if (numbers > kMostNumbers)
+    return bad_input(fmt::format("one run would need {:.3g} numbers; the most is {:.3g}", numbers, kMostNumbers));
+  return program;
 }
 
 // Every other value that an option has, as far as there are few.

@@ -41,20 +41,49 @@ std::shared_ptr<const StepProgram> plain_descent(const Problem& problem, const P
   return build.finish();
 }
 
-// At its defaults, or as another case of the same problem: the last of each list of words, and a tall odd shape.
-ConformCase plain_descent_case(const Problem& problem, bool other) {
-  const std::map<std::string, long> other_shape = {{"rows", 19}, {"cols", 5}, {"samples", 33}, {"dim", 7}};
+// A way to set a problem's keys.
+struct ProblemVariant {
+  std::string name;
   ProblemValues values;
+};
+
+// The words and truth values of a setting.
+std::vector<SettingValue> choices(const Setting& s) {
+  std::vector<SettingValue> values;
+  for (const SettingWord& w : s.words) values.emplace_back(w.word);
+  if (s.kind == SettingKind::boolean) values = {SettingValue(false), SettingValue(true)};
+  return values;
+}
+
+// At its defaults; at an odd shape with the last of all words and truth values; and so with each other choice of each key.
+std::vector<ProblemVariant> problem_variants(const Problem& problem) {
+  const std::map<std::string, long> odd = {{"rows", 19},  {"cols", 5},  {"samples", 33}, {"dim", 7},    {"layers", 2},
+                                           {"width", 11}, {"batch", 9}, {"batches", 3},  {"inputs", 7}, {"outputs", 5},
+                                           {"hidden", 9}, {"rank", 3},  {"expansion", 2}};
+  std::vector<ProblemVariant> all = {{"plain descent", {}}, {"other words and shape, plain descent", {}}};
   for (const Setting& key : problem.keys) {
-    SettingValue& value = values.values[key.name];
-    value = key.name == "noise" ? SettingValue(0.05) : key.value;
-    if (!other) continue;
-    if (key.kind == SettingKind::word && !key.words.empty()) value = key.words.back().word;
-    if (const auto it = other_shape.find(key.name); it != other_shape.end()) value = it->second;
+    const SettingValue usual = key.name == "noise" ? SettingValue(0.05) : key.value;
+    all[0].values.values[key.name] = usual;
+    const std::vector<SettingValue> list = choices(key);
+    const auto it = odd.find(key.name);
+    all[1].values.values[key.name] = it != odd.end() ? SettingValue(it->second) : list.empty() ? usual : list.back();
   }
-  if (problem.from_trace) values.trace = example_trace();
+  for (const Setting& key : problem.keys)
+    for (const SettingValue& choice : choices(key)) {
+      if (choice == all[1].values.values.at(key.name)) continue;
+      ProblemVariant v{fmt::format("{} = {}, plain descent", key.name, to_text(choice)), all[1].values};
+      v.values.values[key.name] = choice;
+      all.push_back(std::move(v));
+    }
+  if (problem.from_trace)
+    for (ProblemVariant& v : all) v.values.trace = example_trace();
+  return all;
+}
+
+ConformCase plain_descent_case(const Problem& problem, const ProblemVariant& variant) {
+  const ProblemValues& values = variant.values;
   ConformCase c;
-  c.name = problem.kind + (other ? ", other words and shape, plain descent" : ", plain descent");
+  c.name = problem.kind + ", " + variant.name;
   c.f32 = plain_descent(problem, values, Precision::f32);
   c.f64 = plain_descent(problem, values, Precision::f64);
   c.hparams = {0.05};
@@ -101,14 +130,6 @@ std::vector<ConformCase> compiled_case(Scene scene, std::string name) {
   return {c};
 }
 
-// The words and truth values of a setting.
-std::vector<SettingValue> choices(const Setting& s) {
-  std::vector<SettingValue> values;
-  for (const SettingWord& w : s.words) values.emplace_back(w.word);
-  if (s.kind == SettingKind::boolean) values = {SettingValue(false), SettingValue(true)};
-  return values;
-}
-
 // The recipe with every choice of every option of its stages that no earlier recipe has shown; and with a decay that
 // decays.
 void add_variants(const Scene& scene, const std::string& preset, std::set<std::string>& shown,
@@ -148,7 +169,8 @@ std::vector<ConformCase> conform_cases() {
                                                "{ kind = \"inverse_power\" }", "{ kind = \"constant\", warmup = 0.1 }"};
   std::vector<ConformCase> cases;
   for (const Problem& problem : problems())
-    for (const bool other : {false, true}) cases.push_back(plain_descent_case(problem, other));
+    for (const ProblemVariant& variant : problem_variants(problem))
+      cases.push_back(plain_descent_case(problem, variant));
   // Every preset on a vector and on a matrix, each with another schedule; every choice of every stage once, on the matrix.
   std::size_t k = 0;
   std::set<std::string> shown;

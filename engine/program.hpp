@@ -37,6 +37,9 @@ enum class Phase : std::uint8_t { schedule, gradient, clip, direction, geometry,
 // In what a parameter is scale-invariant: nothing, the whole matrix, or each row on its own.
 enum class Invariance : std::uint8_t { none, matrix, row };
 
+// What a parameter is in its network: what a recipe's routes go by.
+enum class ParamRole : std::uint8_t { matrix, vector, embedding, head, router };
+
 struct SlotInfo {
   std::string name; // "W", "W.momentum"
   Role role;
@@ -45,6 +48,7 @@ struct SlotInfo {
   int parameter = -1;          // index into parameters, or −1
   SlotId view_of = kNone;      // the slot whose rows these are: it has no memory of its own
   std::uint32_t first_row = 0; // of the slot viewed
+  std::uint32_t batches = 1;   // of data: this many batches below each other, one to a step
 };
 
 struct ParamInfo {
@@ -56,6 +60,8 @@ struct ParamInfo {
   SlotId previous = kNone;  // W before the step
   SlotId gradient = kNone;  // loss gradient at the previous weight, noise included
   SlotId reference = kNone; // data: direction that angles are measured to, same shape; none: the start
+  ParamRole role = ParamRole::matrix;
+  int layer = -1; // of the network, from 0; −1: belongs to none
 };
 
 // A data slot that the host fills again and again: rows [k·rows(P), (k+1)·rows(P)) belong to the step whose number of
@@ -183,6 +189,8 @@ public:
   ParamInfo& parameter(int index) { return parameters_[static_cast<std::size_t>(index)]; }
   const std::vector<ParamInfo>& parameters() const { return parameters_; }
   const SlotInfo& info(SlotId id) const { return slots_[id]; }
+  // Says that a data slot holds several batches below each other.
+  void set_batches(SlotId data, std::uint32_t batches) { slots_[data].batches = batches; }
   SlotId find_slot(std::string_view name) const; // kNone when there is none yet
   bool has_slot(std::string_view name) const;
 

@@ -210,7 +210,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
       }
       if (info.role != Role::data) continue;
       std::vector<std::uint64_t> shape = {info.rows, info.cols};
-      if (info.parameter < 0) shape.insert(shape.begin(), 1); // one batch
+      if (info.parameter < 0) shape = {info.batches, info.rows / info.batches, info.cols};
       tensors.push_back({"data/" + prefix + info.name, dtype, shape, 0, 0});
       pieces.emplace_back(nullptr, scalars(values, program.precision()));
     }

@@ -17,6 +17,11 @@ inline constexpr std::uint16_t kNone = 0xFFFF; // "no slot", "no hyperparameter"
 
 inline constexpr std::uint32_t kNoLoss = 0xFFFFFFFF; // word of check_finite where gradients come from no loss
 
+// The options of the product op's word, and rms_rows_backward's.
+inline constexpr std::uint32_t kTransposeA = 1, kTransposeB = 2, kProductRelu = 4, kSymmetric = 8, kStepRowsA = 16,
+                               kStepRowsB = 32;
+inline constexpr std::uint32_t kReluMask = 1;
+
 inline constexpr int kMostLanczosSteps = 32; // of the spectrum op: rows of its scratch
 
 // A row-major matrix inside a member's block. Elements (i, j) with cols ≤ j < ld are padding and stay zero.

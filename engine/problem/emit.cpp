@@ -37,21 +37,26 @@ void emit_tangent_noise(ProgramBuilder& build, int parameter, double sigma) {
              rows ? "gᵢ ← gᵢ + σ P⊥(z)/‖wᵢ‖" : "G ← G + σ P⊥(z)/‖W‖");
 }
 
-void emit_gradient_invariant(ProgramBuilder& build, int parameter) {
+void emit_gradient_invariant(ProgramBuilder& build, int parameter, const TangencyOptions& options) {
   const ParamInfo p = build.parameter(parameter);
   assert(p.invariance != Invariance::none);
   const bool rows = p.invariance == Invariance::row;
-  const int column = build.metric("gradient_tangency", parameter, ProgramBuilder::kScalar, 1, true);
-  build.emit(make_op(rows ? OpCode::gradient_tangency_rows : OpCode::gradient_tangency, {p.weight, p.gradient}, {}, 0,
-                     static_cast<std::uint32_t>(column)),
-             rows ? "check ⟨wᵢ, gᵢ⟩ = 0" : "check ⟨W, G⟩ = 0");
+  const int column = build.metric("gradient_tangency", parameter, ProgramBuilder::kScalar, options.every, true);
+  Op op = make_op(rows ? OpCode::gradient_tangency_rows : OpCode::gradient_tangency, {p.weight, p.gradient}, {}, 0,
+                  static_cast<std::uint32_t>(column));
+  op.every = static_cast<std::uint16_t>(options.every);
+  build.set_parameter(parameter);
+  build.emit(op, rows ? "check ⟨wᵢ, gᵢ⟩ = 0" : "check ⟨W, G⟩ = 0");
   InvariantColumn invariant;
   invariant.name = "gradient ⊥ weight";
   invariant.meaning = rows ? "The loss ignores every row's norm, so each row's gradient is orthogonal to the row."
                            : "The loss ignores the norm, so the gradient is orthogonal to the weight.";
   invariant.column = column;
   // Relative to 1 + ‖W‖‖G‖, the scale of the loss: round-off of the gradient alone, about √n units in the last place.
-  invariant.tolerance = build.precision() == Precision::f32 ? 1e-5 : 1e-13;
+  // ε leaves the radial share ε/(mean square + ε) of the gradient by what is normalised: the tolerance covers activations
+  // whose mean square is above 1/100.
+  invariant.tolerance = (build.precision() == Precision::f32 ? 1e-5 : 1e-13) + 100 * options.eps;
+  invariant.exact = options.eps == 0;
   invariant.parameter = parameter;
   build.invariant(std::move(invariant));
 }

@@ -29,7 +29,13 @@ Setting noise_setting(double value);
 // Nothing is emitted for σ = 0.
 void emit_tangent_noise(ProgramBuilder& build, int parameter, double sigma);
 
+// How "gradient ⊥ weight" is promised.
+struct TangencyOptions {
+  int every = 1;  // steps from one check to the next
+  double eps = 0; // of a normalisation that makes the loss invariant up to its ε only
+};
+
 // The promise of a scale-invariant problem, "gradient ⊥ weight", per invariant block: a hidden column and its invariant.
-void emit_gradient_invariant(ProgramBuilder& build, int parameter);
+void emit_gradient_invariant(ProgramBuilder& build, int parameter, const TangencyOptions& options = {});
 
 } // namespace polarscope

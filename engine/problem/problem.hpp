@@ -24,6 +24,7 @@ struct ProblemValues {
   double number(std::string_view key) const;
   long integer(std::string_view key) const;
   std::string word(std::string_view key) const;
+  bool flag(std::string_view key) const;
 };
 
 // Host-side contents of one data or weight slot at step 0, row-major without padding, in double; the backend rounds

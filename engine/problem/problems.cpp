@@ -51,4 +51,10 @@ std::string ProblemValues::word(std::string_view key) const {
   return std::get<std::string>(it->second);
 }
 
+bool ProblemValues::flag(std::string_view key) const {
+  const auto it = values.find(std::string(key));
+  assert(it != values.end() && "a problem asks only for keys of its schema");
+  return std::get<bool>(it->second);
+}
+
 } // namespace polarscope

@@ -9,8 +9,20 @@
 namespace polarscope {
 
 // One stream per use; never reuse a number. The device's gradient noise has its own (kernels/ops/problem.hpp).
-enum class Stream : std::uint32_t { start = 16, reference = 17, inputs = 18, teacher = 19, scales = 20, planes = 21 };
+enum class Stream : std::uint32_t {
+  start = 16,
+  reference = 17,
+  inputs = 18,
+  teacher = 19,
+  scales = 20,
+  planes = 21,
+  targets = 22,
+  labels = 23
+};
 
 std::vector<double> normal_numbers(std::uint64_t seed, Stream stream, std::size_t count);
+
+// `count` class numbers 0 … classes − 1, each as likely as any other.
+std::vector<double> random_labels(std::uint64_t seed, std::uint32_t classes, std::size_t count);
 
 } // namespace polarscope

@@ -7,6 +7,7 @@
 #include "kernels/ops/elementwise.hpp"
 #include "kernels/ops/matrix.hpp"
 #include "kernels/ops/metric.hpp"
+#include "kernels/ops/network.hpp"
 #include "kernels/ops/optimizer.hpp"
 #include "kernels/ops/problem.hpp"
 #include "kernels/ops/radial.hpp"
