@@ -178,14 +178,15 @@ TEST_CASE("being stopped by a signal is said everywhere", "[cli]") {
 
 TEST_CASE("rows that CSV thinned are named on stderr", "[cli][csv]") {
   const TemporaryFolder folder;
-  const std::string scene = folder.write("s.toml", "[scene]\nsteps=400000\nspeed=0\n[problem]\nkind='rows'\nrows=32\n"
-                                                   "cols=2\n[[run]]\noptimizer='sgd'\n");
+  constexpr long kSteps = 400'000;
+  const std::string trace = folder.write(
+      "t.safetensors", tensor_file({{"weight/W", {"F32", {2}, {1, 1}}},
+                                    {"gradient/W", {"F32", {kSteps, 2}, std::vector<double>(2 * kSteps, 1e-6)}}}));
   const std::string path = folder.path() + "/x.csv";
-  const Outcome outcome = program({"run", scene, "--device", "cpu", "--csv", path});
+  const Outcome outcome = program({"replay", trace, "--optimizer", "sgd", "--device", "cpu", "--csv", path});
   INFO(outcome.err);
   REQUIRE(outcome.exit_code == 0);
-  const std::string head = "polarscope: CSV: rows thinned, kept only of run sgd: every ";
-  CHECK(outcome.err.starts_with(head));
+  CHECK(outcome.err.starts_with("polarscope: CSV: rows thinned, kept only of run sgd: every "));
   CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
   const std::string csv = read_text(path); // which says the same
   CHECK(csv.starts_with("# kept only, " + outcome.err.substr(outcome.err.find("of run"))));
