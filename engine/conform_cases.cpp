@@ -215,7 +215,7 @@ bool rounding_decides(const StepProgram& program) {
 
 const char* op_name(OpCode code) {
   static constexpr const char* kNames[] = {
-#define POLARSCOPE_OP(name, slots, doc) #name,
+#define POLARSCOPE_OP(name, slots, flops, doc) #name,
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
   };

@@ -2,6 +2,7 @@
 
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
+#include "engine/op_cost.hpp"
 #include "engine/safetensors.hpp"
 
 #include <fmt/format.h>
@@ -49,15 +50,6 @@ std::vector<double> rounded(std::vector<double> values, Precision precision) {
   if (precision == Precision::f32)
     for (double& v : values) v = static_cast<float>(v);
   return values;
-}
-
-// Is the slot part of how the weight moves? What only metrics keep is not the optimizer's.
-bool steps_with(const StepProgram& program, SlotId slot) {
-  for (std::size_t i = 0; i < program.step_ops().size(); ++i)
-    if (program.step_text()[i].phase != Phase::metric)
-      for (const SlotId used : program.step_ops()[i].slot)
-        if (used == slot) return true;
-  return false;
 }
 
 std::vector<std::byte> scalars(const std::vector<double>& values, Precision precision) {
@@ -191,7 +183,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     }
     for (std::size_t s = 0; s < program.slots().size() && contents_.states; ++s) {
       const SlotInfo& info = program.slots()[s];
-      if (info.role != Role::state || info.parameter < 0 || !steps_with(program, static_cast<SlotId>(s))) continue;
+      if (info.role != Role::state || info.parameter < 0 || !moves_with(program, static_cast<SlotId>(s))) continue;
       const std::string& owner = program.parameters()[static_cast<std::size_t>(info.parameter)].name;
       tensors.push_back(
           {"state/" + prefix + owner + "/" + info.name.substr(owner.size() + 1), dtype, {info.rows, info.cols}, 0, 0});

@@ -178,6 +178,11 @@ Result<Scene> trace_scene(const std::string& path, const std::string& run, const
   scene.problem_values.values = {{"file", path}, {"run", run}};
   scene.problem_values.trace = *trace;
   scene.runs = {std::move(own)};
+  // It opens on a matrix: of a bias, which may come first by its name, there is little to see.
+  const auto& all = (*trace)->parameters();
+  const auto matrix =
+      std::find_if(all.begin(), all.end(), [](const TraceParameter& p) { return p.rows > 1 && p.cols > 1; });
+  if (matrix != all.end() && matrix != all.begin()) scene.view.parameter = matrix->name;
   return scene;
 }
 

@@ -1,6 +1,7 @@
 // Recorded gradients: what a trace file may say, windows of steps, and that a replayed recording is the run to the bit.
 #include "engine/trace.hpp"
 
+#include "engine/compile.hpp"
 #include "engine/preset.hpp"
 #include "engine/recording.hpp"
 #include "tests/support/process.hpp"
@@ -243,6 +244,24 @@ TEST_CASE("a scene may name a trace", "[trace][scene]") {
   const auto none = load_scene(folder.write("n.toml", "[problem]\nkind = \"trace\"\n" + run));
   REQUIRE_FALSE(none.ok());
   CHECK(says(none.error().text(), "'file'"));
+}
+
+TEST_CASE("a trace opens on its first matrix", "[trace]") {
+  const TemporaryFolder folder;
+  const auto opened_on = [&](const std::vector<Piece>& pieces) {
+    const auto scene = trace_scene(folder.write("x.safetensors", file_of(pieces)), "", "");
+    INFO((scene ? std::string() : scene.error().text()));
+    REQUIRE(scene.ok());
+    REQUIRE(compile(*scene, scene->runs[0]).ok());
+    return scene->view.parameter;
+  };
+  const Piece bias = doubles("gradient/0.bias", {5, 2}, 1), bias_start = doubles("weight/0.bias", {2}, 2),
+              row = doubles("gradient/0.row", {5, 1, 3}, 3), row_start = doubles("weight/0.row", {1, 3}, 4),
+              matrix = doubles("gradient/0.weight", {5, 2, 3}, 5), start = doubles("weight/0.weight", {2, 3}, 6),
+              other = doubles("gradient/1.weight", {5, 3, 2}, 7), other_start = doubles("weight/1.weight", {3, 2}, 8);
+  CHECK(opened_on({bias, row, matrix, other, bias_start, row_start, start, other_start}) == "0.weight");
+  CHECK(opened_on({other, matrix, start, other_start}) == ""); // the first as it is
+  CHECK(opened_on({bias, row, bias_start, row_start}) == "");  // there is none
 }
 
 TEST_CASE("a recording's states are the optimizer's, as they stand after the last step", "[trace]") {

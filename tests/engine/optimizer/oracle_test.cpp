@@ -372,6 +372,18 @@ TEST_CASE("every preset follows its formula with decay, other rates, and a falli
   }
 }
 
+TEST_CASE("AdEMAMix's slow average rises as its source's does", "[oracle]") {
+  OptimizerSpec spec = preset_spec("ademamix");
+  for (const double steps : {1.0, 30.0, 1000.0}) { // no rise, one that ends within the run, one that does not
+    spec.hparams["slow_warmup"] = steps;
+    for (const double beta1 : {0.0, 0.9}) {
+      spec.hparams["beta1"] = beta1;
+      CAPTURE(steps, beta1);
+      CHECK(compare("ademamix", spec, {Gradients::varied, 6, 20}).distance <= 1e-10);
+    }
+  }
+}
+
 TEST_CASE("every preset follows its formula from a weight with a row of zeros", "[oracle]") {
   for (const std::string& preset : compared_presets())
     for (const auto& [rows, cols] : kShapes) {
