@@ -4,6 +4,7 @@
 #include "app/cli_usage.hpp"
 #include "engine/files.hpp"
 #include "engine/setting.hpp"
+#include "engine/trace.hpp"
 
 #if POLARSCOPE_WINDOW
 #  include "app/gui.hpp"
@@ -11,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -44,17 +46,42 @@ Error with_commands(Error error, const std::string& word, const CLI::App& app) {
   return error;
 }
 
-int open_window(const SceneArguments& arguments, const CLI::App& app) {
+// Of a recording of several runs the window shows the first where none is chosen; what it says of the others.
+Result<std::string> choose_run(SceneArguments& arguments) {
+  if (!arguments.scene.ends_with(".safetensors") || !arguments.run.empty()) return std::string();
+  auto runs = recorded_runs(arguments.scene);
+  if (!runs) return runs.error();
+  if (runs->empty()) return std::string();
+  arguments.run = runs->front();
+  runs->erase(runs->begin());
+  return fmt::format("Run {} of the recording; it also holds {}: start with --run LABEL for another", arguments.run,
+                     fmt::join(*runs, ", "));
+}
+
+int open_window(SceneArguments arguments, const CLI::App& app) {
+  auto notice = choose_run(arguments);
+  if (!notice) return complain(notice.error());
   auto scene = open_scene(arguments);
   if (!scene) return complain(with_commands(scene.error(), arguments.scene, app));
 #if POLARSCOPE_WINDOW
   GuiOptions options;
   options.session = session_options(arguments);
+  options.notice = std::move(*notice);
   const auto done = run_window(std::move(*scene), options);
   return done ? 0 : complain(done.error());
 #else
   return complain(machine_lacks("this program was built without the window; 'polarscope run' works without"));
 #endif
+}
+
+// The window's option in front of a command, which would be lost there; "" when there is none.
+std::string misplaced_option(const CLI::App& app) {
+  if (app.get_subcommands().empty()) return "";
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0 && !option->get_lnames().empty())
+      return fmt::format("--{0} goes after '{1}'", option->get_lnames().front(),
+                         app.get_subcommands().front()->get_name());
+  return "";
 }
 
 int parse(CLI::App& app, Commands& commands, int argc, char** argv) {
@@ -68,6 +95,7 @@ int parse(CLI::App& app, Commands& commands, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return complain(usage_error(app, error));
   }
+  if (const std::string misplaced = misplaced_option(app); !misplaced.empty()) return complain(misplaced);
   return commands.chosen();
 }
 
@@ -91,7 +119,7 @@ int run_command_line(int argc, char** argv) {
   Commands commands{app};
   commands.chosen = [&] { return open_window(*arguments, app); };
   arguments->scene = "first_look";
-  app.add_option("SCENE", arguments->scene, "Scene to open in the window (default: scenes/first_look.toml)");
+  add_window_options(app, *arguments);
 #define POLARSCOPE_COMMAND(name) name##_command(commands);
 #include "app/cli_commands.def"
 #undef POLARSCOPE_COMMAND

@@ -13,8 +13,6 @@ class App;
 
 namespace polarscope {
 
-inline constexpr int kExitInterrupted = 130; // as a shell reports SIGINT
-
 // What a command adds itself to.
 struct Commands {
   CLI::App& app;

@@ -8,6 +8,7 @@
 #include "engine/preset.hpp"
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
+#include "engine/sweep.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -23,26 +24,38 @@ namespace {
 
 constexpr std::string_view kLessons = "lessons/"; // what a lesson's name begins with, beside scenes' names
 
+// "momentum  nesterov=true  by default: momentum_form=heavy_ball": every option, those that are written down first.
+std::string stage_text(Part part, const PartSpec& link) {
+  std::string written = link.kind, left;
+  for (const Setting& option : find_stage(part, link.kind)->options) {
+    const auto given = link.options.find(option.name);
+    (given == link.options.end() ? left : written) += fmt::format(
+        "  {}={}", option.name, shown_text(option, given == link.options.end() ? option.value : given->second));
+  }
+  return written + (left.empty() ? "" : "  by default:" + left.substr(1));
+}
+
 std::string composition(const OptimizerSpec& spec) {
   std::string out;
   for (const Part part : kRecipeParts) {
     out += fmt::format("  {:10}", part_name(part));
-    for (const PartSpec& link : spec.chain(part)) {
-      out += (&link == &spec.part(part) ? "" : "  then ") + link.kind;
-      for (const auto& [name, value] : link.options) out += fmt::format("  {}={}", name, to_text(value));
-    }
+    for (const PartSpec& link : spec.chain(part))
+      out += (&link == &spec.part(part) ? "" : "  then ") + stage_text(part, link);
     out += "\n";
   }
   return out;
 }
 
+// Numbers of the stages: those that run or recipe write down first.
 std::string hparam_line(const OptimizerSpec& spec, const std::map<std::string, double>& own) {
-  std::string out;
+  std::string written, left;
   for (const Setting& s : optimizer_hparams(spec)) {
     const auto it = own.find(s.name);
-    out += fmt::format(" {}={}", s.name, it == own.end() ? to_text(s.value) : to_text(it->second));
+    const bool given = it != own.end() || spec.hparams.contains(s.name);
+    (given ? written : left) += fmt::format(" {}={}", s.name, it == own.end() ? to_text(s.value) : to_text(it->second));
   }
-  return out;
+  if (left.empty()) return written;
+  return written + (written.empty() ? "" : " ") + " by default:" + left;
 }
 
 std::string schedule_lines(const OptimizerSpec& spec) {
@@ -66,6 +79,14 @@ Description describe_optimizer(const OptimizerSpec& spec) {
   return {head + report_text(report), report_json(report), report.trial.good()};
 }
 
+std::string describe_sweep(const Scene& scene) {
+  std::string out;
+  for (const SweepAxis& axis : scene.sweep->hparams)
+    out += fmt::format("sweep of {}: {}\n", axis.hparam, fmt::join(axis.texts, ", "));
+  if (scene.sweep->seeds > 1) out += fmt::format("sweep of seeds: {}\n", scene.sweep->seeds);
+  return out + fmt::format("{:.0f} members\n", sweep_size(scene));
+}
+
 Result<Description> describe_scene(const Scene& scene) {
   std::string out = fmt::format("scene: {}\n{} steps, seed {}, {}\nproblem {}", scene.title, scene.steps, scene.seed,
                                 scene.precision == Precision::f64 ? "f64" : "f32", scene.problem);
@@ -81,7 +102,8 @@ Result<Description> describe_scene(const Scene& scene) {
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
-  return Description{out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, 0) / 1e6)};
+  if (scene.sweep) return Description{out + describe_sweep(scene)};
+  return Description{out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, scene.steps, 0) / 1e6)};
 }
 
 // What a lesson speaks of must be there: its scenes, and the runs in them.
@@ -102,6 +124,13 @@ Result<Description> describe_lesson(const Result<Lesson>& lesson, const std::str
     out += fmt::format("part {}: {}\n", &part - lesson->parts.data() + 1, part.text);
   }
   return Description{out};
+}
+
+Error nothing_named(const std::string& name) {
+  std::vector<std::string> names = preset_names();
+  for (const SceneEntry& scene : installed_scenes()) names.push_back(scene.name);
+  for (const std::string& lesson : lesson_names()) names.push_back(std::string(kLessons) + lesson);
+  return bad_input(fmt::format("no file, scene, optimizer or lesson '{}'{}", name, did_you_mean(name, names)));
 }
 
 // A name is a preset's or a scene's; a file is what its tables say: a lesson's, a scene's, or else an optimizer's.
@@ -127,7 +156,7 @@ Result<Description> describe(const std::string& name) {
       name.starts_with(kLessons) && std::find(lessons.begin(), lessons.end(), stem) != lessons.end())
     return describe_lesson(load_lesson(stem), name);
   const auto scene = load_scene(name);
-  if (!scene) return scene.error();
+  if (!scene) return scene.error().message.starts_with("no scene '") ? nothing_named(name) : scene.error();
   return describe_scene(*scene);
 }
 

@@ -98,7 +98,7 @@ Result<int> inspect(const InspectArguments& a) {
   }
   if (report->interrupted) {
     fmt::print(stderr, "polarscope: interrupted; the tensors before are complete\n");
-    return kExitInterrupted;
+    return InterruptGuard::exit_code();
   }
   if (!a.png.empty())
     if (auto done = write_picture(*report, a.png); !done) return done.error();

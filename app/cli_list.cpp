@@ -1,5 +1,6 @@
 // polarscope list: what the registries, the folders and the machine offer.
 #include "app/cli.hpp"
+#include "app/cli_table.hpp"
 #include "app/cli_usage.hpp"
 #include "app/lesson_file.hpp"
 #include "app/cli_optimizer.hpp"
@@ -48,6 +49,16 @@ std::string settings_line(const std::vector<Setting>& settings, const std::strin
   std::string out;
   for (const Setting& s : settings)
     out += fmt::format("{}{}{}={}", out.empty() ? "" : " ", prefix, s.name, shown_text(s, s.value));
+  return out;
+}
+
+// "lr=0.1 {0 and more}; nesterov=false": with the words or the range that are allowed.
+std::string allowed_line(const std::vector<Setting>& settings) {
+  std::string out;
+  for (const Setting& s : settings) {
+    out += fmt::format("{}{}={}", out.empty() ? "" : "; ", s.name, shown_text(s, s.value));
+    if (s.kind != SettingKind::boolean) out += fmt::format(" {{{}}}", allowed_text(s));
+  }
   return out;
 }
 
@@ -107,7 +118,7 @@ Result<Listing> list_problems() {
   Listing out;
   for (const Problem& p : problems()) {
     out.text += fmt::format("{}: {}\n  {}\n", p.kind, p.title, p.meaning);
-    if (!p.keys.empty()) out.text += fmt::format("  keys: {}\n", settings_line(p.keys));
+    if (!p.keys.empty()) out.text += fmt::format("  keys: {}\n", allowed_line(p.keys));
     out.json.push_back({{"kind", p.kind},
                         {"title", p.title},
                         {"meaning", p.meaning},
@@ -132,7 +143,7 @@ Result<Listing> list_metrics() {
                         {"source", m.source},
                         {"every", m.every}});
   }
-  out.text = text_table(rows);
+  out.text = fitted_table(rows, terminal_width());
   return out;
 }
 
@@ -142,7 +153,7 @@ Result<Listing> list_stages() {
   for (const Stage& s : stages()) {
     std::vector<Setting> all = s.hparams;
     all.insert(all.end(), s.options.begin(), s.options.end());
-    rows.push_back({part_name(s.part), s.kind, settings_line(all), s.meaning});
+    rows.push_back({part_name(s.part), s.kind, allowed_line(all), s.meaning});
     out.json.push_back({{"part", part_name(s.part)},
                         {"kind", s.kind},
                         {"meaning", s.meaning},
@@ -151,7 +162,7 @@ Result<Listing> list_stages() {
                         {"hparams", settings_json(s.hparams)},
                         {"options", settings_json(s.options)}});
   }
-  out.text = text_table(rows);
+  out.text = fitted_table(rows, terminal_width());
   return out;
 }
 
@@ -162,7 +173,7 @@ Result<Listing> list_scenes() {
     rows.push_back({s.name, s.description.empty() ? s.title : s.description});
     out.json.push_back({{"name", s.name}, {"title", s.title}, {"description", s.description}});
   }
-  out.text = text_table(rows);
+  out.text = fitted_table(rows, terminal_width());
   return out;
 }
 
@@ -178,7 +189,7 @@ Result<Listing> list_lessons() {
                         {"scene", lesson->scene},
                         {"parts", lesson->parts.size()}});
   }
-  out.text = text_table(rows);
+  out.text = fitted_table(rows, terminal_width());
   return out;
 }
 
@@ -196,7 +207,7 @@ Result<Listing> list_devices() {
     out.json.push_back(
         {{"name", d.name}, {"description", d.description}, {"available", d.available}, {"why_not", d.why_not}});
   }
-  out.text = text_table(rows);
+  out.text = fitted_table(rows, terminal_width());
   return out;
 }
 
@@ -223,7 +234,7 @@ Result<void> list(const ListArguments& arguments) {
           !done)
         return done;
     }
-    return arguments.json == "-" ? Result<void>{} : write_file("-", listing->text);
+    return arguments.json == "-" ? Result<void>{} : write_file("-", wrapped(listing->text, terminal_width(), 4));
   }
   return bad_input(fmt::format("nothing to list under '{}'", arguments.what));
 }

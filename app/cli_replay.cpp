@@ -1,8 +1,8 @@
 // polarscope replay: recorded weights and gradients through any optimizer.
 #include "app/cli.hpp"
 #include "app/cli_scene.hpp"
-#include "engine/csv.hpp"
 #include "engine/recording.hpp"
+#include "engine/trace.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -37,21 +37,17 @@ public:
     scene_ = std::move(*scene);
     if (auto done = csv_.open(arguments_.csv); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
-    const Computing computing = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    const auto computing = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    if (!computing) return computing.error();
+    if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
-    if (frame_.notice_is_error) return bad_input(frame_.notice); // the trace could not be read to its end
-    if (computing.interrupted) {
-      fmt::print(stderr, "polarscope: interrupted at step {}\n", frame_.head);
-      return kExitInterrupted;
-    }
-    return write(computing.seconds);
+    return write(*computing);
   }
 
 private:
   Result<void> open_session() {
     SessionOptions options = session_options(arguments_.scene);
     options.memory_budget = kMemoryBudget;
-    options.record.weight_limit = 0;
     if (!arguments_.out.empty()) {
       auto recording = Recording::open(arguments_.out, 1, {.gradients = false, .states = arguments_.states});
       if (!recording) return recording.error();
@@ -61,23 +57,35 @@ private:
         recording_->take(run, program, first, records);
       };
     }
+    options.record.kept_limit = 0; // weights go to the file, not to memory
+    if (!recording_) options.record.weight_limit = 0;
     auto session = Session::open(scene_, options);
     if (!session) return session.error();
     session_ = std::move(*session);
     return {};
   }
 
-  Result<int> write(double seconds) {
-    const Report report = make_report(frame_, device_name(frame_), seconds);
-    if (csv_) {
-      if (auto done = write_csv(frame_, csv_.file()); !done) return done.error();
-      if (auto done = csv_.file().commit(); !done) return done.error();
-    }
+  Result<int> write(const Computing& computing) {
+    Report report = make_report(frame_, device_name(frame_), computing.seconds);
+    report.interrupted = computing.interrupted;
     if (recording_)
       if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done.error();
+    if (csv_)
+      if (auto done = save_csv(frame_, csv_); !done) return done.error();
     if (arguments_.out == "-" || arguments_.csv == "-") explain_failures(report);
     else if (auto done = write_file("-", report_table(report)); !done) return done.error();
+    explain_recording();
+    explain_end(report);
+    if (computing.interrupted) return InterruptGuard::exit_code();
     return report.good() ? 0 : static_cast<int>(ErrorKind::expectation);
+  }
+
+  // Numbers in the file that no optimizer can do anything with.
+  void explain_recording() const {
+    const auto bad = scene_.problem_values.trace->not_finite();
+    if (!bad || bad->step > frame_.head) return;
+    fmt::print(stderr, "polarscope: {}: {} is not finite {}\n", arguments_.scene.scene, bad->tensor,
+               bad->step == 0 ? std::string("before step 1") : fmt::format("at step {}", bad->step));
   }
 
   const ReplayArguments& arguments_;

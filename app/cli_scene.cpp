@@ -2,6 +2,7 @@
 
 #include "app/cli.hpp"
 #include "app/cli_usage.hpp"
+#include "engine/csv.hpp"
 #include "engine/files.hpp"
 #include "engine/trace.hpp"
 
@@ -11,11 +12,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <limits>
+#include <map>
 
 namespace polarscope {
 
@@ -27,53 +30,68 @@ constexpr double kSlice = 0.05;           // seconds of computing between looks 
 constexpr double kProgressAfter = 0.5;    // seconds before a progress line is worth its flicker
 constexpr long kLargestBurst = 1'000'000; // steps
 
-std::atomic<bool> interrupt_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "set from a signal handler");
+constexpr std::array<int, 3> kStopSignals = {SIGINT, SIGTERM, SIGHUP};
+constexpr int kSignalled = 128; // plus the signal's number: the exit code that shells report
+
+std::atomic<int> stop_signal{0}; // that asked first
+static_assert(std::atomic<int>::is_always_lock_free, "set from a signal handler");
 
 // The first asks; the second ends the program without waiting for a step that takes long.
-void on_interrupt(int) {
-  if (!interrupt_requested.exchange(true)) return;
+void on_stop(int signal) {
+  int none = 0;
+  if (stop_signal.compare_exchange_strong(none, signal)) return;
   remove_unfinished_files();
-  _exit(kExitInterrupted);
+  _exit(kSignalled + signal);
+}
+
+// "8 s", "3 min", "2.5 h"
+std::string duration_text(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  return seconds < 7200 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
 }
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-class ProgressLine {
-public:
-  ~ProgressLine() {
-    if (drawn_) fmt::print(stderr, "\r\033[K");
-  }
-  void draw(long head, long steps, double seconds) {
-    if (!terminal_ || seconds < kProgressAfter || head == 0) return;
-    const double left = seconds / static_cast<double>(head) * static_cast<double>(steps - head);
-    fmt::print(stderr, "\r\033[K{:3.0f} %  step {} of {}  {:.0f} s left",
-               100.0 * static_cast<double>(head) / static_cast<double>(steps), head, steps, left);
-    std::fflush(stderr);
-    drawn_ = true;
-  }
-
-private:
-  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool drawn_ = false;
-};
-
 } // namespace
 
+ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() { clear(); }
+
+void ProgressLine::clear() {
+  if (drawn_) fmt::print(stderr, "\r\033[K");
+  drawn_ = false;
+}
+
+void ProgressLine::draw(const std::string& what, double part, double seconds) {
+  if (!terminal_ || seconds < kProgressAfter || !(part > 0)) return;
+  fmt::print(stderr, "\r\033[K{:3.0f} %  {}  {} left", 100 * part, what, duration_text(seconds / part * (1 - part)));
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
 struct InterruptGuard::Previous {
-  struct sigaction action {};
+  std::array<struct sigaction, kStopSignals.size()> actions{};
 };
 
 InterruptGuard::InterruptGuard() : previous_(std::make_unique<Previous>()) {
   struct sigaction action {};
-  action.sa_handler = on_interrupt;
+  action.sa_handler = on_stop;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, &previous_->action);
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) {
+    struct sigaction& before = previous_->actions[i];
+    sigaction(kStopSignals[i], nullptr, &before);
+    const bool shielded = kStopSignals[i] == SIGHUP && before.sa_handler == SIG_IGN; // by nohup
+    if (!shielded) sigaction(kStopSignals[i], &action, nullptr);
+  }
 }
 
-InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &previous_->action, nullptr); }
+InterruptGuard::~InterruptGuard() {
+  for (std::size_t i = 0; i < kStopSignals.size(); ++i) sigaction(kStopSignals[i], &previous_->actions[i], nullptr);
+}
 
-bool InterruptGuard::requested() { return interrupt_requested; }
+bool InterruptGuard::requested() { return stop_signal != 0; }
+int InterruptGuard::exit_code() { return kSignalled + stop_signal; }
 
 namespace {
 
@@ -109,21 +127,46 @@ void add_scene_options(CLI::App& command, SceneArguments& arguments) {
   add_shared_options(command, arguments);
 }
 
-void add_trace_options(CLI::App& command, SceneArguments& arguments) {
-  command.add_option("TRACE", arguments.scene, "A .safetensors file with gradient/<P> and weight/<P>")->required();
-  command.add_option("--optimizer", arguments.optimizer, "A preset's name or a TOML file")->type_name("NAME|FILE");
-  command.add_option("--run", arguments.run, "Which run of a recording of several")->type_name("LABEL");
+void add_named_scene_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("--scene", arguments.scene, "Path or name of a scene, with or without .toml")
+      ->required()
+      ->type_name("SCENE");
   add_shared_options(command, arguments);
 }
 
 namespace {
 
+void add_recording_options(CLI::App& command, SceneArguments& arguments, const std::string& where = "") {
+  command.add_option("--optimizer", arguments.optimizer, where + "A preset's name or a TOML file")
+      ->type_name("NAME|FILE");
+  command.add_option("--run", arguments.run, where + "Which run of a recording of several")->type_name("LABEL");
+  add_shared_options(command, arguments);
+}
+
+} // namespace
+
+void add_trace_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("TRACE", arguments.scene, "A .safetensors file with gradient/<P> and weight/<P>")->required();
+  add_recording_options(command, arguments);
+}
+
+void add_window_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("SCENE", arguments.scene,
+                     "Scene or .safetensors recording to open in the window (default: scenes/first_look.toml)");
+  add_recording_options(command, arguments, "Of a recording: ");
+}
+
+namespace {
+
 Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgument>& sets) {
-  if (!arguments.scene.ends_with(".safetensors") && arguments.optimizer.empty())
-    return load_scene(arguments.scene, sets);
+  const bool recording = arguments.scene.ends_with(".safetensors");
+  if (!recording && !arguments.run.empty()) return bad_input("--run belongs to a .safetensors recording");
+  if (!recording && arguments.optimizer.empty()) return load_scene(arguments.scene, sets);
   auto scene = trace_scene(arguments.scene, arguments.run, arguments.optimizer);
   if (!scene || sets.empty()) return scene;
-  return parse_scene(to_toml(*scene), "--set", sets);
+  auto changed = parse_scene(to_toml(*scene), "--set", sets);
+  if (changed) changed->path = scene->path; // not a file that could be loaded again
+  return changed;
 }
 
 } // namespace
@@ -148,6 +191,18 @@ Result<Scene> open_scene(const SceneArguments& arguments) {
   return scene;
 }
 
+NotJudged changed_runs(const SceneArguments& arguments, const Scene& scene) {
+  if (scene.expect.empty() || (arguments.sets.empty() && !arguments.seed)) return {};
+  SceneArguments plain = arguments;
+  plain.sets.clear();
+  plain.seed.reset();
+  const auto original = open_scene(plain);
+  const char* why = !arguments.seed          ? "changed by --set"
+                    : arguments.sets.empty() ? "changed by --seed"
+                                             : "changed by --set or --seed";
+  return changed_runs(original ? *original : Scene{}, scene, why);
+}
+
 SessionOptions session_options(const SceneArguments& arguments) {
   SessionOptions options;
   options.device = arguments.device;
@@ -155,30 +210,53 @@ SessionOptions session_options(const SceneArguments& arguments) {
   return options;
 }
 
-Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
+Result<Computing> compute_to_end(Session& session, const std::function<bool()>& stop) {
   ProgressLine progress;
   const Clock::time_point start = Clock::now();
   long burst = 1; // how long a step takes is not known yet
   while (!session.at_end() && !InterruptGuard::requested() && !(stop && stop())) {
     const Clock::time_point slice = Clock::now();
-    if (session.advance(burst) == 0) break; // every run has diverged
+    if (session.advance(burst) == 0 || session.fault()) break;
     const double took = since(slice);
     if (took < kSlice / 2) burst = std::min(burst * 2, kLargestBurst);
     if (took > kSlice * 2) burst = std::max(burst / 2, 1L);
-    progress.draw(session.head(), session.scene().steps, since(start));
+    const long head = session.head(), steps = session.scene().steps;
+    progress.draw(fmt::format("step {} of {}", head, steps), static_cast<double>(head) / static_cast<double>(steps),
+                  since(start));
   }
-  return {since(start), InterruptGuard::requested()};
+  if (const auto& fault = session.fault()) return *fault;
+  return Computing{since(start), InterruptGuard::requested()};
 }
 
 std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }
 
+Result<void> save_csv(const Frame& frame, Target& target) {
+  if (auto done = write_csv(frame, target.file()); !done) return done;
+  if (auto done = target.file().commit(); !done) return done;
+  if (const std::string thinned = thinned_rows(frame); !thinned.empty())
+    fmt::print(stderr, "polarscope: CSV: rows thinned, kept only {}\n", thinned);
+  return {};
+}
+
 void explain_failures(const Report& report) {
-  for (const ExpectReport& e : report.expect)
-    if (e.reached && !e.held)
+  std::map<std::string, int> not_judged; // how many for each reason
+  for (const ExpectReport& e : report.expect) {
+    if (!e.not_judged.empty()) ++not_judged[e.not_judged];
+    else if (e.reached && !e.held)
       fmt::print(stderr, "polarscope: expected {}, but it is {}\n", e.what, short_number(e.value));
+  }
+  for (const auto& [why, count] : not_judged)
+    fmt::print(stderr, "polarscope: {} expectation{} not judged: {}\n", count, count == 1 ? "" : "s", why);
   for (const RunReport& run : report.runs)
     for (const InvariantStatus& i : run.invariants)
       if (!i.held()) fmt::print(stderr, "polarscope: '{}' broke '{}' at step {}\n", run.label, i.name, i.broken_at);
+}
+
+void explain_end(const Report& report) {
+  if (report.interrupted)
+    fmt::print(stderr, "polarscope: interrupted at step {} of {}\n", report.steps, report.steps_wanted);
+  if (const std::string diverged = divergence_text(report); !diverged.empty())
+    fmt::print(stderr, "polarscope: {}\n", diverged);
 }
 
 } // namespace polarscope

@@ -14,6 +14,7 @@ struct GuiOptions {
   std::string theme;  // dark | light | projector; "" = as remembered
   float scale = 0;    // 1 = 100 %; 0 = the monitor's
   SessionOptions session = {};
+  std::string notice = {}; // what the status bar says first
 };
 
 // Returns when the window was closed and the engine thread has ended. A missing display or device is an error of kind

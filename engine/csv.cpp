@@ -63,24 +63,6 @@ std::string thinned_stretches(const RunFrame& run) {
   return out;
 }
 
-// The line before the table, or nothing where every step was kept. Runs that lost the same rows are named together.
-std::string thinning_line(const Frame& frame) {
-  std::vector<std::pair<std::string, std::string>> groups; // stretches, labels
-  for (const RunFrame& run : frame.runs) {
-    const std::string stretches = run.series.empty() ? "" : thinned_stretches(run);
-    if (stretches.empty()) continue;
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == stretches; });
-    if (same == groups.end()) groups.emplace_back(stretches, quoted(run.label));
-    else same->second += ", " + quoted(run.label);
-  }
-  std::string out;
-  for (const auto& [stretches, labels] : groups)
-    out += fmt::format("{} {}: {}", out.empty() ? "# kept only, of run" : "; of run", labels, stretches);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' '); // labels may hold any text
-  return out.empty() ? out : out + "\n";
-}
-
 Result<void> write_run(const RunFrame& run, int member, const std::vector<std::string>& names, OutputFile& out) {
   std::vector<Column> columns;
   for (const std::string& name : names) {
@@ -104,9 +86,28 @@ Result<void> write_run(const RunFrame& run, int member, const std::vector<std::s
 
 } // namespace
 
+// Runs that lost the same rows are named together.
+std::string thinned_rows(const Frame& frame) {
+  std::vector<std::pair<std::string, std::string>> groups; // stretches, labels
+  for (const RunFrame& run : frame.runs) {
+    const std::string stretches = run.series.empty() ? "" : thinned_stretches(run);
+    if (stretches.empty()) continue;
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == stretches; });
+    if (same == groups.end()) groups.emplace_back(stretches, quoted(run.label));
+    else same->second += ", " + quoted(run.label);
+  }
+  std::string out;
+  for (const auto& [stretches, labels] : groups)
+    out += fmt::format("{}of run {}: {}", out.empty() ? "" : "; ", labels, stretches);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' '); // labels may hold any text
+  return out;
+}
+
 Result<void> write_csv(const Frame& frame, OutputFile& out) {
   const std::vector<std::string> names = column_names(frame);
-  std::string head = thinning_line(frame) + "run,member,seed,step";
+  const std::string thinned = thinned_rows(frame);
+  std::string head = (thinned.empty() ? "" : "# kept only, " + thinned + "\n") + "run,member,seed,step";
   for (const std::string& name : names) head += "," + quoted(name);
   if (auto done = out.write(head + "\n"); !done) return done;
   int member = 0;

@@ -8,6 +8,7 @@
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
 #include "engine/scene_read.hpp"
+#include "engine/sweep.hpp"
 
 #include <fmt/format.h>
 
@@ -177,6 +178,12 @@ std::string keys_page() {
   out += "## optimizer\n\nA preset's name, or a table with these keys; a file in `scenes/optimizers/` has the same "
          "ones.\n\n" +
          settings_table(optimizer_keys(), "key");
+  out +=
+      "## [sweep]\n\nEvery run is repeated for each combination of these values and for each seed: `polarscope sweep` "
+      "compares\nall members, the window and `run` hold up to 1,024 at once.\n\n" +
+      settings_table(sweep_keys(), "key");
+  out += "A number takes one of these forms: `hparam.lr = { log = [1e-4, 1e-1], count = 7 }`.\n\n" +
+         settings_table(sweep_axis_keys(), "key");
   out += "## [metrics]\n\n`<metric> = { every = k }` records a metric every k steps.\n\n";
   out += "## [view]\n\n" + settings_table(view_keys(), "key");
   out += "## [expect]\n\n`<metric> = { … }`, or a list of such tables. A scene that breaks one ends with exit code "

@@ -1,30 +1,80 @@
 #include "engine/inspect.hpp"
 
+#include "engine/report.hpp"
 #include "engine/safetensors.hpp"
 #include "engine/spectrum.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
+#include <cstdlib>
 #include <iterator>
-#include <numbers>
+#include <limits>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace polarscope {
 namespace {
 
+constexpr std::string_view kRecorded = "weight/";
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t kBlockNumbers = 1 << 20;         // 8 MiB of float64
 constexpr double kSafeLeast = 1e-140, kSafeMost = 1e140; // sizes whose squares float64 holds
 
-double degrees(double radians) { return radians * 180 / std::numbers::pi; }
+// A tensor as it is looked at: as it is stored, or the last step of a recorded one.
+struct Look : TensorInfo {
+  const TensorInfo* stored;
+  std::uint64_t first = 0; // element of the stored one
+};
+
+class Checkpoint {
+public:
+  static Result<Checkpoint> open(const std::string& path) {
+    auto file = SafetensorsFile::open(path);
+    if (!file) return file.error();
+    return Checkpoint(std::move(*file));
+  }
+  const SafetensorsFile& file() const { return file_; }
+  const std::vector<Look>& tensors() const { return tensors_; }
+  std::optional<long> recorded_step() const { return recorded_step_; }
+  const Look* find(const std::string& name) const {
+    const auto it = std::find_if(tensors_.begin(), tensors_.end(), [&](const Look& t) { return t.name == name; });
+    return it == tensors_.end() ? nullptr : &*it;
+  }
+
+private:
+  explicit Checkpoint(SafetensorsFile file) : file_(std::move(file)) {
+    const auto& metadata = file_.metadata();
+    const auto word = [&](const char* key) { return metadata.contains(key) ? metadata.at(key) : std::string(); };
+    const bool recording = word("format").starts_with("polarscope record");
+    const long every = std::max(1L, std::strtol(word("every").c_str(), nullptr, 10));
+    for (const TensorInfo& tensor : file_.tensors()) {
+      if (!recording) tensors_.push_back({tensor, &tensor});
+      else if (tensor.name.starts_with(kRecorded) && tensor.shape.size() >= 2 && tensor.shape[0] > 0)
+        add_recorded(tensor, every);
+    }
+  }
+
+  void add_recorded(const TensorInfo& tensor, long every) {
+    Look look{tensor, &tensor};
+    look.name = tensor.name.substr(kRecorded.size());
+    look.shape.erase(look.shape.begin());
+    look.first = tensor.elements() - look.elements();
+    const long step = static_cast<long>(tensor.shape[0] - 1) * every;
+    recorded_step_ = std::max(recorded_step_.value_or(0), step);
+    tensors_.push_back(std::move(look));
+  }
+
+  SafetensorsFile file_;
+  std::vector<Look> tensors_;
+  std::optional<long> recorded_step_;
+};
 
 // A tensor of a file as a matrix, read in blocks and multiplied by a power of two.
 class Matrix {
 public:
-  Matrix(const SafetensorsFile& file, const TensorInfo& tensor) : file_(&file), tensor_(&tensor) {
+  Matrix(const Checkpoint& checkpoint, const Look& tensor) : file_(&checkpoint.file()), tensor_(&tensor) {
     if (tensor.shape.size() >= 2) rows_ = tensor.shape[0];
     cols_ = rows_ == 0 ? 0 : tensor.elements() / rows_;
   }
@@ -38,7 +88,7 @@ public:
     out.clear();
     const bool whole_rows = cols == cols_;
     for (std::uint64_t r = row; r < row + rows; r += whole_rows ? rows : 1) {
-      auto piece = file_->read(*tensor_, r * cols_ + col, whole_rows ? rows * cols : cols);
+      auto piece = file_->read(*tensor_->stored, tensor_->first + r * cols_ + col, whole_rows ? rows * cols : cols);
       if (!piece) return piece.error();
       if (whole_rows) out = std::move(*piece);
       else out.insert(out.end(), piece->begin(), piece->end());
@@ -50,7 +100,7 @@ public:
 
 private:
   const SafetensorsFile* file_;
-  const TensorInfo* tensor_;
+  const Look* tensor_;
   std::uint64_t rows_ = 1, cols_ = 1;
   double scale_ = 1;
 };
@@ -144,8 +194,8 @@ Result<bool> measure_spectrum(const Matrix& matrix, const std::function<bool(dou
 }
 
 // False: stopped.
-Result<bool> measure_tensor(const SafetensorsFile& file, const TensorInfo& tensor,
-                            const std::function<bool(double)>& keep_going, TensorReport& out) {
+Result<bool> measure_tensor(const Checkpoint& file, const Look& tensor, const std::function<bool(double)>& keep_going,
+                            TensorReport& out) {
   Matrix matrix(file, tensor);
   out.name = tensor.name;
   out.dtype = tensor.dtype;
@@ -200,8 +250,9 @@ private:
   double all_ = 0, begun_ = 0;
 };
 
-Result<bool> measure_file(const SafetensorsFile& file, Work& work, CheckpointReport& out) {
-  for (const TensorInfo& tensor : file.tensors()) {
+Result<bool> measure_file(const Checkpoint& file, Work& work, CheckpointReport& out) {
+  out.recorded_step = file.recorded_step();
+  for (const Look& tensor : file.tensors()) {
     if (const std::string why = reason_to_skip(tensor); !why.empty()) {
       out.skipped.push_back({tensor.name, tensor.dtype, tensor.shape, why});
       continue;
@@ -304,9 +355,9 @@ const TensorReport* find(const CheckpointReport& report, const std::string& name
 
 double change_work(const TensorInfo& tensor) { return 32 * static_cast<double>(tensor.elements()); }
 
-Result<bool> compare(const SafetensorsFile& first, const SafetensorsFile& second, Work& work, InspectReport& out) {
-  for (const TensorInfo& a : first.tensors()) {
-    const TensorInfo* b = second.find(a.name);
+Result<bool> compare(const Checkpoint& first, const Checkpoint& second, Work& work, InspectReport& out) {
+  for (const Look& a : first.tensors()) {
+    const Look* b = second.find(a.name);
     if (!b) out.only_in_first.push_back(a.name);
     else if (a.shape != b->shape) out.other_shape.push_back({a.name, a.shape, b->shape});
     const TensorReport *first_report = find(out.first, a.name), *second_report = find(*out.second, a.name);
@@ -319,20 +370,20 @@ Result<bool> compare(const SafetensorsFile& first, const SafetensorsFile& second
     if (!done || !*done) return done;
     out.changes.push_back(std::move(change));
   }
-  for (const TensorInfo& b : second.tensors())
+  for (const Look& b : second.tensors())
     if (!first.find(b.name)) out.only_in_second.push_back(b.name);
   return true;
 }
 
-Result<bool> inspect_all(const SafetensorsFile& first, const SafetensorsFile* second, const InspectProgress& progress,
+Result<bool> inspect_all(const Checkpoint& first, const Checkpoint* second, const InspectProgress& progress,
                          InspectReport& out) {
   Work work(progress);
-  for (const SafetensorsFile* file : {&first, second})
+  for (const Checkpoint* file : {&first, second})
     if (file)
-      for (const TensorInfo& tensor : file->tensors()) work.expect(work_of(tensor));
+      for (const Look& tensor : file->tensors()) work.expect(work_of(tensor));
   if (second)
-    for (const TensorInfo& tensor : first.tensors())
-      if (const TensorInfo* other = second->find(tensor.name); other && other->shape == tensor.shape)
+    for (const Look& tensor : first.tensors())
+      if (const Look* other = second->find(tensor.name); other && other->shape == tensor.shape)
         work.expect(change_work(tensor));
   if (auto done = measure_file(first, work, out.first); !done || !*done || !second) return done;
   if (auto done = measure_file(*second, work, *out.second); !done || !*done) return done;
@@ -368,13 +419,13 @@ double InspectReport::relative_change() const {
 
 Result<InspectReport> inspect_checkpoints(const std::string& first_path, const std::string& second_path,
                                           const InspectProgress& progress) {
-  auto first = SafetensorsFile::open(first_path);
+  auto first = Checkpoint::open(first_path);
   if (!first) return first.error();
   InspectReport out;
   out.first.path = first_path;
-  std::optional<SafetensorsFile> second;
+  std::optional<Checkpoint> second;
   if (!second_path.empty()) {
-    auto opened = SafetensorsFile::open(second_path);
+    auto opened = Checkpoint::open(second_path);
     if (!opened) return opened.error();
     second.emplace(std::move(*opened));
     out.second.emplace().path = second_path;

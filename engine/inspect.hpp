@@ -1,5 +1,6 @@
 // What the weights in a .safetensors checkpoint are like: norms and spectra of every tensor, and how each row moved
-// between two checkpoints. One tensor is read at a time, in blocks; a file larger than memory is fine. All in float64.
+// between two checkpoints. Of a recording (run --record, replay --out) the checkpoint is its last step. One tensor is
+// read at a time, in blocks; a file larger than memory is fine. All in float64.
 #pragma once
 
 #include "engine/result.hpp"
@@ -40,6 +41,7 @@ struct SkippedTensor {
 
 struct CheckpointReport {
   std::string path;
+  std::optional<long> recorded_step; // of a recording: the step that its weights are of, the last of any
   std::vector<TensorReport> tensors; // as in the file
   std::vector<SkippedTensor> skipped;
 

@@ -88,7 +88,9 @@ std::string rows_table(const CheckpointReport& report) {
 }
 
 std::string checkpoint_text(const CheckpointReport& report) {
-  std::string out = short_name(report.path, kWidth) + "\n\n";
+  const std::string recorded =
+      report.recorded_step ? fmt::format(": a recording, its weights after step {}", *report.recorded_step) : "";
+  std::string out = short_name(report.path, kWidth - std::min(recorded.size(), kWidth / 2)) + recorded + "\n\n";
   if (report.tensors.empty()) out += "no floating-point tensors\n";
   else out += sizes_table(report) + "\nnorms of rows and columns\n" + rows_table(report);
   for (const TensorReport& t : report.tensors)
@@ -101,10 +103,6 @@ std::string checkpoint_text(const CheckpointReport& report) {
   return out;
 }
 
-std::string degrees_text(double degrees) {
-  return std::isnan(degrees) ? short_number(degrees) : short_number(degrees) + "°";
-}
-
 double of_largest_size(const std::vector<double>& numbers) {
   double out = kNothing;
   for (const double v : numbers)
@@ -113,18 +111,18 @@ double of_largest_size(const std::vector<double>& numbers) {
 }
 
 std::string changes_text(const InspectReport& report) {
-  Rows whole = {{"tensor", "change", "angle", "radial share", "norm ratio"}};
-  Rows each = {{"tensor", "turned", "max", "radial", "largest", "tangential", "max"}};
+  Rows whole = {{"tensor", "change", "angle (°)", "radial share", "norm ratio"}};
+  Rows each = {{"tensor", "turned (°)", "max (°)", "radial", "largest", "tangential", "max"}};
   std::string notes;
   for (const TensorChange& c : report.changes) {
-    whole.push_back({c.name, short_number(c.relative_change), degrees_text(c.angle), short_number(c.radial_fraction),
+    whole.push_back({c.name, short_number(c.relative_change), short_number(c.angle), short_number(c.radial_fraction),
                      short_number(c.norm_ratio)});
     const bool known = c.not_finite == 0;
     const Spread angle = spread_of(c.row_angle), radial = spread_of(c.row_radial),
                  tangential = spread_of(c.row_tangential);
     each.push_back({c.name});
-    for (const double v : {angle.median, angle.greatest}) each.back().push_back(known ? degrees_text(v) : "–");
-    for (const double v : {radial.median, of_largest_size(c.row_radial), tangential.median, tangential.greatest})
+    for (const double v : {angle.median, angle.greatest, radial.median, of_largest_size(c.row_radial),
+                           tangential.median, tangential.greatest})
       each.back().push_back(known ? short_number(v) : "–");
     const auto still = static_cast<std::size_t>(
         std::count_if(c.row_angle.begin(), c.row_angle.end(), [](double v) { return !std::isfinite(v); }));
@@ -189,12 +187,14 @@ Json checkpoint_json(const CheckpointReport& report) {
   for (const TensorReport& t : report.tensors) tensors.push_back(tensor_json(t));
   for (const SkippedTensor& t : report.skipped)
     skipped.push_back({{"name", t.name}, {"dtype", t.dtype}, {"shape", t.shape}, {"why", t.why}});
-  return {{"path", report.path},
-          {"tensors", tensors},
-          {"skipped", skipped},
-          {"values", report.values()},
-          {"not_finite", report.not_finite()},
-          {"frobenius_norm", number(report.frobenius_norm())}};
+  Json out = {{"path", report.path},
+              {"tensors", tensors},
+              {"skipped", skipped},
+              {"values", report.values()},
+              {"not_finite", report.not_finite()},
+              {"frobenius_norm", number(report.frobenius_norm())}};
+  if (report.recorded_step) out["recorded_step"] = *report.recorded_step;
+  return out;
 }
 
 Json change_json(const TensorChange& c) {

@@ -67,6 +67,25 @@ double lanczos(const OpView& c) {
   return steps * (4 * c.size(0) + 4 * (steps + 1) * side + 200) + 2 * c.size(0);
 }
 
+// Of networks: a side of A or B that several batches share tells nothing, so the shared length is taken from the other.
+double product(const OpView& c) {
+  const bool ta = (c.word & kernels::kTransposeA) != 0, tb = (c.word & kernels::kTransposeB) != 0;
+  const double of_b = tb ? c.cols(2) : c.rows(2);
+  const double inner = !ta ? c.cols(1) : (c.word & kernels::kStepRowsA) != 0 ? of_b : c.rows(1);
+  const double each = 2 * inner + 1 + 2 * c.has(3);
+  return (c.word & kernels::kSymmetric) != 0 ? each * c.rows(0) * (c.rows(0) + 1) / 2 : each * c.size(0);
+}
+
+// Values and slopes of kernels/ops/network.hpp's activations, in the order of ActivationKind.
+double activation(std::uint32_t kind) {
+  constexpr double kValues[] = {1, 1, 11, 5, 8};
+  return kValues[std::min<std::size_t>(kind, std::size(kValues) - 1)];
+}
+double slope(std::uint32_t kind) {
+  constexpr double kSlopes[] = {0, 1, 18, 9, 10};
+  return kSlopes[std::min<std::size_t>(kind, std::size(kSlopes) - 1)];
+}
+
 } // namespace
 
 const char* flops_kind_name(Flops::Kind kind) {

@@ -55,7 +55,7 @@ std::vector<double> rounded(std::vector<double> values, Precision precision) {
 std::vector<std::byte> scalars(const std::vector<double>& values, Precision precision) {
   std::vector<std::byte> out(values.size() * (precision == Precision::f32 ? 4 : 8));
   if (precision == Precision::f64) {
-    std::memcpy(out.data(), values.data(), out.size());
+    if (!values.empty()) std::memcpy(out.data(), values.data(), out.size());
     return out;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -91,7 +91,12 @@ Recording::~Recording() {
   if (spool_ >= 0) ::close(spool_);
 }
 
-RecordOptions Recording::options() const { return {std::numeric_limits<std::uint32_t>::max(), contents_.gradients}; }
+RecordOptions Recording::options() const {
+  RecordOptions record;
+  record.weight_limit = std::numeric_limits<std::uint32_t>::max();
+  record.gradients = contents_.gradients;
+  return record;
+}
 
 void Recording::append(Track& track, const std::vector<std::byte>& bytes, long rows) {
   if (bytes.empty() || error_) return;
@@ -209,7 +214,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
   }
   if (every_ > 1) {
     std::vector<std::byte> bytes(steps.size() * 8);
-    std::memcpy(bytes.data(), steps.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(bytes.data(), steps.data(), bytes.size());
     tensors.push_back({"step", "I64", {steps.size()}, 0, 0});
     pieces.emplace_back(nullptr, std::move(bytes));
   }
@@ -220,6 +225,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;
+  if (const auto fault = session.fault()) return *fault; // its states may be what a failed device reads
   return out_->commit();
 }
 

@@ -1,6 +1,7 @@
 #include "engine/report.hpp"
 
 #include "engine/metric/metric.hpp"
+#include "engine/preset.hpp"
 #include "engine/toml_reader.hpp"
 
 #include <fmt/format.h>
@@ -9,11 +10,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace polarscope {
 
 namespace {
 
+constexpr std::size_t kMostNamed = 8;       // diverged runs in one line
+constexpr const char* kOnlyParameter = "W"; // as problems name the only one they have
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 using Json = nlohmann::ordered_json;
 
@@ -89,7 +93,104 @@ std::string status_text(const RunReport& run) {
   return run.diverged ? fmt::format("diverged at step {}", run.step) : "ok";
 }
 
+// The value at a step or, where cadence, thinning or divergence left none there, the nearest finite one.
+double finite_value(const RunFrame& run, const std::string& column, long step) {
+  const int c = run.program->find_metric(column);
+  return c < 0 || run.series.empty() ? kNothing : run.series.nearest(c, static_cast<double>(step)).value;
+}
+
+double value_at(const RunFrame& run, const std::string& column, long step) {
+  const int c = run.program->find_metric(column);
+  return c < 0 || run.series.empty() ? kNothing : run.series.at(c, step).value_or(kNothing);
+}
+
+// The angle by which the last step turned all parameters as one vector. ‖b − a‖² = (‖b‖ − ‖a‖)² + 4 ‖a‖‖b‖ sin²(θ/2)
+// holds for each of them and for the whole, and keeps small angles, which the cosine loses.
+double joint_turn(const RunFrame& run, long step) {
+  const auto sine_square = [](double angle) { return std::pow(std::sin(angle / 2), 2); };
+  double moved = 0, before = 0, after = 0; // squares of lengths
+  for (const ParamInfo& p : run.program->parameters()) {
+    const double a = value_at(run, p.name + ".frobenius_norm", step - 1),
+                 b = value_at(run, p.name + ".frobenius_norm", step);
+    moved += (b - a) * (b - a);
+    if (a * b != 0) moved += 4 * a * b * sine_square(value_at(run, p.name + ".angular_update", step));
+    before += a * a;
+    after += b * b;
+  }
+  const double a = std::sqrt(before), b = std::sqrt(after);
+  const double share = (moved - (b - a) * (b - a)) / (4 * a * b);
+  return std::isnan(share) ? kNothing : 2 * std::asin(std::sqrt(std::clamp(share, 0.0, 1.0)));
+}
+
+void fill_parameters(RunReport& out, const RunFrame& run) {
+  ParameterReport& all = out.together;
+  for (std::size_t p = 0; p < run.program->parameters().size(); ++p) {
+    ParameterReport one;
+    one.name = run.program->parameters()[p].name;
+    for (const double v : (*run.start)[p]) one.start_norm = std::hypot(one.start_norm, v);
+    one.norm = finite_value(run, one.name + ".frobenius_norm", out.step);
+    one.angular_update = finite_value(run, one.name + ".angular_update", out.step);
+    one.angle_travelled = finite_value(run, one.name + ".angle_travelled", out.step);
+    all.start_norm = std::hypot(all.start_norm, one.start_norm);
+    all.norm = std::hypot(all.norm, one.norm);
+    out.parameters.push_back(std::move(one));
+  }
+  all.angle_travelled = kNothing;
+  all.angular_update = out.parameters.size() == 1 ? out.parameters.front().angular_update
+                                                  : joint_turn(run, run.diverged ? out.step - 1 : out.step);
+}
+
+// A row for every parameter, and one for all of a run's together.
+std::string parameter_table(const Report& report) {
+  const bool several_runs = report.runs.size() > 1;
+  std::vector<std::vector<std::string>> rows = {
+      {"tensor", "norm", "at the start", "angular update (°/step)", "angle travelled (°)"}};
+  if (several_runs) rows.front().insert(rows.front().begin(), "run");
+  const auto add = [&](const RunReport& run, const std::string& name, const ParameterReport& p) {
+    rows.push_back({name, short_number(p.norm), short_number(p.start_norm), short_number(degrees(p.angular_update)),
+                    short_number(degrees(p.angle_travelled))});
+    if (several_runs) rows.back().insert(rows.back().begin(), run.label);
+  };
+  for (const RunReport& run : report.runs) {
+    if (run.parameters.size() == 1 && run.parameters.front().name == kOnlyParameter) continue; // the run's own row
+    for (const ParameterReport& p : run.parameters) add(run, p.name, p);
+    if (run.parameters.size() > 1) add(run, fmt::format("all {}", run.parameters.size()), run.together);
+  }
+  return rows.size() > 1 ? text_table(rows) : "";
+}
+
+// What decides one run's path, as text. Two runs with the same text are the same experiment.
+std::string experiment_text(const Scene& scene, const RunSpec& run) {
+  Scene alone;
+  alone.seed = scene.seed;
+  alone.steps = scene.schedule_length();
+  alone.problem = scene.problem;
+  alone.problem_values = scene.problem_values;
+  alone.runs = {run};
+  RunSpec& one = alone.runs.front();
+  one.label = "run";
+  for (const Setting& hparam : optimizer_hparams(run.optimizer))
+    one.hparams.try_emplace(hparam.name, std::get<double>(hparam.value)); // written down or left as it is
+  return to_toml(alone);
+}
+
+// Angles in degrees, with their unit.
+std::string with_unit(const MetricColumn& column, double value) {
+  const Metric* metric = find_metric(column.metric);
+  if (!metric || metric->unit != "rad") return short_number(value);
+  return short_number(degrees(value)) + (column.metric == "angular_update" ? "° per step" : "°");
+}
+
+std::string expect_line(const ExpectReport& e) {
+  const std::string value = short_number(e.value);
+  if (!e.reached) return fmt::format("not reached: {}\n", e.what);
+  if (!e.judged()) return fmt::format("not judged: {}: {} (is {})\n", e.not_judged, e.what, value);
+  return fmt::format("{}: {} (is {})\n", e.held ? "expected" : "FAILED", e.what, value);
+}
+
 } // namespace
+
+double degrees(double radians) { return radians * 180 / std::numbers::pi; }
 
 std::string short_number(double value) {
   if (std::isnan(value)) return "–";
@@ -123,7 +224,7 @@ double RunReport::value(std::string_view column) const {
 
 bool Report::good() const {
   const bool expected =
-      std::all_of(expect.begin(), expect.end(), [](const ExpectReport& e) { return e.held || !e.reached; });
+      std::all_of(expect.begin(), expect.end(), [](const ExpectReport& e) { return e.held || !e.judged(); });
   return expected && std::all_of(runs.begin(), runs.end(), [](const RunReport& run) {
            return std::all_of(run.invariants.begin(), run.invariants.end(), [&](const InvariantStatus& i) {
              return i.held() || (run.diverged && i.broken_at >= run.step);
@@ -139,6 +240,8 @@ Report make_report(const Frame& frame, const std::string& device, double seconds
   out.device = device;
   out.precision = scene.precision == Precision::f64 ? "f64" : "f32";
   out.state_hash = frame.state_hash;
+  out.steps = frame.head;
+  out.steps_wanted = scene.steps;
   for (const RunFrame& run : frame.runs) {
     RunReport one;
     one.label = run.label;
@@ -161,6 +264,8 @@ Report make_report(const Frame& frame, const std::string& device, double seconds
                                                     : run.series.nearest(column, static_cast<double>(one.step)).value;
       one.final.emplace_back(columns[c].name, value);
     }
+    one.loss = finite_value(run, "loss", one.step);
+    fill_parameters(one, run);
     one.invariants = run.invariants;
     one.steps_per_second = seconds > 0 ? static_cast<double>(one.step) / seconds : 0;
     out.runs.push_back(std::move(one));
@@ -178,11 +283,23 @@ std::vector<KeptValue> expected_values(const Scene& scene, const StepProgram& pr
   return out;
 }
 
-Result<void> check_expectations(const Scene& scene, const std::vector<std::shared_ptr<const StepProgram>>& programs) {
+NotJudged changed_runs(const Scene& original, const Scene& scene, const std::string& why) {
+  NotJudged out;
+  for (const RunSpec& run : scene.runs) {
+    const auto same = [&](const RunSpec& other) {
+      return other.label == run.label && experiment_text(original, other) == experiment_text(scene, run);
+    };
+    if (std::none_of(original.runs.begin(), original.runs.end(), same)) out[run.label] = why;
+  }
+  return out;
+}
+
+Result<void> check_expectations(const Scene& scene, const std::vector<std::shared_ptr<const StepProgram>>& programs,
+                                const NotJudged& not_judged) {
   for (const ExpectSpec& expect : scene.expect)
     for (std::size_t i = 0; i < programs.size(); ++i) {
       const std::string& label = scene.runs[i].label;
-      if (!expect.run.empty() && expect.run != label) continue;
+      if ((!expect.run.empty() && expect.run != label) || not_judged.contains(label)) continue;
       const int column = find_column(*programs[i], expect.metric);
       if (column < 0 || programs[i]->metrics()[static_cast<std::size_t>(column)].hidden)
         return bad_input(fmt::format("run '{}' records no '{}'{}", label, expect.metric,
@@ -203,29 +320,28 @@ Result<void> check_expectations(const Scene& scene, const std::vector<std::share
   return {};
 }
 
-std::vector<ExpectReport> evaluate_expectations(const Frame& frame, const Scene& scene) {
+std::vector<ExpectReport> evaluate_expectations(const Frame& frame, const Scene& scene, const NotJudged& not_judged) {
   std::vector<ExpectReport> out;
   for (const ExpectSpec& expect : scene.expect)
-    for (const RunFrame& run : frame.runs)
-      if (expect.run.empty() || expect.run == run.label)
-        out.push_back(evaluate(frame, run, expect, expect.step.value_or(scene.steps), scene.steps));
+    for (const RunFrame& run : frame.runs) {
+      if (!expect.run.empty() && expect.run != run.label) continue;
+      out.push_back(evaluate(frame, run, expect, expect.step.value_or(scene.steps), scene.steps));
+      if (const auto why = not_judged.find(run.label); why != not_judged.end()) out.back().not_judged = why->second;
+    }
   return out;
 }
 
 std::string report_table(const Report& report) {
-  std::vector<std::vector<std::string>> rows = {{"run", "optimizer", "lr", "loss", "norm", "angular update", "status"}};
-  const auto first_with = [](const RunReport& run, std::string_view metric) {
-    for (const auto& [name, value] : run.final)
-      if (name.ends_with(metric) && name.size() > metric.size()) return value;
-    return kNothing;
-  };
+  std::vector<std::vector<std::string>> rows = {
+      {"run", "optimizer", "lr", "loss", "norm", "angular update (°/step)", "status"}};
   for (const RunReport& run : report.runs) {
     const auto lr = std::find_if(run.hparams.begin(), run.hparams.end(), [](const auto& h) { return h.first == "lr"; });
     rows.push_back({run.label, run.optimizer, lr == run.hparams.end() ? "–" : short_number(lr->second),
-                    short_number(run.value("loss")), short_number(first_with(run, ".frobenius_norm")),
-                    short_number(first_with(run, ".angular_update")), status_text(run)});
+                    short_number(run.loss), short_number(run.together.norm),
+                    short_number(degrees(run.together.angular_update)), status_text(run)});
   }
-  std::string out = text_table(rows);
+  std::string out = text_table(rows) + parameter_table(report);
+  if (report.interrupted) out += fmt::format("interrupted at step {} of {}\n", report.steps, report.steps_wanted);
   out += fmt::format("state hash {} ({}, {})\n", hash_text(report.state_hash), report.device, report.precision);
   int kept = 0;
   for (const RunReport& run : report.runs)
@@ -236,13 +352,20 @@ std::string report_table(const Report& report) {
                            short_number(i.worst), short_number(i.tolerance));
     }
   if (kept > 0) out += fmt::format("invariants kept: {}\n", kept);
-  for (const ExpectReport& e : report.expect)
-    out += fmt::format("{}: {} (is {})\n",
-                       !e.reached ? "not reached"
-                       : e.held   ? "expected"
-                                  : "FAILED",
-                       e.what, short_number(e.value));
+  for (const ExpectReport& e : report.expect) out += expect_line(e);
   return out;
+}
+
+std::string divergence_text(const Report& report) {
+  std::string named;
+  std::size_t diverged = 0;
+  for (const RunReport& run : report.runs)
+    if (run.diverged && ++diverged <= kMostNamed)
+      named += fmt::format("{}{} at step {}", named.empty() ? "" : ", ", run.label, run.step);
+  if (diverged == 0) return "";
+  if (diverged > kMostNamed) named += fmt::format(" and {} more", diverged - kMostNamed);
+  return fmt::format("{} of {} run{} diverged: {}", diverged, report.runs.size(), report.runs.size() == 1 ? "" : "s",
+                     named);
 }
 
 std::string report_json(const Report& report) {
@@ -253,6 +376,8 @@ std::string report_json(const Report& report) {
   json["device"] = report.device;
   json["precision"] = report.precision;
   json["state_hash"] = hash_text(report.state_hash);
+  json["interrupted"] = report.interrupted;
+  json["steps_wanted"] = report.steps_wanted;
   json["runs"] = Json::array();
   for (const RunReport& run : report.runs) {
     Json one;
@@ -275,8 +400,10 @@ std::string report_json(const Report& report) {
     json["runs"].push_back(std::move(one));
   }
   json["expect"] = Json::array();
+  json["not_judged"] = Json::array();
   for (const ExpectReport& e : report.expect)
-    if (e.reached) json["expect"].push_back(Json{{"what", e.what}, {"held", e.held}, {"value", json_number(e.value)}});
+    if (e.judged()) json["expect"].push_back(Json{{"what", e.what}, {"held", e.held}, {"value", json_number(e.value)}});
+    else json["not_judged"].push_back(Json{{"what", e.what}, {"why", e.reached ? e.not_judged : "not reached"}});
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -297,7 +424,7 @@ Result<std::string> report_sentences(const Frame& frame, std::optional<long> ste
       std::replace(name.begin(), name.end(), '_', ' ');
       if (column.parameter >= 0 && !with_single_parameter(*run.program))
         name += " of " + run.program->parameters()[static_cast<std::size_t>(column.parameter)].name;
-      sentence += fmt::format("{}{} {}", sentence.empty() ? " " : ", ", name, short_number(value(c)));
+      sentence += fmt::format("{}{} {}", sentence.empty() ? " " : ", ", name, with_unit(column, value(c)));
     }
     out += where + ":" + (sentence.empty() ? " nothing recorded" : sentence) + ".\n";
     if (run.diverged && (!step || *step >= run.diverged_at))

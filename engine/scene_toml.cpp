@@ -1,6 +1,7 @@
 #include "engine/preset.hpp"
 #include "engine/problem/problem.hpp"
 #include "engine/scene.hpp"
+#include "engine/sweep.hpp"
 #include "engine/toml_reader.hpp"
 
 #include <fmt/format.h>
@@ -28,8 +29,9 @@ std::string start_value(const StartSpec& start) {
 std::string run_table(const RunSpec& run) {
   std::string out = fmt::format("\n[[run]]\nlabel = {}\n", quoted_toml(run.label));
   for (const std::string& line : optimizer_toml(run.optimizer)) out += line + "\n";
+  for (const std::string& line : route_toml(run.optimizer)) out += line + "\n";
   for (const auto& [name, value] : run.hparams)
-    out += fmt::format("hparam.{} = {}\n", key_toml(name), number_toml(value));
+    out += fmt::format("hparam.{} = {}\n", hparam_key_toml(run.optimizer, name), number_toml(value));
   for (const std::string& line : schedule_toml(run.optimizer)) out += line + "\n";
   const StartSpec& start = run.start;
   for (const auto& [name, one] : start.parameters)
@@ -103,7 +105,12 @@ std::string to_toml(const Scene& scene) {
       fmt::format("seed = {}\nsteps = {}\nspeed = {}\n", scene.seed, scene.schedule_length(), number_toml(scene.speed));
   if (scene.precision == Precision::f64) out += "precision = \"f64\"\n";
   out += problem_table(scene);
-  for (const RunSpec& run : scene.runs) out += run_table(run);
+  if (scene.sweep && !scene.sweep->written.empty()) {
+    out += scene.sweep->written;
+  } else {
+    for (const RunSpec& run : scene.runs) out += run_table(run);
+    if (scene.sweep) out += sweep_toml(*scene.sweep);
+  }
   if (!scene.metric_every.empty()) out += "\n[metrics]\n";
   for (const auto& [name, every] : scene.metric_every)
     out += fmt::format("{} = {{ every = {} }}\n", key_toml(name), every);

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::string_view kGradient = "gradient/";
 constexpr double kWindow = 1 << 21; // numbers of one window of all parameters
+// A program numbers its slots in 16 bits, and every stage and metric together give a parameter fewer than 130 of them.
+constexpr std::size_t kMostParameters = 500;
 
 std::string shape_text(const TensorInfo& tensor) { return fmt::format("({})", fmt::join(tensor.shape, ", ")); }
 
@@ -24,7 +26,45 @@ bool is_floating(const TensorInfo& tensor) {
   return tensor.dtype == "F64" || tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
 }
 
-std::string shortened(const std::string& name) { return name.substr(0, 100); }
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }
+
+// For a message: a name in a file may be anything.
+std::string shortened(std::string name) {
+  name.resize(std::min<std::size_t>(name.size(), 100));
+  std::replace_if(name.begin(), name.end(), is_control, '?');
+  return name;
+}
+
+// A program names what belongs to a parameter P "P.gradient", "P.momentum" and so on, and has two names of its own.
+// Returns why a name cannot stand beside the others; "" when it can.
+std::string name_error(const std::string& name, const std::set<std::string>& names) {
+  if (name == "hparams" || name == "metrics") return "has a name that the program keeps for itself; rename it";
+  if (std::any_of(name.begin(), name.end(), is_control)) return "has a control character in its name";
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+    if (names.contains(name.substr(0, dot)))
+      return fmt::format("would share names with '{}', which its name begins with; rename one of them",
+                         shortened(name.substr(0, dot)));
+  return "";
+}
+
+std::string word_of(const SafetensorsFile& file, const char* key) {
+  const auto& metadata = file.metadata();
+  return metadata.contains(key) ? metadata.at(key) : std::string();
+}
+
+// None where the file holds one run.
+std::vector<std::string> runs_of(const SafetensorsFile& file) {
+  std::vector<std::string> out;
+  std::set<std::string> met;
+  if (word_of(file, "runs").empty() || word_of(file, "runs") == "1") return out;
+  for (const TensorInfo& t : file.tensors()) {
+    if (!t.name.starts_with(kGradient)) continue;
+    const std::string label =
+        percent_decoded(t.name.substr(kGradient.size(), t.name.find('/', kGradient.size()) - kGradient.size()));
+    if (met.insert(label).second) out.push_back(label);
+  }
+  return out;
+}
 
 } // namespace
 
@@ -44,32 +84,33 @@ Result<void> Trace::read(const std::string& path, const std::string& run) {
   if (!file) return file.error();
   path_ = path;
   file_ = std::make_unique<SafetensorsFile>(std::move(*file));
-  const auto& metadata = file_->metadata();
-  const auto word = [&](const char* key) { return metadata.contains(key) ? metadata.at(key) : std::string(); };
-  scene_text_ = word("scene");
+  scene_text_ = word_of(*file_, "scene");
   const auto refuse = [&](const std::string& why) { return bad_input(why, {path_}); };
-  if (file_->find("step") || (!word("every").empty() && word("every") != "1"))
+  if (file_->find("step") || (!word_of(*file_, "every").empty() && word_of(*file_, "every") != "1"))
     return refuse("was thinned by --record-every: a replay needs every step");
 
-  const bool several = !word("runs").empty() && word("runs") != "1";
-  std::set<std::string> runs;
-  for (const TensorInfo& t : file_->tensors())
-    if (several && t.name.starts_with(kGradient))
-      runs.insert(
-          percent_decoded(t.name.substr(kGradient.size(), t.name.find('/', kGradient.size()) - kGradient.size())));
+  const std::vector<std::string> runs = runs_of(*file_);
+  const bool several = !runs.empty();
   if (several && run.empty())
     return refuse(fmt::format("holds several runs, {}: choose one by --run", fmt::join(runs, ", ")));
   if (!run.empty() && !several)
     return refuse(fmt::format("holds one run and none labelled '{}': leave --run out", run));
-  if (several && !runs.contains(run))
+  if (several && std::find(runs.begin(), runs.end(), run) == runs.end())
     return refuse(fmt::format("has no run '{}'; it holds {}", run, fmt::join(runs, ", ")));
 
   const std::string prefix = several ? percent_encoded(run) + "/" : "";
   for (const TensorInfo& t : file_->tensors()) {
     if (!t.name.starts_with(std::string(kGradient) + prefix)) continue;
     const std::string key = t.name.substr(kGradient.size());
+    if (parameters_.size() == kMostParameters)
+      return refuse(fmt::format("holds gradients of more than {} parameters: choose fewer", kMostParameters));
     if (auto done = read_parameter(key.substr(prefix.size()), key); !done) return done;
   }
+  std::set<std::string> names;
+  for (const TraceParameter& p : parameters_) names.insert(p.name);
+  for (const TraceParameter& p : parameters_)
+    if (const std::string why = name_error(p.name, names); !why.empty())
+      return refuse(fmt::format("parameter '{}' {}", shortened(p.name), why));
   if (parameters_.empty()) return refuse("holds no tensor 'gradient/<parameter>': nothing to replay");
   return {};
 }
@@ -114,6 +155,7 @@ Result<void> Trace::read_parameter(const std::string& name, const std::string& k
   auto start = file_->read(*weight, 0, std::uint64_t{p.rows} * p.cols);
   if (!start) return start.error();
   p.start = std::move(*start);
+  look_for_not_finite(weight->name, p.start, p.start.size(), 0);
   parameters_.push_back(std::move(p));
   tensors_.push_back(gradient.name);
   steps_ = steps;
@@ -123,11 +165,35 @@ Result<void> Trace::read_parameter(const std::string& name, const std::string& k
 Result<std::vector<double>> Trace::gradients(std::size_t parameter, long first, long count) const {
   const TraceParameter& p = parameters_[parameter];
   const std::size_t elements = std::size_t{p.rows} * p.cols;
-  if (file_)
-    return file_->read(*file_->find(tensors_[parameter]), static_cast<std::uint64_t>(first) * elements,
-                       static_cast<std::uint64_t>(count) * elements);
-  const double* from = held_[parameter].data() + static_cast<std::size_t>(first) * elements;
-  return std::vector<double>(from, from + static_cast<std::size_t>(count) * elements);
+  if (!file_) {
+    const double* from = held_[parameter].data() + static_cast<std::size_t>(first) * elements;
+    return std::vector<double>(from, from + static_cast<std::size_t>(count) * elements);
+  }
+  auto read = file_->read(*file_->find(tensors_[parameter]), static_cast<std::uint64_t>(first) * elements,
+                          static_cast<std::uint64_t>(count) * elements);
+  if (read) look_for_not_finite(tensors_[parameter], *read, elements, first + 1);
+  return read;
+}
+
+// `values`: of whole steps with so many elements each, the first of them `first_step`.
+void Trace::look_for_not_finite(const std::string& tensor, const std::vector<double>& values, std::size_t elements,
+                                long first_step) const {
+  const auto bad = std::find_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
+  if (bad == values.end()) return;
+  const long step = first_step + static_cast<long>(static_cast<std::size_t>(bad - values.begin()) / elements);
+  const std::lock_guard lock(not_finite_mutex_);
+  if (!not_finite_ || step < not_finite_->step) not_finite_ = NotFinite{tensor, step};
+}
+
+std::optional<NotFinite> Trace::not_finite() const {
+  const std::lock_guard lock(not_finite_mutex_);
+  return not_finite_;
+}
+
+Result<std::vector<std::string>> recorded_runs(const std::string& path) {
+  const auto file = SafetensorsFile::open(path);
+  if (!file) return file.error();
+  return runs_of(*file);
 }
 
 long trace_window(const Trace& trace) {

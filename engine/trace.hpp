@@ -7,6 +7,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,12 @@ struct TraceParameter {
   std::uint32_t rows, cols;
   bool vector = false;       // of shape (cols,) in the file
   std::vector<double> start; // row-major: the weight before step 1, before the optimizer's own projection
+};
+
+// A recorded tensor that is not finite: "gradient/W" at step 3; the initial weight is at step 0.
+struct NotFinite {
+  std::string tensor;
+  long step = 0;
 };
 
 class Trace {
@@ -36,11 +44,15 @@ public:
   const std::vector<TraceParameter>& parameters() const { return parameters_; }
   // Gradients of steps first + 1 … first + count, row-major, one after the other.
   Result<std::vector<double>> gradients(std::size_t parameter, long first, long count) const;
+  // The earliest among the initial weights and the gradients that were asked for so far.
+  std::optional<NotFinite> not_finite() const;
   // The scene that was recorded, as TOML; "" when the file does not say.
   const std::string& scene_text() const { return scene_text_; }
 
 private:
   Trace() = default;
+  void look_for_not_finite(const std::string& tensor, const std::vector<double>& values, std::size_t elements,
+                           long first_step) const;
   Result<void> read(const std::string& path, const std::string& run);
   Result<void> read_parameter(const std::string& name, const std::string& key);
 
@@ -50,7 +62,12 @@ private:
   std::unique_ptr<SafetensorsFile> file_; // or in a file,
   std::vector<std::string> tensors_;      // whose gradient tensors these are
   std::string path_, scene_text_;
+  mutable std::mutex not_finite_mutex_;
+  mutable std::optional<NotFinite> not_finite_;
 };
+
+// Labels of the runs of a recording of several, in the file's order; none where it holds one.
+Result<std::vector<std::string>> recorded_runs(const std::string& path);
 
 // Steps of a window: as many as keep it within a few million numbers, the same for every machine.
 long trace_window(const Trace& trace);

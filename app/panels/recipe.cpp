@@ -66,6 +66,7 @@ void draw_slider(const PanelContext& c, const RecipeView& view, std::size_t inde
   recipe_indent(c);
   const SliderResult result = slider(c.theme, spec, &value, recipe_width(c));
   ring_if_highlighted(c, "hparam." + setting.name);
+  if (!result.refused.empty()) c.view.say(setting.name + " " + result.refused, true);
   if (result.reset) c.send(command::SetHparam{run.id, setting.name, opened, c.view.edit_mode, false});
   else if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
   else if (result.released && mine) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, false});

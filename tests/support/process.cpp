@@ -38,14 +38,28 @@ namespace {
 void pump(int out, int err, pid_t child, const ProcessOptions& options, Outcome& outcome) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
+  auto counted_from = start;
+  bool ready = !options.ready;
   std::vector<int> interrupts; // still to be sent, the next one last
   for (const int at : {options.interrupt_again_after_ms, options.interrupt_after_ms})
     if (at >= 0) interrupts.push_back(at);
   std::array<pollfd, 2> pipes = {{{out, POLLIN, 0}, {err, POLLIN, 0}}};
+  bool signalled = !options.signal_when;
   while (pipes[0].fd >= 0 || pipes[1].fd >= 0) {
-    ::poll(pipes.data(), pipes.size(), 20);
-    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (!interrupts.empty() && passed >= interrupts.back()) {
+    ::poll(pipes.data(), pipes.size(), signalled ? 20 : 2);
+    if (!signalled && options.signal_when()) {
+      ::kill(child, options.signal);
+      signalled = true;
+    }
+    if (!ready && options.ready()) {
+      ready = true;
+      counted_from = Clock::now();
+    }
+    const auto since = [](Clock::time_point from) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - from).count();
+    };
+    const auto passed = since(start);
+    if (ready && !interrupts.empty() && since(counted_from) >= interrupts.back()) {
       ::kill(child, SIGINT);
       interrupts.pop_back();
     }
