@@ -160,7 +160,9 @@ std::optional<StartDrag> handle_starts(const PolarFrame& d, const PolarOptions& 
       }
       hovered = ImGui::IsItemHovered();
       if (hovered || active) ImGui::SetMouseCursor(ImGuiMouseCursor_Hand);
-      if (view.dragging == index && active && ImGui::IsKeyPressed(ImGuiKey_Escape, false)) {
+      // ImGui may have let go already: the key cancels its own focus as well.
+      if (view.dragging == index && (active || ImGui::IsItemDeactivated()) &&
+          ImGui::IsKeyPressed(ImGuiKey_Escape, false)) {
         ImGui::ClearActiveID();
         view.dragging = -1;
         if (view.moved) drag = StartDrag{.trail = index, .given_up = true};

@@ -94,10 +94,13 @@ std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view 
     const std::string& group = run->group.empty() ? run->optimizer_name : run->group;
     const bool few = runs.size() <= kMostCurves && (!bench || run->group.empty());
     const bool alone = few || run->id == c.frame.selected;
-    const auto band =
-        std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return !alone && s.name == group; });
-    if (band != curves.end()) band->columns.emplace_back(run, column);
-    else curves.push_back({run, {{run, column}}, alone ? run->label : group});
+    if (!alone || (bench && !few)) { // in Bench a band is of all its seeds, the selected one among them
+      const auto band =
+          std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return s.name == group; });
+      if (band != curves.end()) band->columns.emplace_back(run, column);
+      else curves.push_back({run, {{run, column}}, group});
+    }
+    if (alone) curves.push_back({run, {{run, column}}, run->label});
   }
   return curves;
 }

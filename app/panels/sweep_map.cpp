@@ -273,7 +273,7 @@ void draw_sweep_map(const PanelContext& c) {
   const float gap = t.px(kGap), columns = static_cast<float>(map.columns.size()),
               rows = static_cast<float>(map.cells.size());
   const ImVec2 cell{std::round(std::clamp(room_x / columns - gap, 4.0f, t.px(kCellWidth * 1.3f))),
-                    std::round(std::clamp(room_y / rows - gap, t.px(8), t.px(kCellHeight * 1.2f)))};
+                    std::round(std::clamp(room_y / rows - gap, t.px(8), t.px(kCellHeight * 1.5f)))};
   const ImVec2 at{std::round(ImGui::GetWindowPos().x + left), std::round(origin.y + t.px(6))};
   for (std::size_t r = 0; r < map.cells.size(); ++r)
     for (std::size_t k = 0; k < map.columns.size(); ++k)

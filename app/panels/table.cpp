@@ -40,7 +40,7 @@ std::vector<std::pair<float, float>> edges_of(const PanelContext& c, const std::
     fixed += wide;
     ++shown;
   }
-  const float rest = std::clamp(right - left - fixed, 0.0f, t.px(260));
+  const float rest = std::clamp(right - left - fixed, 0.0f, t.px(110));
   std::vector<std::pair<float, float>> out;
   float x = left;
   for (std::size_t i = 0; i < shown; ++i) {
@@ -160,7 +160,7 @@ void draw_bests(const PanelContext& c, const BenchModel& bench) {
   for (const std::string& name : bench.swept) columns.push_back({"best " + name, 84});
   const std::size_t first = columns.size();
   for (Column column :
-       {Column{bench.swept.empty() ? "tried" : bench.swept.front() + "s tried", 118, false}, Column{"", 104, false},
+       {Column{bench.swept.empty() ? "tried" : bench.swept.front() + " tried", 118, false}, Column{"", 104, false},
         Column{"final loss ± se", 140}, Column{"seeds", 150, false}, Column{"above the lowest ± se", 180},
         Column{"norm, end by start", 124}, Column{"°/step", 70}, Column{"invariants", 96, false}})
     columns.push_back(column);
@@ -376,7 +376,7 @@ std::string note_of(const PanelContext& c, const BenchModel& bench) {
 
 void draw_table(const PanelContext& c) {
   static constexpr std::array kTables = {"bests", "members"};
-  static constexpr std::array kShown = {"each at its best", "same", "all"};
+  static constexpr std::array kShown = {"each at its best", "same values", "all"};
   const BenchModel& bench = bench_of(c);
   BenchChoice& choice = c.view.bench;
   HeaderControl shown = HeaderControl::make_switch("curves", kShown, &choice.shown);

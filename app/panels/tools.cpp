@@ -135,8 +135,7 @@ std::vector<const RunFrame*> bench_runs(const PanelContext& c) {
   }
   std::vector<const RunFrame*> runs = visible_runs(c);
   std::erase_if(runs, [&](const RunFrame* run) {
-    return run->id != c.frame.selected &&
-           !settings.contains(bench.setting_of[static_cast<std::size_t>(run - c.frame.runs.data())]);
+    return !settings.contains(bench.setting_of[static_cast<std::size_t>(run - c.frame.runs.data())]);
   });
   return runs;
 }

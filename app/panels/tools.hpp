@@ -33,7 +33,7 @@ std::vector<const RunFrame*> visible_runs(const PanelContext& c);
 // The frame's runs as a sweep, made anew with each frame of the engine.
 const BenchModel& bench_of(const PanelContext& c);
 // Those of the visible runs whose losses Bench draws: all, or every run's at its best, or those with the selected
-// member's numbers; the selected one is always among them, last.
+// member's numbers.
 std::vector<const RunFrame*> bench_runs(const PanelContext& c);
 
 // Column of a metric in a run's series; −1 when the run does not record it. "P.x" with the polar view's parameter P.

@@ -99,7 +99,7 @@ TEST_CASE("a shot refuses what is not there") {
   auto scene = load_scene("first_look");
   REQUIRE(scene);
   ShotOptions options;
-  options.layout = "bench";
+  options.layout = "bnch";
   const auto image = render_shot(*scene, options);
   REQUIRE_FALSE(image);
   CHECK(image.error().kind == ErrorKind::bad_input);

@@ -133,7 +133,7 @@ TEST_CASE("route: numbers of a route are set by scene and --set, and the run's s
     CHECK(scene->runs[0].hparams.at("head.lr") == 0.25);
   }
   const auto routed = parse_scene(scene_text(base), "s.toml", {{"", "route.head", "adam"}, {"", "head.beta1", "0.5"}});
-  REQUIRE_FALSE(routed.ok() && routed->runs[0].hparams.count("head.lr") == 0);
+  REQUIRE_FALSE((routed.ok() && routed->runs[0].hparams.count("head.lr") == 0));
 }
 
 TEST_CASE("route: a scene is written as it is read", "[route]") {
