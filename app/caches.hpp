@@ -37,9 +37,10 @@ struct MotionCache {
   std::vector<int> label_slots;
 };
 
-// What a run's optimizer keeps and costs, for the recipe and the shape that the facts are of.
+// What a run's optimizer keeps and costs, for the recipe and the parameter that the facts are of.
 struct FactsCache {
   std::shared_ptr<const OptimizerSpec> recipe;
+  std::string parameter;
   OptimizerFacts facts;
 };
 

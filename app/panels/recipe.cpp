@@ -239,6 +239,7 @@ void draw_recipe(const PanelContext& c) {
   draw_compare(c, view);
   draw_recipe_parts(c, view);
   draw_recipe_schedules(c, view);
+  draw_recipe_routes(c, view);
   draw_way_back(c, *run);
   ImGui::Dummy({1, c.theme.px(6)});
   for (std::size_t i = 0; i < run->hparams.size(); ++i) draw_slider(c, view, i);
@@ -263,6 +264,7 @@ std::string differences_text(const RecipeView& view) {
   for (const auto& [part, words] : d.parts) text += fmt::format("{} has {} {}.\n", there, part_name(part), words);
   for (const auto& [hparam, words] : d.schedules)
     text += fmt::format("{} has for {} the schedule {}.\n", there, hparam, words);
+  for (const auto& [target, words] : d.routes) text += fmt::format("In {}, {} goes by {}.\n", there, target, words);
   for (const auto& [name, value] : d.hparams)
     text += value ? fmt::format("{} has {} {}.\n", there, name, format_exact(*value))
                   : fmt::format("{} has no {}.\n", there, name);
@@ -286,6 +288,8 @@ std::string text_of_recipe(const PanelContext& c) {
     }
   for (const auto& [hparam, schedule] : run->optimizer->schedules)
     text += fmt::format("schedule of {}: {}.\n", hparam, schedule_words(schedule));
+  for (const auto& [target, route] : routes_in_use(*run))
+    text += fmt::format("route of {}: {}.\n", target, route->recipe->name);
   for (std::size_t i = 0; i < run->hparams.size(); ++i)
     text += fmt::format("{} is {}.\n", run->program->hparams()[i].setting.name, format_exact(run->hparams[i]));
   for (const InvariantStatus& status : run->invariants)

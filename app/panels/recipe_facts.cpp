@@ -3,7 +3,9 @@
 #include "app/caches.hpp"
 #include "app/format.hpp"
 #include "engine/docs.hpp"
+#include "engine/optimizer/composition.hpp"
 #include "engine/optimizer/facts.hpp"
+#include "engine/optimizer/route.hpp"
 
 #include <fmt/format.h>
 
@@ -24,8 +26,14 @@ const ParamInfo& shown_parameter(const PanelContext& c, const RunFrame& run) {
 const OptimizerFacts& facts_of(const PanelContext& c, const RunFrame& run) {
   const ParamInfo& p = shown_parameter(c, run);
   FactsCache& kept = c.caches.facts[run.id];
-  if (kept.recipe != run.optimizer || kept.facts.rows != p.rows || kept.facts.cols != p.cols)
-    kept = {run.optimizer, optimizer_facts(*run.optimizer, p.rows, p.cols)};
+  if (kept.recipe == run.optimizer && kept.parameter == p.name && kept.facts.rows == p.rows &&
+      kept.facts.cols == p.cols)
+    return kept.facts;
+  const RouteSpec* route = route_of(*run.optimizer, p);
+  OptimizerSpec recipe = route ? *route->recipe : *run.optimizer;
+  recipe.routes.clear(); // the facts are of this parameter alone
+  forget_unknown_hparams(recipe);
+  kept = {run.optimizer, p.name, optimizer_facts(recipe, p.rows, p.cols)};
   return kept.facts;
 }
 
