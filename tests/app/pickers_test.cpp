@@ -24,8 +24,9 @@ TEST_CASE("Enter in the filter takes the best match") {
   press(w, ImGuiMod_Ctrl | ImGuiKey_O);
   w.frames(2);
   w.play([](ImGuiTestContext& user) {
-    user.KeyChars("gains");
-    user.KeyPress(ImGuiKey_Enter);
+    user.SetRef("Open a scene");
+    user.ItemInput("##filter");
+    user.KeyCharsReplaceEnter("gains");
   });
   w.settle();
   CHECK(installed_name(*w.frame().scene) == "interference/gains");
@@ -33,12 +34,17 @@ TEST_CASE("Enter in the filter takes the best match") {
   w.view().add_open = true;
   w.frames(3);
   w.play([](ImGuiTestContext& user) {
-    user.KeyChars("qqqq");
-    user.KeyPress(ImGuiKey_Enter);
+    user.SetRef("Add a run");
+    user.ItemInput("##filter");
+    user.KeyCharsReplaceEnter("qqqq");
   });
   CHECK(w.view().add_open); // nothing matches
   const std::size_t runs = w.frame().runs.size();
-  w.play([](ImGuiTestContext& user) { user.KeyCharsReplaceEnter("muon"); });
+  w.play([](ImGuiTestContext& user) {
+    user.SetRef("Add a run");
+    user.ItemInput("##filter");
+    user.KeyCharsReplaceEnter("muon");
+  });
   w.settle();
   REQUIRE(w.frame().runs.size() == runs + 1);
   CHECK(w.frame().runs.back().optimizer_name == "muon");
