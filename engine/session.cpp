@@ -346,7 +346,7 @@ long Session::Impl::advance(long steps, double seconds) {
   if (catch_up(seconds)) return 0;
   if (device_failed()) return 0; // a run may have stayed behind
   const bool follow = cursor == head;
-  const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
+  const long first = head, target = head + std::clamp(steps, 0l, std::max(0l, scene->steps - head));
   while (head < target) {
     std::vector<Run*> going;
     for (const auto& r : runs)
