@@ -78,9 +78,10 @@ std::vector<std::string> settable_keys(const Scene& scene) {
 }
 
 bool is_swept(const Scene& scene, std::size_t run, const std::vector<std::string>& path) {
-  return scene.sweep && path.size() == 2 && path[0] == "hparam" &&
-         std::any_of(scene.sweep->hparams.begin(), scene.sweep->hparams.end(),
-                     [&](const SweepAxis& axis) { return axis.hparam == path[1] && axis.of_run[run]; });
+  if (!scene.sweep || path[0] != "hparam") return false;
+  const std::string name = fmt::format("{}", fmt::join(path.begin() + 1, path.end(), "."));
+  return std::any_of(scene.sweep->hparams.begin(), scene.sweep->hparams.end(),
+                     [&](const SweepAxis& axis) { return axis.hparam == name && axis.of_run[run]; });
 }
 
 // One --set that concerns runs, applied to the tables of every run that has the key.
@@ -94,7 +95,9 @@ Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgumen
     const std::vector<std::string> path = run_path(scene.runs[i], set, ambiguous);
     if (path.empty()) continue;
     if (is_swept(scene, i, path))
-      return bad_input(fmt::format("'{0}' is swept; sweep.hparam.{0} sets what it goes through", path[1]), value.place);
+      return bad_input(fmt::format("'{0}' is swept; sweep.hparam.{0} sets what it goes through",
+                                   fmt::join(path.begin() + 1, path.end(), ".")),
+                       value.place);
     set_path(runs->value.items[i], path, 0, value);
     applied = true;
   }

@@ -109,7 +109,7 @@ std::string to_toml(const Scene& scene) {
     out += scene.sweep->written;
   } else {
     for (const RunSpec& run : scene.runs) out += run_table(run);
-    if (scene.sweep) out += sweep_toml(*scene.sweep);
+    if (scene.sweep) out += sweep_toml(scene);
   }
   if (!scene.metric_every.empty()) out += "\n[metrics]\n";
   for (const auto& [name, every] : scene.metric_every)

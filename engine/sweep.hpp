@@ -29,8 +29,8 @@ std::string lower_sweep(TomlValue& tree, const std::string& folder, FirstError& 
 // The numbers and seeds of [sweep] for these runs.
 SweepSpec read_sweep(const TomlValue& value, const std::vector<RunSpec>& runs, FirstError& errors);
 
-// [sweep] without words as TOML lines.
-std::string sweep_toml(const SweepSpec& sweep);
+// [sweep] of the scene, without words, as TOML lines.
+std::string sweep_toml(const Scene& scene);
 
 // ---- members -----------------------------------------------------------------------------------------------------
 

@@ -261,23 +261,31 @@ public:
     for (const RunSpec& run : runs) settings_.push_back(optimizer_hparams(run.optimizer));
   }
 
-  void read(const TomlEntry& entry, std::vector<SweepAxis>& out) {
+  // `prefix`: of a route's numbers, hparam.<target>.<name>.
+  void read(const TomlEntry& entry, const std::string& prefix, std::vector<SweepAxis>& out) {
     SweepAxis axis;
-    axis.hparam = entry.key;
+    axis.hparam = prefix + entry.key;
     axis.place = entry.place;
     std::set<std::string> known;
     for (const auto& settings : settings_) {
-      axis.of_run.push_back(setting(settings, entry.key) != nullptr);
+      axis.of_run.push_back(setting(settings, axis.hparam) != nullptr);
       for (const Setting& s : settings) known.insert(s.name);
     }
-    if (std::find(axis.of_run.begin(), axis.of_run.end(), true) == axis.of_run.end()) {
-      errors_.add(bad_input(fmt::format("no run has the hyperparameter '{}'{}", entry.key,
-                                        suggestion(entry.key, {known.begin(), known.end()})),
+    const bool known_number = std::find(axis.of_run.begin(), axis.of_run.end(), true) != axis.of_run.end();
+    if (const std::string target = axis.hparam + ".";
+        !known_number && entry.value.is_table() &&
+        std::any_of(known.begin(), known.end(), [&](const std::string& k) { return k.starts_with(target); })) {
+      for (const TomlEntry& inner : entry.value.entries) read(inner, target, out);
+      return;
+    }
+    if (!known_number) {
+      errors_.add(bad_input(fmt::format("no run has the hyperparameter '{}'{}", axis.hparam,
+                                        suggestion(axis.hparam, {known.begin(), known.end()})),
                             entry.place));
       return;
     }
     if (!entry.value.is_table()) {
-      errors_.add(bad_input(fmt::format("'{}' in [sweep] must be {}", entry.key, kForms), entry.value.place));
+      errors_.add(bad_input(fmt::format("'{}' in [sweep] must be {}", axis.hparam, kForms), entry.value.place));
       return;
     }
     if (!read_values(entry.value, axis)) return;
@@ -388,18 +396,20 @@ SweepSpec read_sweep(const TomlValue& value, const std::vector<RunSpec>& runs, F
   table.find("optimizer"); // known, and taken already where it was right
   if (const TomlValue* v = table.table("hparam")) {
     NumberReader reader(runs, errors);
-    for (const TomlEntry& entry : v->entries) reader.read(entry, sweep.hparams);
+    for (const TomlEntry& entry : v->entries) reader.read(entry, "", sweep.hparams);
   }
   if (const auto v = table.integer("seeds", 1, kMostSweepValues)) sweep.seeds = *v;
   table.finish();
   return sweep;
 }
 
-std::string sweep_toml(const SweepSpec& sweep) {
+std::string sweep_toml(const Scene& scene) {
+  const SweepSpec& sweep = *scene.sweep;
   std::string out = "\n[sweep]\n";
   for (const SweepAxis& axis : sweep.hparams) {
     const std::vector<double> ends = {axis.values.front(), axis.values.back()};
-    const std::string name = key_toml(axis.hparam);
+    const auto owner = std::find(axis.of_run.begin(), axis.of_run.end(), true) - axis.of_run.begin();
+    const std::string name = hparam_key_toml(scene.runs[static_cast<std::size_t>(owner)].optimizer, axis.hparam);
     if (axis.form == SweepAxis::Form::values)
       out += fmt::format("hparam.{} = {{ values = {} }}\n", name, numbers(axis.values));
     else

@@ -139,6 +139,18 @@ TEST_CASE("a sweep is written back as it was read", "[sweep]") {
   }
 }
 
+TEST_CASE("a route's numbers are swept by their own names", "[sweep]") {
+  const auto scene = parse_scene("[scene]\n[problem]\nkind = \"mlp\"\n[[run]]\noptimizer = \"muon\"\n[sweep]\n"
+                                 "hparam.rest.lr = { values = [0.1, 0.2] }\n",
+                                 "s.toml");
+  if (!scene) FAIL(scene.error().text());
+  CHECK(labels(*scene) == Labels{"muon rest.lr 0.1", "muon rest.lr 0.2"});
+  CHECK(member_spec(*scene, 1).hparams.at("rest.lr") == 0.2);
+  const auto again = parse_scene(to_toml(*scene), "s.toml");
+  if (!again) FAIL(again.error().text());
+  CHECK(labels(*again) == labels(*scene));
+}
+
 TEST_CASE("--set works on what a sweep starts from, and on the sweep", "[sweep]") {
   const std::string text = "[[run]]\n[sweep]\noptimizer = [\"adamw\", \"muon\"]\nhparam.lr = { values = [0.1, 0.2] }\n";
   const Scene one = scene_of(text, {"muon:momentum=0.7"});
