@@ -2,6 +2,7 @@
 
 #include "engine/metric/metric.hpp"
 #include "engine/optimizer/recipe.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/start_file.hpp"
 #include "engine/trace.hpp"
@@ -98,8 +99,9 @@ Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, cons
   (*problem)->emit(values, build);
   if (auto ok = check_shapes(build); !ok) return ok.error();
   if (auto ok = check_view(scene.view, build); !ok) return ok.error();
+  if (auto ok = check_routes_used(spec, build.parameters()); !ok) return ok.error();
 
-  emit_metrics(build, scene.metric_every, write_updates(build, spec, lr));
+  emit_metrics(build, scene.metric_every, write_updates(build, spec, lr, scene.schedule_length()));
   write_finite_checks(build);
   auto program = build.finish(record);
   const double numbers = double(program->block_bytes()) / double(program->scalar_bytes());

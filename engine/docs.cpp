@@ -2,6 +2,7 @@
 
 #include "engine/metric/metric.hpp"
 #include "engine/optimizer/stage.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/preset.hpp"
 #include "engine/problem/problem.hpp"
 #include "engine/report.hpp"
@@ -89,6 +90,9 @@ std::string optimizers_page() {
     out += "| part | stage and options |\n|---|---|\n";
     for (const Part part : kRecipeParts)
       out += fmt::format("| {} | {} |\n", part_name(part), cell(part_text(*spec, part)));
+    for (const RouteSpec& route : spec->routes)
+      out += fmt::format("| route: {} | {} |\n", cell(route.target),
+                         route.recipe ? "`" + route.recipe->name + "`" : "the recipe itself");
     out += "\n" + settings_table(optimizer_hparams(*spec), "hyperparameter");
   }
   return out;
@@ -156,6 +160,13 @@ std::string keys_page() {
   out += "## optimizer\n\nA preset's name, or a table with these keys; a file in `scenes/optimizers/` has the same "
          "ones.\n\n" +
          settings_table(optimizer_keys(), "key");
+  out += fmt::format(
+      "### route\n\nA target is a parameter's name, a pattern of names (`*`, `?`) or a role: `{}`; `rest` is every "
+      "parameter that is no matrix. The most special target counts: name, pattern, role, `rest`.\nA route's "
+      "numbers are `hparam.<target>.<name>` and `schedule.<target>.<name>`, `--set <target>.<name>=…`; its "
+      "rate follows the run's `schedule.lr` unless it has one of its own. The value `\"same\"` takes a "
+      "preset's own route back.\n\n",
+      fmt::join(route_words(), "`, `"));
   out += "## [metrics]\n\n`<metric> = { every = k }` records a metric every k steps.\n\n";
   out += "## [view]\n\n" + settings_table(view_keys(), "key");
   out += "## [expect]\n\n`<metric> = { … }`, or a list of such tables. A scene that breaks one ends with exit code "

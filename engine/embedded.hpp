@@ -1,6 +1,5 @@
-// Files compiled into the program: scenes/**/*.toml and assets/**/*.toml, named by their path in the
-// repository
-// ("scenes/first_look.toml"), so that the program works from any folder.
+// Files compiled into the program: scenes/**/*.toml, assets/**/*.toml and assets/data, named by their path in the
+// repository ("scenes/first_look.toml"), so that the program works from any folder.
 #pragma once
 
 #include <cstddef>

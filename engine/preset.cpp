@@ -3,6 +3,7 @@
 #include "engine/embedded.hpp"
 #include "engine/files.hpp"
 #include "engine/optimizer/composition.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/scene.hpp"
 
@@ -148,6 +149,8 @@ std::string true_path(const std::string& path) {
 }
 
 OptimizerSpec read_source(const Source& source, const Chain& chain, FirstError& errors);
+OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, const std::string& folder,
+                         const Chain& chain, FirstError& errors);
 
 // The spec that `base` names, or nothing after an error.
 std::optional<OptimizerSpec> read_base(const std::string& name, const Place& place, const std::string& folder,
@@ -174,6 +177,32 @@ std::optional<OptimizerSpec> read_base(const std::string& name, const Place& pla
   if (inner.empty()) return spec;
   errors.add_at(inner.error(), place);
   return std::nullopt;
+}
+
+void read_route_entries(const TomlValue& value, const std::string& folder, const Chain& chain, bool required,
+                        OptimizerSpec& spec, FirstError& errors) {
+  for (const TomlEntry& entry : value.entries) {
+    RouteSpec route{entry.key, nullptr, required, entry.place};
+    const TomlValue& v = entry.value;
+    if (v.is_text() && v.text != kSameRecipe) {
+      auto read = read_base(v.text, v.place, folder, chain, errors);
+      if (!read) continue;
+      route.recipe = std::make_shared<const OptimizerSpec>(std::move(*read));
+    } else if (v.is_table()) {
+      route.recipe = std::make_shared<const OptimizerSpec>(read_table(v, "", folder, chain, errors));
+    } else if (!v.is_text()) {
+      errors.add(bad_input(
+          fmt::format("'route.{}' must be an optimizer's name or a table, not {}", entry.key, kind_name(v.kind)),
+          v.place));
+      continue;
+    }
+    if (route.recipe && !route.recipe->routes.empty()) { // a parameter goes by one route
+      OptimizerSpec plain_recipe = *route.recipe;
+      plain_recipe.routes.clear();
+      route.recipe = std::make_shared<const OptimizerSpec>(std::move(plain_recipe));
+    }
+    set_route(spec, std::move(route));
+  }
 }
 
 // A whole optimizer table over its base; `inside` a scene it may also carry a name.
@@ -203,10 +232,12 @@ OptimizerSpec read_table(const TomlValue& value, const std::string& file_name, c
       *field = *text;
       changed = true;
     }
+  if (const TomlValue* v = table.table("route")) {
+    read_route_entries(*v, folder, chain, inside, spec, errors);
+    changed = true;
+  }
   if (const TomlValue* v = table.table("hparam")) {
-    if (errors.empty()) read_hparams(*v, spec, spec.hparams, errors);
-    if (inside)
-      for (const TomlEntry& entry : v->entries) spec.inline_hparams[entry.key] = entry.place;
+    if (errors.empty()) read_hparams(*v, spec, spec.hparams, errors, inside ? &spec.inline_hparams : nullptr);
     changed = true;
   }
   if (const TomlValue* v = table.table("schedule")) {
@@ -263,7 +294,8 @@ std::vector<Setting> make_optimizer_keys() {
           text("geometry", "In which norm and granularity: a stage's name, or a table."),
           text("magnitude", "What may happen to the size of the weight: a stage's name, or a table."),
           text("decay", "Weight decay: a stage's name, or a table."),
-          text("hparam", "Numbers: hparam.<name> = value."),
+          text("hparam", "Numbers: hparam.<name> = value; hparam.<target>.<name> of a route's recipe."),
+          text("route", "Another recipe for some parameters: route.<target> = a name, a table, or \"same\"."),
           text("schedule", "How a number changes over the steps: schedule.<name> = { kind, … }.")};
 }
 
@@ -277,31 +309,61 @@ const std::vector<Setting>& optimizer_keys() {
 std::vector<Setting> optimizer_hparams(const OptimizerSpec& spec) {
   std::vector<Setting> out = hparam_settings(spec);
   std::stable_partition(out.begin(), out.end(), [](const Setting& s) { return s.name == "lr"; });
-  for (Setting& setting : out)
-    if (const auto it = spec.hparams.find(setting.name); it != spec.hparams.end()) setting.value = it->second;
+  for (Setting& setting : out) setting.value = spec.value_of(setting);
   return out;
 }
 
-void read_hparams(const TomlValue& value, const OptimizerSpec& spec, std::map<std::string, double>& out,
-                  FirstError& errors) {
-  TomlTable table(value, fmt::format("the hyperparameters of {}", spec.name.empty() ? "this optimizer" : spec.name),
-                  errors);
-  for (const Setting& setting : optimizer_hparams(spec))
-    if (const auto v = table.number(setting.name, setting.min, setting.max)) out[setting.name] = *v;
+namespace {
+
+// Calls read(table, setting, full name) for every hyperparameter that the table of numbers or schedules may have: the
+// recipe's own in it, those of a route in a table of the route's name.
+template <class Read>
+void read_by_hparam(const TomlValue& value, const std::string& where, const OptimizerSpec& spec, FirstError& errors,
+                    Read read) {
+  TomlTable table(value, where, errors);
+  OptimizerSpec own = spec;
+  own.routes.clear();
+  for (const Setting& setting : optimizer_hparams(own)) read(table, setting, setting.name);
+  for (const RouteSpec& route : spec.routes) {
+    if (!route.recipe || !table.has(route.target)) continue;
+    const TomlValue* inner_value = table.table(route.target);
+    if (!inner_value) continue;
+    TomlTable inner(*inner_value, fmt::format("{} of route '{}'", where, route.target), errors);
+    for (const Setting& setting : optimizer_hparams(*route.recipe))
+      read(inner, setting, route.target + "." + setting.name);
+    inner.finish();
+  }
   table.finish();
+}
+
+} // namespace
+
+void read_hparams(const TomlValue& value, const OptimizerSpec& spec, std::map<std::string, double>& out,
+                  FirstError& errors, std::map<std::string, Place>* places) {
+  const std::string where = fmt::format("the hyperparameters of {}", spec.name.empty() ? "this optimizer" : spec.name);
+  read_by_hparam(value, where, spec, errors, [&](TomlTable& table, const Setting& setting, const std::string& name) {
+    const auto v = table.number(setting.name, setting.min, setting.max);
+    if (!v) return;
+    out[name] = *v;
+    if (places) (*places)[name] = table.value().find(setting.name)->place;
+  });
 }
 
 void read_schedules(const TomlValue& value, const OptimizerSpec& spec, std::map<std::string, ScheduleSpec>& out,
                     FirstError& errors) {
-  TomlTable table(value, "schedule", errors);
-  for (const Setting& setting : optimizer_hparams(spec)) {
-    const TomlValue* one = table.table(setting.name);
-    if (!one) continue;
-    ScheduleSpec schedule;
-    read_schedule(*one, setting.name, schedule, errors);
-    out[setting.name] = schedule;
-  }
-  table.finish();
+  read_by_hparam(value, "schedule", spec, errors,
+                 [&](TomlTable& table, const Setting& setting, const std::string& name) {
+                   const TomlValue* one = table.table(setting.name);
+                   if (!one) return;
+                   ScheduleSpec schedule;
+                   read_schedule(*one, name, schedule, errors);
+                   out[name] = schedule;
+                 });
+}
+
+void read_routes(const TomlValue& table, const std::string& folder, bool required, OptimizerSpec& spec,
+                 FirstError& errors) {
+  read_route_entries(table, folder, {}, required, spec, errors);
 }
 
 OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& folder, FirstError& errors) {

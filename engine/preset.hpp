@@ -27,13 +27,22 @@ const std::vector<Setting>& optimizer_keys();
 OptimizerSpec read_optimizer_value(const TomlValue& value, const std::string& folder, FirstError& errors);
 
 // hparam.<name> and schedule.<name> tables, checked against the spec's stages.
+// `places` receives where each was written.
 void read_hparams(const TomlValue& table, const OptimizerSpec& spec, std::map<std::string, double>& out,
-                  FirstError& errors);
+                  FirstError& errors, std::map<std::string, Place>* places = nullptr);
 void read_schedules(const TomlValue& table, const OptimizerSpec& spec, std::map<std::string, ScheduleSpec>& out,
                     FirstError& errors);
 
-// The spec as the value of `optimizer`: lines of TOML, each starting with "optimizer". Inherits where it can.
-std::vector<std::string> optimizer_toml(const OptimizerSpec& spec);
+// The routes of a table: target = a preset's name, a file, a table, or "same" for the run's own recipe.
+void read_routes(const TomlValue& table, const std::string& folder, bool required, OptimizerSpec& spec,
+                 FirstError& errors);
+
+// The spec as the value of a key: lines of TOML, each starting with the key. Inherits where it can. Routes are not among it.
+std::vector<std::string> optimizer_toml(const OptimizerSpec& spec, const std::string& key = "optimizer");
+// Routes that differ from those of the preset the spec comes from: lines that start with "route".
+std::vector<std::string> route_toml(const OptimizerSpec& spec);
+// The name of a hyperparameter as a key: that of a route is a table's entry.
+std::string hparam_key_toml(const OptimizerSpec& spec, const std::string& name);
 
 // schedule lines that differ from those of the preset the spec comes from.
 std::vector<std::string> schedule_toml(const OptimizerSpec& spec);

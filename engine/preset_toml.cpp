@@ -2,6 +2,7 @@
 #include "engine/embedded.hpp"
 #include "engine/files.hpp"
 #include "engine/optimizer/composition.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/preset.hpp"
 #include "engine/scene.hpp"
 
@@ -104,30 +105,62 @@ std::vector<std::string> schedule_toml(const OptimizerSpec& spec) {
   std::vector<std::string> lines;
   for (const auto& [name, s] : spec.schedules) {
     if (base && base->schedules.contains(name) && same_schedule(base->schedules.at(name), s)) continue;
-    lines.push_back(fmt::format("schedule.{} = {}", key_toml(name), schedule_value(s)));
+    lines.push_back(fmt::format("schedule.{} = {}", hparam_key_toml(spec, name), schedule_value(s)));
   }
   return lines;
 }
 
-std::vector<std::string> optimizer_toml(const OptimizerSpec& spec) {
+std::string hparam_key_toml(const OptimizerSpec& spec, const std::string& name) {
+  for (const RouteSpec& route : spec.routes)
+    if (name.starts_with(route.target + "."))
+      return key_toml(route.target) + "." + key_toml(name.substr(route.target.size() + 1));
+  return key_toml(name);
+}
+
+std::vector<std::string> optimizer_toml(const OptimizerSpec& spec, const std::string& key) {
   const auto found = origin(spec);
   const OptimizerSpec base = found ? *found : plain_recipe();
   std::vector<std::string> lines;
   for (const Part part : kRecipeParts)
     if (spec.chain(part) != base.chain(part))
-      lines.push_back(fmt::format("optimizer.{} = {}", part_name(part),
+      lines.push_back(fmt::format("{}.{} = {}", key, part_name(part),
                                   chain_toml(spec.chain(part), would_inherit(spec.chain(part), base.chain(part)))));
   for (const auto& [name, value] : spec.hparams)
     if (const auto it = base.hparams.find(name); it == base.hparams.end() || it->second != value)
-      lines.push_back(fmt::format("optimizer.hparam.{} = {}", key_toml(name), number_toml(value)));
-  for (const auto& [key, text, old] :
+      lines.push_back(fmt::format("{}.hparam.{} = {}", key, hparam_key_toml(spec, name), number_toml(value)));
+  for (const auto& [field, text, old] :
        {std::tuple{"title", &spec.title, &base.title}, std::tuple{"description", &spec.description, &base.description},
         std::tuple{"source", &spec.source, &base.source},
         std::tuple{"not_promised", &spec.not_promised, &base.not_promised}})
-    if (*text != *old) lines.push_back(fmt::format("optimizer.{} = {}", key, quoted_toml(*text)));
-  if (found && lines.empty() && spec.name == base.name) return {fmt::format("optimizer = {}", quoted_toml(spec.name))};
-  if (found) lines.insert(lines.begin(), fmt::format("optimizer.base = {}", quoted_toml(base.name)));
-  lines.push_back(fmt::format("optimizer.name = {}", quoted_toml(spec.name)));
+    if (*text != *old) lines.push_back(fmt::format("{}.{} = {}", key, field, quoted_toml(*text)));
+  if (found && lines.empty() && spec.name == base.name) return {fmt::format("{} = {}", key, quoted_toml(spec.name))};
+  if (found) lines.insert(lines.begin(), fmt::format("{}.base = {}", key, quoted_toml(base.name)));
+  lines.push_back(fmt::format("{}.name = {}", key, quoted_toml(spec.name)));
+  return lines;
+}
+
+namespace {
+
+std::vector<std::string> lines_of(const RouteSpec& route) {
+  const std::string key = "route." + key_toml(route.target);
+  if (!route.recipe) return {fmt::format("{} = {}", key, quoted_toml(kSameRecipe))};
+  std::vector<std::string> lines = optimizer_toml(*route.recipe, key);
+  for (const std::string& line : schedule_toml(*route.recipe)) lines.push_back(key + "." + line);
+  return lines;
+}
+
+} // namespace
+
+std::vector<std::string> route_toml(const OptimizerSpec& spec) {
+  const auto base = origin(spec);
+  std::vector<std::string> lines;
+  for (const RouteSpec& route : spec.routes) {
+    const std::vector<std::string> own = lines_of(route);
+    bool inherited = false;
+    for (const RouteSpec& other : base ? base->routes : std::vector<RouteSpec>{})
+      inherited = inherited || (other.target == route.target && lines_of(other) == own);
+    if (!inherited) lines.insert(lines.end(), own.begin(), own.end());
+  }
   return lines;
 }
 
@@ -139,9 +172,11 @@ std::string preset_toml(const OptimizerSpec& spec) {
   for (const Part part : kRecipeParts) out += fmt::format("{} = {}\n", part_name(part), chain_toml(spec.chain(part)));
   for (const Setting& setting : hparam_settings(spec))
     if (const auto it = spec.hparams.find(setting.name); it != spec.hparams.end())
-      out += fmt::format("hparam.{} = {}\n", key_toml(it->first), number_toml(it->second));
+      out += fmt::format("hparam.{} = {}\n", hparam_key_toml(spec, it->first), number_toml(it->second));
   for (const auto& [name, schedule] : spec.schedules)
-    out += fmt::format("schedule.{} = {}\n", key_toml(name), schedule_value(schedule));
+    out += fmt::format("schedule.{} = {}\n", hparam_key_toml(spec, name), schedule_value(schedule));
+  for (const RouteSpec& route : spec.routes)
+    for (const std::string& line : lines_of(route)) out += line + "\n";
   return out;
 }
 

@@ -65,6 +65,8 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
     const kernels::Slot& moment = layout[op.slot[2]];
     return (2 * side + 3) * padded(side) + moment.rows * padded(moment.cols);
   }
+  case OpCode::gumbel_labels: // a copy
+    return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
   case OpCode::project_radial: // two numbers per row
     return 2 * padded(layout[op.slot[0]].rows);
   case OpCode::two_sided: return layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols);
@@ -156,9 +158,11 @@ int ProgramBuilder::parameter(std::string name, std::uint32_t rows, std::uint32_
 }
 
 HparamId ProgramBuilder::hparam(const Setting& setting, std::string part) {
+  Setting named = setting;
+  named.name = hparam_prefix_ + setting.name;
   for (std::size_t i = 0; i < hparams_.size(); ++i)
-    if (hparams_[i].setting.name == setting.name) return static_cast<HparamId>(i);
-  hparams_.push_back({setting, std::move(part)});
+    if (hparams_[i].setting.name == named.name) return static_cast<HparamId>(i);
+  hparams_.push_back({std::move(named), std::move(part)});
   return static_cast<HparamId>(hparams_.size() - 1);
 }
 

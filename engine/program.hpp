@@ -194,6 +194,8 @@ public:
   SlotId find_slot(std::string_view name) const; // kNone when there is none yet
   bool has_slot(std::string_view name) const;
 
+  // What is put before the names of hyperparameters from here on: "embedding." of a route's recipe.
+  void set_hparam_prefix(std::string prefix) { hparam_prefix_ = std::move(prefix); }
   // The column of a hyperparameter, declared on first use; later uses of the same name share it.
   HparamId hparam(const Setting& setting, std::string part);
   // Appends constants and returns the index of the first, for Op::constant.
@@ -230,6 +232,7 @@ private:
   static std::uint64_t fingerprint_of(const StepProgram& p);
 
   Precision precision_;
+  std::string hparam_prefix_;
   bool starting_ = false;
   Phase phase_ = Phase::gradient;
   int current_ = -1;

@@ -77,9 +77,9 @@ void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_
       return set_path(*link, path, at + 1, value);
     }
   if (!entry->value.is_table()) {
-    const bool named = entry->value.is_text() && (path[at] == "optimizer" || is_part(path[at]));
-    entry->value =
-        table_of(named ? &entry->value : nullptr, path[at] == "optimizer" ? "base" : "kind", entry->value.place);
+    const bool recipe = path[at] == "optimizer" || (at > 0 && path[at - 1] == "route");
+    const bool named = entry->value.is_text() && (recipe || is_part(path[at]));
+    entry->value = table_of(named ? &entry->value : nullptr, recipe ? "base" : "kind", entry->value.place);
   }
   set_path(entry->value, path, at + 1, value);
 }
@@ -95,16 +95,20 @@ bool names_scene_key(const SetArgument& set) {
 std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, std::vector<std::string>& ambiguous) {
   std::vector<std::string> path = split(set.key);
   const std::string& first = path.front();
-  if (path.size() > 1 && (first == "hparam" || first == "optimizer" || first == "schedule" || first == "start")) {
+  const auto hparams = optimizer_hparams(run.optimizer);
+  const auto has_hparam = [&](const std::string& name) {
+    return std::any_of(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == name; });
+  };
+  if (path.size() > 1 &&
+      (first == "hparam" || first == "optimizer" || first == "schedule" || first == "start" || first == "route")) {
     if (first != "hparam") return path;
-    const auto hparams = optimizer_hparams(run.optimizer);
-    const bool known = std::any_of(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == path[1]; });
-    return known ? path : std::vector<std::string>{};
+    return has_hparam(set.key.substr(first.size() + 1)) ? path : std::vector<std::string>{};
   }
   if (set.key == "optimizer" || (!set.label.empty() && (set.key == "seed" || set.key == "label"))) return path;
-  if (path.size() == 1)
-    for (const Setting& hparam : optimizer_hparams(run.optimizer))
-      if (hparam.name == set.key) return {"hparam", set.key};
+  if (has_hparam(set.key)) {
+    path.insert(path.begin(), "hparam");
+    return path;
+  }
   std::vector<std::vector<std::string>> found;
   if (is_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind")))
     return {"optimizer", first, "kind"};

@@ -164,13 +164,11 @@ private:
     const bool sound = own.empty() && table.has("optimizer");
     if (!own.empty())
       errors_.add_at(own.error(), own.error().place.file == scene_.path ? own.error().place : value.place);
-    if (const TomlValue* v = table.table("hparam"); v && sound) {
-      read_hparams(*v, run.optimizer, run.hparams, errors_);
-      for (const TomlEntry& entry : v->entries) run.hparam_places[entry.key] = entry.place;
-    }
+    if (const TomlValue* v = table.table("route"); v && sound) read_routes(*v, folder_, true, run.optimizer, errors_);
+    if (const TomlValue* v = table.table("hparam"); v && sound)
+      read_hparams(*v, run.optimizer, run.hparams, errors_, &run.hparam_places);
     if (const TomlValue* v = table.table("schedule"); v && sound)
       read_schedules(*v, run.optimizer, run.optimizer.schedules, errors_);
-    refuse_unbuilt(table, "route", "'route' is not built yet: one optimizer serves every parameter");
     if (const TomlValue* v = table.table("start")) run.start = read_start(*v, true);
     if (const auto v = table.integer("seed", 0, kMostSeed)) run.seed = static_cast<std::uint64_t>(*v);
     table.finish();
@@ -374,7 +372,8 @@ const std::vector<Setting>& run_keys() {
   static const std::vector<Setting> keys = {
       text_key("label", "Name of the run; default: its optimizer's name, made unique."),
       text_key("optimizer", "A preset's name, a file, or a table: optimizer.base, optimizer.<part>.<option>."),
-      text_key("hparam", "Numbers that stay editable while running: hparam.lr = 0.1."),
+      text_key("route", "Another recipe for some parameters: route.<target> = an optimizer; see below."),
+      text_key("hparam", "Numbers that stay editable while running: hparam.lr = 0.1, hparam.<target>.lr of a route."),
       text_key("schedule", "How a number changes over the steps: schedule.lr = { kind = \"cosine\", warmup = 50 }."),
       text_key("start", "Where the weights start; see below."),
       integer("seed", 0, 0, kMostSeed, "The run's own seed; default: the scene's.")};

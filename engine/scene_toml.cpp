@@ -28,8 +28,9 @@ std::string start_value(const StartSpec& start) {
 std::string run_table(const RunSpec& run) {
   std::string out = fmt::format("\n[[run]]\nlabel = {}\n", quoted_toml(run.label));
   for (const std::string& line : optimizer_toml(run.optimizer)) out += line + "\n";
+  for (const std::string& line : route_toml(run.optimizer)) out += line + "\n";
   for (const auto& [name, value] : run.hparams)
-    out += fmt::format("hparam.{} = {}\n", key_toml(name), number_toml(value));
+    out += fmt::format("hparam.{} = {}\n", hparam_key_toml(run.optimizer, name), number_toml(value));
   for (const std::string& line : schedule_toml(run.optimizer)) out += line + "\n";
   const StartSpec& start = run.start;
   for (const auto& [name, one] : start.parameters)

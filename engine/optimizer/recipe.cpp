@@ -1,5 +1,6 @@
 #include "engine/optimizer/recipe.hpp"
 
+#include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/optimizer/theory_lines.hpp"
 
@@ -16,8 +17,9 @@ namespace {
 // Writes one parameter's part of the step: the hooks of its stages in the order start, enter, emit, leave.
 class ParameterWriter {
 public:
-  ParameterWriter(ProgramBuilder& build, int parameter, const OptimizerSpec& spec, HparamId lr)
-      : build_(build), spec_(spec), links_(stage_links(spec)), parameter_(parameter), lr_(lr) {
+  ParameterWriter(ProgramBuilder& build, int parameter, const OptimizerSpec& spec, HparamId lr, bool states_theory)
+      : build_(build), spec_(spec), links_(stage_links(spec)), parameter_(parameter), lr_(lr),
+        states_theory_(states_theory) {
     const ParamInfo p = build.parameter(parameter);
     rows_ = p.rows;
     cols_ = p.cols;
@@ -48,7 +50,8 @@ public:
     info.lr = lr_;
     info.update = update_;
     info.trained = trained == p.weight ? kNone : trained;
-    for (TheoryLine& line : theory_lines(p, motion(), constant_rate(spec_))) build_.theory(std::move(line));
+    if (states_theory_)
+      for (TheoryLine& line : theory_lines(p, motion(), constant_rate(spec_))) build_.theory(std::move(line));
     info.own_size =
         std::any_of(links_.begin(), links_.end(), [](const StageLink& link) { return link.stage->own_size; });
     return info;
@@ -120,6 +123,7 @@ private:
   const std::vector<StageLink> links_;
   int parameter_;
   HparamId lr_;
+  bool states_theory_; // closed forms are written in the run's own hyperparameters
   std::uint32_t rows_, cols_;
   SlotId weight_, gradient_, update_;
   std::map<const Stage*, std::map<std::string, SlotId>> shared_; // each stage's own, from hook to hook
@@ -148,10 +152,47 @@ HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long 
   return lr;
 }
 
-std::vector<UpdateInfo> write_updates(ProgramBuilder& build, const OptimizerSpec& spec, HparamId lr) {
+namespace {
+
+std::string prefix_of(const RouteSpec* route) { return route ? route->target + "." : ""; }
+
+// A route's recipe with the schedules that hold for it: its own, those that the run gives it by their full names, and for
+// its rate that of the run's.
+OptimizerSpec scheduled(const OptimizerSpec& spec, const RouteSpec& route) {
+  OptimizerSpec recipe = *route.recipe;
+  if (const auto rate = spec.schedules.find("lr"); rate != spec.schedules.end()) recipe.schedules.insert(*rate);
+  const std::string prefix = prefix_of(&route);
+  for (const auto& [name, schedule] : spec.schedules)
+    if (name.starts_with(prefix)) recipe.schedules[name.substr(prefix.size())] = schedule;
+  return recipe;
+}
+
+} // namespace
+
+std::vector<UpdateInfo> write_updates(ProgramBuilder& build, const OptimizerSpec& spec, HparamId lr, long steps) {
+  const int count = static_cast<int>(build.parameters().size());
+  struct Used {
+    OptimizerSpec recipe;
+    HparamId lr;
+  };
+  std::map<const RouteSpec*, Used> used;
+  build.set_parameter(-1);
+  for (int p = 0; p < count; ++p) {
+    const RouteSpec* route = route_of(spec, build.parameter(p));
+    if (!route || used.count(route)) continue;
+    build.set_hparam_prefix(prefix_of(route));
+    OptimizerSpec recipe = scheduled(spec, *route);
+    const HparamId rate = write_schedules(build, recipe, steps);
+    used.emplace(route, Used{std::move(recipe), rate});
+  }
   std::vector<UpdateInfo> updates;
-  for (int p = 0; p < static_cast<int>(build.parameters().size()); ++p)
-    updates.push_back(ParameterWriter(build, p, spec, lr).write());
+  for (int p = 0; p < count; ++p) {
+    const RouteSpec* route = route_of(spec, build.parameter(p));
+    build.set_hparam_prefix(prefix_of(route));
+    const OptimizerSpec& recipe = route ? used.at(route).recipe : spec;
+    updates.push_back(ParameterWriter(build, p, recipe, route ? used.at(route).lr : lr, !route).write());
+  }
+  build.set_hparam_prefix("");
   build.set_parameter(-1);
   return updates;
 }

@@ -17,8 +17,10 @@ namespace polarscope {
 // passed check_optimizer.
 HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long steps);
 
-// Every parameter's step: the hooks of the recipe's stages, start, enter, emit, leave. One entry per parameter.
-std::vector<UpdateInfo> write_updates(ProgramBuilder& build, const OptimizerSpec& spec, HparamId lr);
+// Every parameter's step: the hooks of the stages of the recipe that it goes by, start, enter, emit, leave. The rates and
+// schedules of routes in use are declared and written first; a route's rate follows the schedule of the run's rate where it
+// has none of its own. One entry per parameter.
+std::vector<UpdateInfo> write_updates(ProgramBuilder& build, const OptimizerSpec& spec, HparamId lr, long steps);
 
 // Last of all: a run whose loss or weight is not finite stops.
 void write_finite_checks(ProgramBuilder& build);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,16 @@ struct ScheduleSpec {
   double final_value = 0; // fraction of the base value at the end
 };
 
+struct OptimizerSpec;
+
+// Another recipe for some of the parameters (engine/optimizer/route.hpp says which).
+struct RouteSpec {
+  std::string target;
+  std::shared_ptr<const OptimizerSpec> recipe; // without routes of its own; null: the run's own
+  bool required = false;                       // a scene asks for it: some parameter must go by it
+  Place place = {};
+};
+
 struct OptimizerSpec {
   std::string name;  // preset's file name without .toml, or the run's own
   std::string title; // "Muon on a hyperball"
@@ -49,6 +60,7 @@ struct OptimizerSpec {
   std::map<std::string, double> hparams;             // values that differ from the stages' defaults
   std::map<std::string, Place> inline_hparams;       // those written in a scene's own table, where
   std::map<std::string, ScheduleSpec> schedules;     // by hyperparameter
+  std::vector<RouteSpec> routes = {};                // by target; their hyperparameters are named <target>.<name>
   Place place;
 
   StageChain& chain(Part p) { return parts[static_cast<std::size_t>(p)]; }
@@ -57,8 +69,13 @@ struct OptimizerSpec {
   const PartSpec& part(Part p) const { return chain(p).front(); }
   // The recipe's own value of one of its hyperparameters, whatever a run sets instead.
   double value_of(const Setting& hparam) const {
-    const auto given = hparams.find(hparam.name);
-    return given == hparams.end() ? std::get<double>(hparam.value) : given->second;
+    if (const auto given = hparams.find(hparam.name); given != hparams.end()) return given->second;
+    for (const RouteSpec& route : routes) {
+      if (!route.recipe || !hparam.name.starts_with(route.target + ".")) continue;
+      const auto given = route.recipe->hparams.find(hparam.name.substr(route.target.size() + 1));
+      if (given != route.recipe->hparams.end()) return given->second;
+    }
+    return std::get<double>(hparam.value);
   }
 };
 

@@ -1,5 +1,7 @@
 #include "engine/optimizer/stage.hpp"
 
+#include "engine/optimizer/route.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -145,6 +147,11 @@ std::vector<Setting> hparam_settings(const OptimizerSpec& spec) {
   for (const StageLink& link : stage_links(spec))
     for (const Setting& s : link.stage->hparams)
       if (find_setting(all, s.name) == all.end()) all.push_back(s);
+  for (const RouteSpec& route : spec.routes)
+    for (Setting s : route.recipe ? hparam_settings(*route.recipe) : std::vector<Setting>{}) {
+      s.name = route.target + "." + s.name;
+      all.push_back(std::move(s));
+    }
   return all;
 }
 
@@ -228,7 +235,7 @@ Result<void> check_optimizer(const OptimizerSpec& spec) {
                                    did_you_mean(schedule.kind, stage_kinds(Part::schedule))),
                        spec.place);
   }
-  return {};
+  return check_routes(spec);
 }
 
 std::string StageContext::word(std::string_view option) const {

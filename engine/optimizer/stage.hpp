@@ -107,7 +107,7 @@ const StageLink* find_option(const std::vector<StageLink>& links, Part part, std
 
 // The learning rate, a hyperparameter of every direction.
 Setting learning_rate(double value);
-// Every hyperparameter that a recipe's stages know, the learning rate first.
+// Every hyperparameter that a recipe's stages know, the learning rate first; then those of its routes by their full names.
 std::vector<Setting> hparam_settings(const OptimizerSpec& spec);
 // Does the value have the setting's kind and lie in its range? `where` names it in the error: "geometry.ns_steps".
 Result<void> check_value(const Setting& setting, const SettingValue& value, const std::string& where,

@@ -169,13 +169,15 @@ void Network::mark_kept() {
 // --- forward
 
 void Network::write(Op op, std::string text, int parameter) {
+  op.every = every_;
   build_.set_parameter(parameter);
   build_.emit(op, std::move(text));
 }
 
 SlotId Network::activation_slot(Value v) {
   ValueInfo& i = info(v);
-  if (i.slot == kNone) i.slot = build_.slot(i.name, Role::scratch, i.rows, i.cols, "computed on the way forward");
+  if (i.slot == kNone)
+    i.slot = build_.slot(prefix_ + i.name, Role::scratch, i.rows, i.cols, "computed on the way forward");
   return i.slot;
 }
 
@@ -210,8 +212,8 @@ void Network::forward_rms_norm(int k) {
   const ValueInfo x = info(n.a);
   if (may_overwrite(n.a, k)) info(n.out).slot = x.slot;
   const SlotId out = activation_slot(n.out);
-  n.factors =
-      build_.slot(name_of(n.out) + ".factors", Role::scratch, 1, info(n.out).rows, "1/√(mean square + ε) of every row");
+  n.factors = build_.slot(prefix_ + name_of(n.out) + ".factors", Role::scratch, 1, info(n.out).rows,
+                          "1/√(mean square + ε) of every row");
   write(make_op(OpCode::rms_rows, {x.slot, out, n.factors}, {}, build_.constants({n.number})),
         fmt::format("{} = {}/rms({})", name_of(n.out), x.name, x.name), x.parameter);
 }
@@ -377,10 +379,19 @@ void Network::emit_backward(int k) {
   release(out.gradient);
 }
 
-void Network::emit() {
+SlotId Network::emit_values(Value result, int every) {
+  every_ = static_cast<std::uint16_t>(every);
+  fuse();
+  info(result).kept = true;
+  for (int k = 0; k < static_cast<int>(nodes_.size()); ++k) emit_forward(k);
+  build_.set_parameter(-1);
+  return info(result).slot;
+}
+
+void Network::emit(bool begun) {
   fuse();
   mark_kept();
-  build_.begin_loss();
+  if (!begun) build_.begin_loss();
   for (int k = 0; k < static_cast<int>(nodes_.size()); ++k) emit_forward(k);
   build_.end_loss();
   for (int k = static_cast<int>(nodes_.size()) - 1; k >= 0; --k) emit_backward(k);

@@ -16,6 +16,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace polarscope {
@@ -29,8 +30,9 @@ public:
     int id = -1;
   };
 
-  // `batch`: rows of every activation.
-  Network(ProgramBuilder& build, std::uint32_t batch) : build_(build), batch_(batch) {}
+  // `batch`: rows of every activation. `prefix` of its slots' names, where a program has several networks.
+  Network(ProgramBuilder& build, std::uint32_t batch, std::string prefix = {})
+      : build_(build), batch_(batch), prefix_(std::move(prefix)) {}
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
@@ -54,8 +56,10 @@ public:
   // Mean over the batch of the cross-entropy of softmax(z) and one label per row.
   void cross_entropy_loss(Value z, SlotId labels, std::uint32_t column);
 
-  // Writes everything, forward pass and loss between begin_loss and end_loss.
-  void emit();
+  // Writes everything. Forward pass and loss stand between begin_loss and end_loss; `begun` where the caller has begun.
+  void emit(bool begun = false);
+  // Writes the forward pass alone, at a cadence, with no way back; returns the slot of `result`.
+  SlotId emit_values(Value result, int every = 1);
 
 private:
   enum class Kind { linear, rms_norm, activation, add, scale_columns, square_loss, cross_entropy };
@@ -127,6 +131,8 @@ private:
 
   ProgramBuilder& build_;
   std::uint32_t batch_;
+  std::string prefix_;
+  std::uint16_t every_ = 1;
   std::vector<ValueInfo> values_;
   std::vector<Node> nodes_;
   std::map<SlotId, int> holders_; // gradient buffers, and how many gradients each holds

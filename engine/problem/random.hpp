@@ -8,7 +8,8 @@
 
 namespace polarscope {
 
-// One stream per use; never reuse a number. The device's gradient noise has its own (kernels/ops/problem.hpp).
+// One stream per use; never reuse a number. The device's gradient noise has its own (kernels/ops/problem.hpp), and so have
+// samples that are new in every step.
 enum class Stream : std::uint32_t {
   start = 16,
   reference = 17,
@@ -17,7 +18,10 @@ enum class Stream : std::uint32_t {
   scales = 20,
   planes = 21,
   targets = 22,
-  labels = 23
+  labels = 23,
+  order = 24,
+  fresh_inputs = 40,
+  fresh_labels = 41
 };
 
 std::vector<double> normal_numbers(std::uint64_t seed, Stream stream, std::size_t count);

@@ -113,12 +113,12 @@ const std::vector<Case> kCases = {
     {21, "loss = { step = 601, below = 1 }", "s.toml:21:17: 'step' = 601 is beyond the last step, 600"},
     {9, "label = \"\"", "s.toml:9:9: 'label' is empty"},
     {13, "[[run]]\nlabel = \"a\"", "s.toml:14:9: two runs have the label 'a'"},
+    {9, "route.head = 3", "s.toml:9:14: 'route.head' must be an optimizer's name or a table"},
     // missing
     {10, "", "s.toml:8:1: [[run]] has no 'optimizer'"},
     {6, "", "s.toml:5:1: [problem] has no 'kind'"},
     // not built yet
     {18, "[sweep]\n[view]", "s.toml:18:2: [sweep] is not built yet: write one [[run]] per value"},
-    {9, "route = 3", "s.toml:9:1: 'route' is not built yet: one optimizer serves every parameter"},
     {19, "panels = [\"polar\"]", "s.toml:19:1: 'panels' is not built yet: the layout says which panels are open"},
     {19, "layout = \"bench\"", "s.toml:19:10: 'layout' has no value 'bench'"},
     // TOML itself

@@ -43,7 +43,7 @@ std::shared_ptr<const StepProgram> program_for(const OptimizerSpec& spec, std::u
   // There is no loss: 0 in every metric column that nothing else writes.
   build.emit(make_op(OpCode::fill, {build.metric_slot()}, {}, build.constants({0})), "L = 0");
   build.parameter("W", rows, cols, invariance);
-  const auto updates = write_updates(build, spec, lr);
+  const auto updates = write_updates(build, spec, lr, steps);
   build.set_phase(Phase::metric);
   write_finite_checks(build);
   return build.finish();

@@ -1,0 +1,91 @@
+#include "engine/optimizer/route.hpp"
+
+#include "engine/optimizer/stage.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace polarscope {
+
+namespace {
+
+constexpr const char* kRest = "rest";
+
+bool is_pattern(std::string_view target) { return target.find_first_of("*?") != std::string_view::npos; }
+
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern.front() == '*')
+    return matches_pattern(pattern.substr(1), name) || (!name.empty() && matches_pattern(pattern, name.substr(1)));
+  return !name.empty() && (pattern.front() == '?' || pattern.front() == name.front()) &&
+         matches_pattern(pattern.substr(1), name.substr(1));
+}
+
+// How special a target is for a parameter; 0: it does not match.
+std::size_t rank(const std::string& target, const ParamInfo& p) {
+  constexpr std::size_t kName = 1 << 20, kPattern = 100, kRole = 2;
+  if (target == p.name) return kName;
+  if (is_pattern(target)) return matches_pattern(target, p.name) ? kPattern + target.size() : 0;
+  if (target == role_name(p.role)) return kRole;
+  return target == kRest && p.role != ParamRole::matrix ? 1 : 0;
+}
+
+} // namespace
+
+const char* role_name(ParamRole role) { return route_words()[static_cast<std::size_t>(role)].c_str(); }
+
+const std::vector<std::string>& route_words() {
+  static const std::vector<std::string> words = {"matrix", "vector", "embedding", "head", "router", kRest};
+  return words;
+}
+
+const RouteSpec* route_of(const OptimizerSpec& spec, const ParamInfo& parameter) {
+  const RouteSpec* best = nullptr;
+  std::size_t most = 0;
+  for (const RouteSpec& route : spec.routes)
+    if (const std::size_t r = rank(route.target, parameter); r > most) {
+      most = r;
+      best = &route;
+    }
+  return best && best->recipe ? best : nullptr;
+}
+
+void set_route(OptimizerSpec& spec, RouteSpec route) {
+  const auto it = std::lower_bound(spec.routes.begin(), spec.routes.end(), route,
+                                   [](const RouteSpec& a, const RouteSpec& b) { return a.target < b.target; });
+  if (it != spec.routes.end() && it->target == route.target) *it = std::move(route);
+  else spec.routes.insert(it, std::move(route));
+}
+
+Result<void> check_routes(const OptimizerSpec& spec) {
+  for (const RouteSpec& route : spec.routes) {
+    if (route.target.empty() || route.target.find('.') != std::string::npos)
+      return bad_input(fmt::format("route.{}: a route's target is a parameter, a pattern of names or one of {}",
+                                   route.target, fmt::join(route_words(), ", ")),
+                       route.place);
+    if (route.recipe)
+      if (auto ok = check_optimizer(*route.recipe); !ok) return ok;
+  }
+  return {};
+}
+
+Result<void> check_routes_used(const OptimizerSpec& spec, const std::vector<ParamInfo>& parameters) {
+  for (const RouteSpec& route : spec.routes) {
+    if (!route.required) continue;
+    const bool used = std::any_of(parameters.begin(), parameters.end(),
+                                  [&](const ParamInfo& p) { return rank(route.target, p) > 0; });
+    if (used) continue;
+    std::vector<std::string> names, known = route_words();
+    for (const ParamInfo& p : parameters) {
+      names.push_back(fmt::format("{} ({})", p.name, role_name(p.role)));
+      known.push_back(p.name);
+    }
+    return bad_input(fmt::format("route.{} matches no parameter; there are {}{}", route.target, fmt::join(names, ", "),
+                                 did_you_mean(route.target, known)),
+                     route.place);
+  }
+  return {};
+}
+
+} // namespace polarscope
