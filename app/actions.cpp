@@ -182,27 +182,7 @@ void Actions::add_rest() {
                       true, false, [](Context& c) { open_neighbour(c, -1); }});
   actions_.push_back({"scene.next", "Scene", "Next scene", "Opens the scene after this one in its folder.", false,
                       false, [](Context& c) { open_neighbour(c, +1); }});
-  actions_.push_back({"lesson.toggle", "Lesson", "Lesson", "Shows or hides the lesson of this scene.", false, false,
-                      [](Context& c) { c.view.lesson.open = !c.view.lesson.open; },
-                      [](const Context& c) { return c.view.lesson.here; },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.open; }});
-  actions_.push_back({"lesson.next", "Lesson", "Next part", "Goes on without doing this part.", true, false,
-                      [](Context& c) { ++c.view.lesson.step, c.view.lesson.open = true; },
-                      [](const Context& c) { return c.view.lesson.here && !c.view.lesson.finished; }});
-  actions_.push_back({"lesson.previous", "Lesson", "Previous part", "Goes back to the part before.", false, false,
-                      [](Context& c) {
-                        --c.view.lesson.step;
-                        c.view.lesson.open = true;
-                        c.view.lesson.finished = false;
-                      },
-                      [](const Context& c) { return c.view.lesson.here && c.view.lesson.step > 0; }});
-  bool first = true;
-  for (const std::string& name : lesson_names())
-    if (const auto lesson = load_lesson(name)) {
-      actions_.push_back({"lesson.open." + name, "Lesson", lesson->title,
-                          "Opens the lesson's scene and begins at its first part.", std::exchange(first, false), false,
-                          [name](Context& c) { c.view.lesson = {.name = name, .start = true}; }});
-    }
+  add_lesson();
   actions_.push_back({"help.keys", "Help", "Help and keys", "Lists every action with its key.", false, false,
                       [](Context& c) { toggle_dialog(c.view, &ViewState::help_open); }});
   actions_.push_back({"close", "Help", "Close", "Closes what is open, then drops solo and zoom.", false, false,
@@ -249,8 +229,8 @@ void Actions::add_time() {
                       {},
                       [](const Context& c) { return !(c.frame.speed > 0); }});
   actions_.push_back({"time.restart", "Time", "Restart",
-                      "Goes back to step 0 and forgets the steps. Edits are kept; Reload the scene drops them.", true,
-                      false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
+                      "Goes back to step 0. Edits are kept: their last values act from the start. Reload drops them.",
+                      true, false, [](Context& c) { c.send(command::Restart{}); }, has_runs});
   actions_.push_back({"time.from_here",
                       "Time",
                       "Edits apply from here",
@@ -339,6 +319,8 @@ void Actions::add_view() {
   };
   layout("view.study", "Layout Study", "All panels.", LayoutKind::study, false);
   layout("view.show", "Layout Show", "Polar view and loss in large type, for a class.", LayoutKind::show, false);
+  layout("view.bench", "Layout Bench", "Sweeps: every run at its best, the map of settings, bands of the loss.",
+         LayoutKind::bench, false);
   actions_.push_back({"view.reset_layout", "View", "Reset layout", "Puts every panel back in its place.", false, false,
                       [](Context& c) {
                         c.view.requests.reset_layout = true;
@@ -428,17 +410,13 @@ void Actions::add_view() {
                       [](Context& c) { c.view.requests.toggle_fullscreen = true; }});
   for (const Panel& panel : panels()) {
     const std::string name = panel.name;
-    actions_.push_back({"view.panel." + name,
-                        "View/Panels",
-                        std::string("Panel ") + panel.title,
-                        "Shows or hides this panel.",
-                        false,
-                        false,
+    actions_.push_back({"view.panel." + name, "View/Panels", std::string("Panel ") + panel.title,
+                        "Shows or hides this panel.", false, false,
                         [name](Context& c) {
                           bool& shown = c.view.panels.try_emplace(name, true).first->second;
                           shown = !shown;
                         },
-                        {},
+                        [name](const Context& c) { return find_panel(name)->in_layout(c.view.layout); },
                         [name](const Context& c) { return panel_shown(c.view, name); }});
   }
 }
@@ -499,7 +477,7 @@ void Actions::handle_keys(ActionContext& context) const {
         if (popup && action.id != "file.quit") continue;
         if (dialog && !acts_in_dialogs(action.id)) continue;
         if (is_arrow(plain) && control) continue;
-        if (plain == ImGuiKey_Escape && (control || context.view.pending))
+        if (plain == ImGuiKey_Escape && (ImGui::GetActiveID() != 0 || context.view.pending))
           continue; // theirs: it gives up what is being done
         const ImGuiInputFlags flags = action.repeats ? ImGuiInputFlags_Repeat : ImGuiInputFlags_None;
         if (!ImGui::IsKeyChordPressed(chord, flags, ImGuiKeyOwner_Any)) continue;
@@ -507,16 +485,16 @@ void Actions::handle_keys(ActionContext& context) const {
       }
 }
 
-Result<KeyMap> load_keys(std::string& complaint) {
+Result<KeyMap> load_keys(bool own, std::string& complaint) {
   auto keys = KeyMap::parse(embedded_file("assets/keys.toml").text(), "assets/keys.toml");
-  if (!keys) return keys.error();
+  if (!keys || !own) return keys;
   const std::string path = config_folder() + "/keys.toml";
   std::ifstream in(path, std::ios::binary);
   if (!in) return keys;
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  auto own = KeyMap::parse(text, path);
-  if (own) keys->override_with(*own);
-  else complaint = own.error().text();
+  auto theirs = KeyMap::parse(text, path);
+  if (theirs) keys->override_with(*theirs);
+  else complaint = theirs.error().text();
   return keys;
 }
 

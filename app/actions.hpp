@@ -62,14 +62,15 @@ private:
   void add_recipe();
   void add_view();
   void add_rest();
+  void add_lesson(); // actions_lesson.cpp
 
   std::vector<Action> actions_;
   KeyMap keys_;
 };
 
-// The table's keys: assets/keys.toml with the user's overrides. A broken user file leaves the defaults; its error goes
-// to `complaint`.
-Result<KeyMap> load_keys(std::string& complaint);
+// The table's keys: assets/keys.toml, with the user's overrides where `own` asks for them. A broken user file leaves the
+// defaults; its error goes to `complaint`.
+Result<KeyMap> load_keys(bool own, std::string& complaint);
 
 // Speeds offered by "faster" and "slower", steps per second; 0 (as fast as possible) follows the last.
 const std::vector<double>& speed_steps();

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "app/lesson.hpp"
+#include "app/matching.hpp"
 #include "app/plot.hpp"
 #include "app/polar_plot.hpp"
 #include "app/projection_view.hpp"
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
+#include "engine/optimizer/facts.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,9 +21,7 @@
 
 namespace polarscope {
 
-struct PresetEntry {
-  std::string name, title, description;
-};
+struct BenchModel; // app/bench_model.hpp
 
 // Of magnitude & direction: a metric's means and the norm, at multiples of `every`.
 struct MotionCache {
@@ -34,10 +34,19 @@ struct MotionCache {
     std::vector<double> x, y;
   };
   std::map<RunId, Run> runs;
+  std::vector<int> label_slots;
+};
+
+// What a run's optimizer keeps and costs, for the recipe and the parameter that the facts are of.
+struct FactsCache {
+  std::shared_ptr<const OptimizerSpec> recipe;
+  std::string parameter;
+  OptimizerFacts facts;
 };
 
 struct Caches {
   MotionCache motion;
+  std::map<RunId, FactsCache> facts;
   std::map<std::string, PlotCache> plots; // by panel
   ProjectionCache projection;
   struct DrawingKey { // everything that the picture of a plane is made from
@@ -57,9 +66,17 @@ struct Caches {
   SphereView sphere;
   SphereLoss sphere_loss;
   bool sphere_asks = false; // its field is not complete: the engine answers one request at a time
-  // Lists for the overlays, read once when first shown.
-  std::vector<PresetEntry> presets;
-  std::vector<SceneEntry> scenes;
+  std::shared_ptr<const BenchModel> bench;
+  std::uint64_t bench_number = 0, bench_scene = 0; // of the frame it was made from
+  bool bench_thin = false;
+  // Lists of the pickers: what is installed, read once, and what the open one lists.
+  std::vector<ListEntry> presets, scenes, listed;
+
+  struct Notice { // of the window's own: which, and since when on ImGui's clock
+    std::uint64_t number = 0;
+    double since = 0;
+  };
+  Notice notice;
 
   std::optional<RunId> name_field; // run whose name field has been given the keyboard
 

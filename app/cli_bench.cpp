@@ -2,12 +2,14 @@
 #include "app/cli.hpp"
 #include "engine/bench.hpp"
 #include "engine/files.hpp"
+#include "engine/workload.hpp"
 #if POLARSCOPE_WINDOW
 #  include "app/window_bench.hpp"
 #endif
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <memory>
 
 namespace polarscope {
@@ -18,8 +20,26 @@ namespace {
 
 struct BenchArguments {
   std::vector<std::string> ids;
-  std::string json;
+  std::string json, workload;
+  int threads = 0;
 };
+
+// Losses and time of the workload in a file: what peers are compared by.
+Result<void> run_workload(const BenchArguments& arguments) {
+  const auto workload = read_workload(arguments.workload);
+  if (!workload) return workload.error();
+  WorkloadOptions options;
+  options.threads = arguments.threads;
+  auto runs = WorkloadRuns::open(*workload, options);
+  if (!runs) return runs.error();
+  const auto start = std::chrono::steady_clock::now();
+  runs->advance(workload->steps);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const auto losses = runs->losses();
+  if (!arguments.json.empty())
+    if (auto done = write_file(arguments.json, workload_json(*workload, losses, seconds)); !done) return done;
+  return arguments.json == "-" ? Result<void>{} : write_file("-", workload_csv(losses));
+}
 
 std::vector<MoreBench> more_benchmarks() {
 #if POLARSCOPE_WINDOW
@@ -53,9 +73,15 @@ void bench_command(Commands& commands) {
   CLI::App* command = commands.app.add_subcommand("bench", "Measures speed on this machine");
   command->add_option("ID", arguments->ids, known_benchmarks());
   command->add_option("--json", arguments->json, "The measurements; - is stdout")->type_name("FILE");
+  auto* workload = command->add_option("--workload", arguments->workload,
+                                       "Instead: losses of the peers' workload in a .safetensors file");
+  workload->type_name("FILE")->excludes("ID");
+  command->add_option("--threads", arguments->threads, "Threads of --workload; 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->needs(workload);
   command->callback([arguments, &commands] {
     commands.chosen = [arguments] {
-      const auto done = measure(*arguments);
+      const auto done = arguments->workload.empty() ? measure(*arguments) : run_workload(*arguments);
       return done ? 0 : complain(done.error());
     };
   });

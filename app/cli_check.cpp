@@ -1,12 +1,14 @@
 // polarscope check: reads a scene, an optimizer or a lesson and says what it was understood to mean.
 #include "app/cli.hpp"
 #include "app/lesson_file.hpp"
+#include "app/cli_optimizer.hpp"
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/preset.hpp"
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
+#include "engine/sweep.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -64,12 +66,28 @@ std::string schedule_lines(const OptimizerSpec& spec) {
   return out;
 }
 
-std::string describe_optimizer(const OptimizerSpec& spec) {
-  return fmt::format("optimizer {}: {}\n{}  {:10}{}\n{}", spec.name, spec.title, composition(spec), "numbers",
-                     hparam_line(spec, {}).substr(1), schedule_lines(spec));
+// What was found, as text and as JSON where there is such a record; `good` is false when a promise broke.
+struct Description {
+  std::string text, json = {};
+  bool good = true;
+};
+
+Description describe_optimizer(const OptimizerSpec& spec) {
+  const OptimizerReport report = report_on(spec);
+  const std::string head = fmt::format("optimizer {}: {}\n{}  {:10}{}\n{}", spec.name, spec.title, composition(spec),
+                                       "numbers", hparam_line(spec, {}).substr(1), schedule_lines(spec));
+  return {head + report_text(report), report_json(report), report.trial.good()};
 }
 
-Result<std::string> describe_scene(const Scene& scene) {
+std::string describe_sweep(const Scene& scene) {
+  std::string out;
+  for (const SweepAxis& axis : scene.sweep->hparams)
+    out += fmt::format("sweep of {}: {}\n", axis.hparam, fmt::join(axis.texts, ", "));
+  if (scene.sweep->seeds > 1) out += fmt::format("sweep of seeds: {}\n", scene.sweep->seeds);
+  return out + fmt::format("{:.0f} members\n", sweep_size(scene));
+}
+
+Result<Description> describe_scene(const Scene& scene) {
   std::string out = fmt::format("scene: {}\n{} steps, seed {}, {}\nproblem {}", scene.title, scene.steps, scene.seed,
                                 scene.precision == Precision::f64 ? "f64" : "f32", scene.problem);
   for (const auto& [key, value] : scene.problem_values.values) out += fmt::format("  {}={}", key, to_text(value));
@@ -84,11 +102,12 @@ Result<std::string> describe_scene(const Scene& scene) {
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());
-  return out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, 0) / 1e6);
+  if (scene.sweep) return Description{out + describe_sweep(scene)};
+  return Description{out + fmt::format("memory {:.3g} MB\n", memory_estimate(programs, scene.steps, 0) / 1e6)};
 }
 
 // What a lesson speaks of must be there: its scenes, and the runs in them.
-Result<std::string> describe_lesson(const Result<Lesson>& lesson, const std::string& file) {
+Result<Description> describe_lesson(const Result<Lesson>& lesson, const std::string& file) {
   if (!lesson) return lesson.error();
   std::string out = fmt::format("lesson: {}\nscene {}\n", lesson->title, lesson->scene);
   auto scene = load_scene(lesson->scene);
@@ -104,7 +123,7 @@ Result<std::string> describe_lesson(const Result<Lesson>& lesson, const std::str
           {file});
     out += fmt::format("part {}: {}\n", &part - lesson->parts.data() + 1, part.text);
   }
-  return out;
+  return Description{out};
 }
 
 Error nothing_named(const std::string& name) {
@@ -115,7 +134,7 @@ Error nothing_named(const std::string& name) {
 }
 
 // A name is a preset's or a scene's; a file is what its tables say: a lesson's, a scene's, or else an optimizer's.
-Result<std::string> describe(const std::string& name) {
+Result<Description> describe(const std::string& name) {
   const std::vector<std::string> presets = preset_names();
   bool optimizer = std::find(presets.begin(), presets.end(), name) != presets.end();
   if (!optimizer && file_exists(name)) {
@@ -129,6 +148,7 @@ Result<std::string> describe(const std::string& name) {
   if (optimizer) {
     const auto spec = load_optimizer(name);
     if (!spec) return spec.error();
+    if (auto ok = check_optimizer(*spec); !ok) return ok.error();
     return describe_optimizer(*spec);
   }
   const std::vector<std::string> lessons = lesson_names();
@@ -140,19 +160,37 @@ Result<std::string> describe(const std::string& name) {
   return describe_scene(*scene);
 }
 
+struct CheckArguments {
+  std::string name, json;
+};
+
+Result<int> check(const CheckArguments& arguments) {
+  const auto found = describe(arguments.name);
+  if (!found) return found.error();
+  if (!arguments.json.empty()) {
+    if (found->json.empty()) return bad_input("--json takes an optimizer");
+    if (auto done = write_file(arguments.json, found->json); !done) return done.error();
+  }
+  if (arguments.json != "-")
+    if (auto done = write_file("-", found->text); !done) return done.error();
+  return found->good ? 0 : static_cast<int>(ErrorKind::expectation);
+}
+
 } // namespace
 
 void check_command(Commands& commands) {
-  auto name = std::make_shared<std::string>();
+  auto arguments = std::make_shared<CheckArguments>();
   CLI::App* command = commands.app.add_subcommand(
       "check", "Validates a scene, an optimizer or a lesson and prints what it resolves to");
   command
-      ->add_option("FILE", *name, "A scene's, an optimizer's or a lesson's TOML file, or the name of an installed one")
+      ->add_option("FILE", arguments->name,
+                   "A scene's, an optimizer's or a lesson's TOML file, or the name of an installed one")
       ->required();
-  command->callback([name, &commands] {
-    commands.chosen = [name] {
-      const auto text = describe(*name);
-      return text ? print_result(*text) : complain(text.error());
+  command->add_option("--json", arguments->json, "Of an optimizer: everything found; - is stdout")->type_name("FILE");
+  command->callback([arguments, &commands] {
+    commands.chosen = [arguments] {
+      const auto code = check(*arguments);
+      return code ? *code : complain(code.error());
     };
   });
 }

@@ -3,6 +3,7 @@
 #include "app/cli_table.hpp"
 #include "app/cli_usage.hpp"
 #include "app/lesson_file.hpp"
+#include "app/cli_optimizer.hpp"
 #include "engine/backend.hpp"
 #include "engine/docs.hpp"
 #include "engine/files.hpp"
@@ -87,13 +88,28 @@ Result<Listing> list_optimizers() {
       line += fmt::format(" {}.kind={}", part_name(link.part), link.stage->kind);
       if (!options.empty()) line += " " + settings_line(options, std::string(part_name(link.part)) + ".");
     }
-    out.text += fmt::format("  options:{}\n", line);
-    out.json.push_back({{"name", name},
-                        {"title", spec->title},
-                        {"description", spec->description},
-                        {"source", spec->source},
-                        {"hparams", settings_json(hparams)},
-                        {"parts", parts}});
+    const OptimizerFacts facts = optimizer_facts(*spec);
+    Json promises = Json::array();
+    std::string promised;
+    for (const PromiseFact& p : facts.promises) {
+      promises.push_back({{"name", p.name}, {"meaning", p.meaning}, {"tolerance", p.tolerance}, {"exact", p.exact}});
+      promised += (promised.empty() ? "" : ", ") + p.name;
+    }
+    out.text += fmt::format("  options:{}\n  state: {}\n  memory: {}\n  cost: {}\n", line, state_text(facts),
+                            memory_text(facts), cost_text(facts));
+    if (!promised.empty()) out.text += fmt::format("  promises: {}\n", promised);
+    if (!spec->not_promised.empty()) out.text += fmt::format("  not promised: {}\n", spec->not_promised);
+    if (!spec->source.empty()) out.text += fmt::format("  source: {}\n", spec->source);
+    Json json = {{"name", name},
+                 {"title", spec->title},
+                 {"description", spec->description},
+                 {"source", spec->source},
+                 {"not_promised", spec->not_promised},
+                 {"hparams", settings_json(hparams)},
+                 {"parts", parts},
+                 {"promises", promises}};
+    json.update(facts_json(facts));
+    out.json.push_back(std::move(json));
   }
   return out;
 }

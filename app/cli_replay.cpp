@@ -37,17 +37,17 @@ public:
     scene_ = std::move(*scene);
     if (auto done = csv_.open(arguments_.csv); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
-    const Computing computing = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    const auto computing = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    if (!computing) return computing.error();
+    if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
-    if (frame_.notice_is_error) return bad_input(frame_.notice); // the trace could not be read to its end
-    return write(computing);
+    return write(*computing);
   }
 
 private:
   Result<void> open_session() {
     SessionOptions options = session_options(arguments_.scene);
     options.memory_budget = kMemoryBudget;
-    options.record.weight_limit = 0;
     if (!arguments_.out.empty()) {
       auto recording = Recording::open(arguments_.out, 1, {.gradients = false, .states = arguments_.states});
       if (!recording) return recording.error();
@@ -57,6 +57,8 @@ private:
         recording_->take(run, program, first, records);
       };
     }
+    options.record.kept_limit = 0; // weights go to the file, not to memory
+    if (!recording_) options.record.weight_limit = 0;
     auto session = Session::open(scene_, options);
     if (!session) return session.error();
     session_ = std::move(*session);
@@ -66,10 +68,10 @@ private:
   Result<int> write(const Computing& computing) {
     Report report = make_report(frame_, device_name(frame_), computing.seconds);
     report.interrupted = computing.interrupted;
-    if (csv_)
-      if (auto done = save_csv(frame_, csv_); !done) return done.error();
     if (recording_)
       if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done.error();
+    if (csv_)
+      if (auto done = save_csv(frame_, csv_); !done) return done.error();
     if (arguments_.out == "-" || arguments_.csv == "-") explain_failures(report);
     else if (auto done = write_file("-", report_table(report)); !done) return done.error();
     explain_recording();

@@ -38,14 +38,16 @@ Result<void> check_arguments(const RunArguments& a) {
   return {};
 }
 
-Result<void> write_png(const RunArguments& arguments, const Scene& scene) {
+// Of what has been computed. The session is used up.
+Result<void> write_png(const RunArguments& arguments, std::unique_ptr<Session> session) {
 #if POLARSCOPE_WINDOW
   ShotOptions options;
   options.session = session_options(arguments.scene);
-  options.layout = scene.view.layout;
-  return write_shot(scene, options, arguments.png);
+  options.layout = session->scene().view.layout;
+  options.stop = InterruptGuard::requested;
+  return write_shot(std::move(session), options, arguments.png);
 #else
-  (void)scene;
+  (void)session;
   return machine_lacks(fmt::format("{} needs the window's code, which this program was built without", arguments.png));
 #endif
 }
@@ -66,8 +68,9 @@ public:
     for (auto [target, path] : {std::pair{&csv_, &arguments_.csv}, std::pair{&json_, &arguments_.json}})
       if (auto done = target->open(*path); !done) return done.error();
     if (auto done = open_session(); !done) return done.error();
-    computing_ = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
-    if (const auto failed = session_->failure()) return *failed;
+    const auto computing = compute_to_end(*session_, [this] { return recording_ && recording_->failed(); });
+    if (!computing) return computing.error();
+    computing_ = *computing;
     if (recording_ && recording_->failed()) return recording_->finish(frame_, scene_, *session_).error();
     session_->fill(frame_);
     if (auto done = write_files(); !done) return done.error();
@@ -89,6 +92,7 @@ private:
     auto session = Session::open(scene_, options);
     if (!session) return session.error();
     session_ = std::move(*session);
+    scene_ = session_->scene(); // with a run for every member of a sweep
     session_->fill(frame_);
     std::vector<std::shared_ptr<const StepProgram>> programs;
     for (const RunFrame& run : frame_.runs) programs.push_back(run.program);
@@ -100,13 +104,16 @@ private:
     report_ = make_report(frame_, device_name(frame_), computing_.seconds);
     report_.interrupted = computing_.interrupted;
     report_.expect = evaluate_expectations(frame_, scene_, changed_);
+    if (recording_) // the largest first: what a full disk would break is broken before anything has its name
+      if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done;
     if (csv_)
       if (auto done = save_csv(frame_, csv_); !done) return done;
     if (json_)
       if (auto done = json_.write(report_json(report_)); !done) return done;
-    if (recording_)
-      if (auto done = recording_->finish(frame_, scene_, *session_); !done) return done;
-    if (!arguments_.png.empty() && !computing_.interrupted) return write_png(arguments_, scene_);
+    if (arguments_.png.empty() || computing_.interrupted) return {};
+    auto drawn = write_png(arguments_, std::move(session_));
+    if (drawn || !InterruptGuard::requested()) return drawn;
+    computing_.interrupted = report_.interrupted = true;
     return {};
   }
 

@@ -44,28 +44,31 @@ void on_stop(int signal) {
   _exit(kSignalled + signal);
 }
 
+// "8 s", "3 min", "2.5 h"
+std::string duration_text(double seconds) {
+  if (seconds < 120) return fmt::format("{:.0f} s", seconds);
+  return seconds < 7200 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
+}
+
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-class ProgressLine {
-public:
-  ~ProgressLine() {
-    if (drawn_) fmt::print(stderr, "\r\033[K");
-  }
-  void draw(long head, long steps, double seconds) {
-    if (!terminal_ || seconds < kProgressAfter || head == 0) return;
-    const double left = seconds / static_cast<double>(head) * static_cast<double>(steps - head);
-    fmt::print(stderr, "\r\033[K{:3.0f} %  step {} of {}  {:.0f} s left",
-               100.0 * static_cast<double>(head) / static_cast<double>(steps), head, steps, left);
-    std::fflush(stderr);
-    drawn_ = true;
-  }
-
-private:
-  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool drawn_ = false;
-};
-
 } // namespace
+
+ProgressLine::ProgressLine() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+ProgressLine::~ProgressLine() { clear(); }
+
+void ProgressLine::clear() {
+  if (drawn_) fmt::print(stderr, "\r\033[K");
+  drawn_ = false;
+}
+
+void ProgressLine::draw(const std::string& what, double part, double seconds) {
+  if (!terminal_ || seconds < kProgressAfter || !(part > 0)) return;
+  fmt::print(stderr, "\r\033[K{:3.0f} %  {}  {} left", 100 * part, what, duration_text(seconds / part * (1 - part)));
+  std::fflush(stderr);
+  drawn_ = true;
+}
 
 struct InterruptGuard::Previous {
   std::array<struct sigaction, kStopSignals.size()> actions{};
@@ -124,6 +127,13 @@ void add_scene_options(CLI::App& command, SceneArguments& arguments) {
   add_shared_options(command, arguments);
 }
 
+void add_named_scene_options(CLI::App& command, SceneArguments& arguments) {
+  command.add_option("--scene", arguments.scene, "Path or name of a scene, with or without .toml")
+      ->required()
+      ->type_name("SCENE");
+  add_shared_options(command, arguments);
+}
+
 namespace {
 
 void add_recording_options(CLI::App& command, SceneArguments& arguments, const std::string& where = "") {
@@ -154,7 +164,9 @@ Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgumen
   if (!recording && arguments.optimizer.empty()) return load_scene(arguments.scene, sets);
   auto scene = trace_scene(arguments.scene, arguments.run, arguments.optimizer);
   if (!scene || sets.empty()) return scene;
-  return parse_scene(to_toml(*scene), "--set", sets);
+  auto changed = parse_scene(to_toml(*scene), "--set", sets);
+  if (changed) changed->path = scene->path; // not a file that could be loaded again
+  return changed;
 }
 
 } // namespace
@@ -198,19 +210,22 @@ SessionOptions session_options(const SceneArguments& arguments) {
   return options;
 }
 
-Computing compute_to_end(Session& session, const std::function<bool()>& stop) {
+Result<Computing> compute_to_end(Session& session, const std::function<bool()>& stop) {
   ProgressLine progress;
   const Clock::time_point start = Clock::now();
   long burst = 1; // how long a step takes is not known yet
   while (!session.at_end() && !InterruptGuard::requested() && !(stop && stop())) {
     const Clock::time_point slice = Clock::now();
-    if (session.advance(burst) == 0) break; // every run has diverged
+    if (session.advance(burst) == 0 || session.fault()) break;
     const double took = since(slice);
     if (took < kSlice / 2) burst = std::min(burst * 2, kLargestBurst);
     if (took > kSlice * 2) burst = std::max(burst / 2, 1L);
-    progress.draw(session.head(), session.scene().steps, since(start));
+    const long head = session.head(), steps = session.scene().steps;
+    progress.draw(fmt::format("step {} of {}", head, steps), static_cast<double>(head) / static_cast<double>(steps),
+                  since(start));
   }
-  return {since(start), InterruptGuard::requested()};
+  if (const auto& fault = session.fault()) return *fault;
+  return Computing{since(start), InterruptGuard::requested()};
 }
 
 std::string device_name(const Frame& frame) { return frame.device.starts_with("CPU") ? "cpu" : "cuda"; }

@@ -31,6 +31,8 @@ struct SceneArguments {
 
 // SCENE, --set, --steps, --seed, --device, --threads, --precision.
 void add_scene_options(CLI::App& command, SceneArguments& arguments);
+// The same with --scene SCENE.
+void add_named_scene_options(CLI::App& command, SceneArguments& arguments);
 // TRACE, --optimizer, --run and those of the former that a trace has.
 void add_trace_options(CLI::App& command, SceneArguments& arguments);
 // Of the window, which opens either: the same with SCENE optional.
@@ -59,14 +61,28 @@ private:
   std::unique_ptr<Previous> previous_;
 };
 
+// One line on stderr that is drawn over and over, on a terminal only, once there is time for it.
+class ProgressLine {
+public:
+  ProgressLine();
+  ~ProgressLine(); // takes the line away
+  // `part` of all is done after so many seconds, 0 to 1.
+  void draw(const std::string& what, double part, double seconds);
+  void clear();
+
+private:
+  bool terminal_, drawn_ = false;
+};
+
 struct Computing {
   double seconds = 0;
   bool interrupted = false; // by a signal: what was computed stays
 };
 
 // Computes to the scene's last step, or until a signal where a guard lives, or until `stop` says so, which is asked
-// between bursts. Draws a progress line with the time left when stderr is a terminal.
-Computing compute_to_end(Session& session, const std::function<bool()>& stop = {});
+// between bursts. Draws a progress line with the time left when stderr is a terminal. An error where the session has a
+// fault: then nothing of it is to be written.
+Result<Computing> compute_to_end(Session& session, const std::function<bool()>& stop = {});
 
 // A file that is opened before the run starts, so that a bad name costs no computing.
 class Target {

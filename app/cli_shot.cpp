@@ -7,6 +7,7 @@
 #  include "app/shot.hpp"
 #endif
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -34,6 +35,10 @@ Result<void> shoot(const ShotArguments& a) {
   options.layout = a.layout.empty() ? scene->view.layout : a.layout;
   options.theme = a.theme;
   options.scale = static_cast<float>(a.scale);
+  if (a.size.empty()) { // the same window in more pixels
+    options.width = static_cast<int>(std::lround(options.width * a.scale));
+    options.height = static_cast<int>(std::lround(options.height * a.scale));
+  }
   int width = 0, height = 0, used = 0;
   if (!a.size.empty()) {
     const bool read = std::sscanf(a.size.c_str(), "%5dx%5d%n", &width, &height, &used) == 2 &&
@@ -60,10 +65,10 @@ void shot_command(Commands& commands) {
   command->add_option("--step", arguments->step, "The step shown; default: the last")
       ->transform(whole_number(0, kMostSteps))
       ->type_name("N");
-  command->add_option("--layout", arguments->layout, "study or show; default: the scene's")
-      ->check(one_of({"study", "show"}))
+  command->add_option("--layout", arguments->layout, "study, show or bench; default: the scene's")
+      ->check(one_of({"study", "show", "bench"}))
       ->type_name("L");
-  command->add_option("--size", arguments->size, "Pixels, default 1440x900")->type_name("WxH");
+  command->add_option("--size", arguments->size, "Pixels; default: 1440x900 times the scale")->type_name("WxH");
   command->add_option("--theme", arguments->theme, "dark, light or projector")
       ->check(one_of({"dark", "light", "projector"}))
       ->type_name("T");

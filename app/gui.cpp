@@ -16,16 +16,19 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   auto window = Window::open(WindowKind::display, wish);
   if (!window) return window.error();
   const std::string layout = options.layout.empty() ? scene.view.layout : options.layout;
-  auto session = Session::open(std::move(scene), options.session);
+  SessionOptions session_options = options.session;
+  session_options.looks_for_gpu = session_options.device == "auto"; // who names a device need not be told of others
+  auto session = Session::open(std::move(scene), session_options);
   if (!session) return session.error();
 
   Window& view = **window;
   // Destroyed before the window, which its thread wakes.
-  Driver driver(std::move(*session), options.session, true, [&view] { view.request_redraw(); });
+  Driver driver(std::move(*session), session_options, true, [&view] { view.request_redraw(); });
+  if (const auto& failed = driver.failure()) return *failed;
   auto shell = Shell::make(view, driver);
   if (!shell) return shell.error();
   Shell& content = **shell;
-  if (layout == "show") content.view().layout = LayoutKind::show;
+  content.view().layout = find_layout(layout).value_or(LayoutKind::study);
   content.view().say(options.notice);
   if (!options.theme.empty()) (layout == "show" ? content.view().show_theme : content.view().theme) = options.theme;
 

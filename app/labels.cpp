@@ -26,6 +26,42 @@ Box slot_box(const LabelRequest& request, int slot) {
   return {{middle.x - half.x, middle.y - half.y}, {middle.x + half.x, middle.y + half.y}};
 }
 
+ImVec2 nearest_in(const Box& box, ImVec2 to) {
+  return {std::clamp(to.x, box.min.x, box.max.x), std::clamp(to.y, box.min.y, box.max.y)};
+}
+
+float distance(ImVec2 a, ImVec2 b) { return std::hypot(a.x - b.x, a.y - b.y); }
+
+// Whether two lines between points cross.
+bool cross(ImVec2 a, ImVec2 b, ImVec2 c, ImVec2 d) {
+  const auto side = [](ImVec2 p, ImVec2 q, ImVec2 r) { return (q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x); };
+  return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
+}
+
+bool passes(ImVec2 a, ImVec2 b, const Box& box) {
+  const ImVec2 p = box.min, q{box.max.x, box.min.y}, r = box.max, s{box.min.x, box.max.y};
+  return cross(a, b, p, r) || cross(a, b, q, s);
+}
+
+// What makes a place a bad one: a leader that crosses another or runs under another label, and standing nearer to what
+// another label names.
+int faults(std::span<const LabelRequest> requests, std::span<const PlacedLabel> placed, std::size_t index,
+           const Box& box) {
+  const ImVec2 anchor = requests[index].anchor, end = nearest_in(box, anchor);
+  const float own = distance(anchor, end);
+  int count = 0;
+  for (std::size_t k = 0; k < requests.size(); ++k) {
+    if (k == index) continue;
+    const ImVec2 other = requests[k].anchor;
+    if (distance(other, nearest_in(box, other)) < 0.9f * own) ++count;
+    if (k >= placed.size() || placed[k].slot < 0) continue;
+    const ImVec2 other_end = nearest_in(placed[k].box, other);
+    count +=
+        cross(anchor, end, other, other_end) || passes(anchor, end, placed[k].box) || passes(other, other_end, box);
+  }
+  return count;
+}
+
 } // namespace
 
 bool overlap(const Box& a, const Box& b, float gap) {
@@ -43,12 +79,16 @@ std::vector<PlacedLabel> place_labels(std::span<const LabelRequest> requests, co
     return std::none_of(obstacles.begin(), obstacles.end(), [&](const Box& other) { return overlap(box, other); });
   };
   const int slots = kDirections * static_cast<int>(kDistances.size());
-  for (const LabelRequest& request : requests) {
+  for (std::size_t index = 0; index < requests.size(); ++index) {
+    const LabelRequest& request = requests[index];
     PlacedLabel label;
-    for (int i = request.last_slot >= 0 && request.last_slot < slots ? -1 : 0; i < slots && label.slot < 0; ++i) {
+    int least = std::numeric_limits<int>::max();
+    for (int i = request.last_slot >= 0 && request.last_slot < slots ? -1 : 0; i < slots && least > 0; ++i) {
       const int slot = i < 0 ? request.last_slot : i;
-      label.box = slot_box(request, slot);
-      if (free(label.box)) label.slot = slot;
+      const Box box = slot_box(request, slot);
+      if (!free(box)) continue;
+      if (const int found = faults(requests, placed, index, box); found < least)
+        least = found, label.box = box, label.slot = slot;
     }
     placed.push_back(label);
   }

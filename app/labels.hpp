@@ -23,7 +23,8 @@ struct PlacedLabel {
   Box box;
   int slot = -1; // −1: no room, not drawn
 };
-// Earlier requests choose first. No placed label overlaps another, an obstacle, or leaves the area.
+// Earlier requests choose first. No placed label overlaps another, an obstacle, or leaves the area; where there is a
+// choice leaders do not cross, and each label stands nearest to what it names.
 std::vector<PlacedLabel> place_labels(std::span<const LabelRequest> requests, const Box& area,
                                       std::span<const Box> obstacles, float gap);
 

@@ -22,18 +22,20 @@ constexpr float kShowWidth = 560, kShowHeight = 320;
 constexpr float kStripsWidth = 400, kStripsHeight = 280;
 constexpr float kLeftWidth = 296, kRightWidth = 428;
 
-constexpr std::array kKinds = {LayoutKind::study, LayoutKind::show};
+constexpr std::array kKinds = {LayoutKind::study, LayoutKind::show, LayoutKind::bench};
 constexpr std::array kForms = {LayoutForm::wide, LayoutForm::medium, LayoutForm::compact, LayoutForm::tiny};
 
 std::string key_of(LayoutKind kind, LayoutForm form) {
   const char* forms[] = {"wide", "medium", "compact", "tiny"};
-  return fmt::format("{}-{}", kind == LayoutKind::study ? "study" : "show", forms[static_cast<int>(form)]);
+  const char* kinds[] = {"study", "show", "bench"};
+  return fmt::format("{}-{}", kinds[static_cast<int>(kind)], forms[static_cast<int>(form)]);
 }
 
 ImGuiID dock_id(LayoutKind kind, LayoutForm form) { return ImHashStr(("dock " + key_of(kind, form)).c_str()); }
 
 bool belongs(const Panel& panel, LayoutKind kind, LayoutForm form) {
-  if (kind == LayoutKind::show && !panel.in_show) return false;
+  // plots may come as a guest
+  if (!panel.in_layout(kind) && !(kind == LayoutKind::show && panel.plot)) return false;
   return form == LayoutForm::tiny || !panel.is_strip();
 }
 
@@ -67,7 +69,7 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   ImGui::DockBuilderRemoveNode(root);
   ImGui::DockBuilderAddNode(root, ImGuiDockNodeFlags_DockSpace);
   ImGui::DockBuilderSetNodeSize(root, size);
-  std::array<ImGuiID, 11> at;
+  std::array<ImGuiID, 13> at;
   at.fill(root);
   const auto place = [&at](PanelPlace p) -> ImGuiID& { return at[static_cast<std::size_t>(p)]; };
   if (form == LayoutForm::wide && kind == LayoutKind::show) {
@@ -75,6 +77,11 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Right, 0.44f, &right, &rest);
     place(PanelPlace::centre) = place(PanelPlace::centre_bottom) = rest;
     place(PanelPlace::right_top) = place(PanelPlace::right_middle) = place(PanelPlace::right_bottom) = right;
+  } else if (kind == LayoutKind::bench && (form == LayoutForm::wide || form == LayoutForm::medium)) {
+    ImGuiID bottom = 0;
+    ImGui::DockBuilderSplitNode(root, ImGuiDir_Up, 0.36f, &place(PanelPlace::bench_top), &bottom);
+    ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Left, 0.45f, &place(PanelPlace::bench_left),
+                                &place(PanelPlace::right_top));
   } else if (form == LayoutForm::wide) {
     ImGuiID left = 0, right = 0, rest = 0, centre = 0, top = 0, middle = 0;
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, theme.px(kLeftWidth) / size.x, &left, &rest);
@@ -104,6 +111,7 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   for (const bool plots : {true, false})
     for (const Panel& panel : panels()) {
       if (!belongs(panel, kind, form) || panel.is_strip() || panel.plot != plots) continue;
+      if (kind == LayoutKind::show && !panel.in_show) continue;
       if (!fronted.insert(place(panel.place)).second) continue;
       if (ImGuiDockNode* node = ImGui::DockBuilderGetNode(place(panel.place)))
         node->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(window_name(panel, kind, form).c_str()));
@@ -159,7 +167,7 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
   kind_ = kind;
   form_ = form;
   const std::string key = key_of(kind, form);
-  const bool first = checked_.insert(key).second;
+  const bool first = checked_.insert(key + view.guest_panel).second;
   if (reset || (first && !all_reachable(kind, form, view))) build(kind, form, size, theme);
   if (kind == LayoutKind::show) { // its parts keep their shares of the window
     if (show_size_.x > 0 && (show_size_.x != size.x || show_size_.y != size.y))
@@ -192,8 +200,8 @@ void Layout::submit(LayoutKind kind, LayoutForm form, ImVec2 position, ImVec2 si
 }
 
 void Layout::rescale(float ratio) {
-  for (LayoutForm form : kForms)
-    rescale_node(ImGui::DockBuilderGetNode(dock_id(LayoutKind::study, form)), {ratio, ratio});
+  for (LayoutKind kind : {LayoutKind::study, LayoutKind::bench})
+    for (LayoutForm form : kForms) rescale_node(ImGui::DockBuilderGetNode(dock_id(kind, form)), {ratio, ratio});
 }
 
 void Layout::save_if_moved() {

@@ -1,4 +1,4 @@
-// Where panels stand: the layouts Study and Show, each in four forms by the room there is, docked by Dear ImGui and
+// Where panels stand: the layouts Study, Show and Bench, each in four forms by the room there is, docked by Dear ImGui and
 // remembered in one versioned file. A file that is old, broken or leaves a panel out of reach is replaced by the
 // default.
 #pragma once
@@ -36,7 +36,7 @@ public:
   std::string window_name(const Panel& panel) const;
   static std::string window_name(const Panel& panel, LayoutKind kind, LayoutForm form);
 
-  // The sizes of Study's docks follow the UI scale.
+  // The sizes of Study's and Bench's docks follow the UI scale.
   void rescale(float ratio);
   // Writes the file when something moved since; errors are not worth a message each frame and are dropped.
   void save_if_moved();

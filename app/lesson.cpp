@@ -1,5 +1,7 @@
 #include "app/lesson.hpp"
 
+#include "app/panel.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -44,6 +46,25 @@ bool reached(const LessonGoal& goal, const Frame& frame, const ViewState& view) 
   return true;
 }
 
+std::string panel_of(const LessonPart& part) {
+  if (!part.focus.empty()) return part.focus;
+  const std::string name = part.highlight.substr(0, part.highlight.find('.'));
+  return find_panel(name) ? name : std::string();
+}
+
+std::string lesson_about(const std::string& scene) {
+  std::string other; // speaks of the scene in a later part
+  for (const std::string& name : lesson_names()) {
+    const auto lesson = load_lesson(name);
+    if (!lesson) continue;
+    if (lesson->scene == scene) return name;
+    if (other.empty() && std::any_of(lesson->parts.begin(), lesson->parts.end(),
+                                     [&](const LessonPart& part) { return part.scene == scene; }))
+      other = name;
+  }
+  return other;
+}
+
 const LessonPart* LessonGuide::part(const ViewState& view) const {
   if (!view.lesson.here || !view.lesson.open || view.lesson.step >= lesson_.parts.size()) return nullptr;
   return &lesson_.parts[view.lesson.step];
@@ -66,32 +87,52 @@ void LessonGuide::begin(std::size_t index, bool reopen, ActionContext& context) 
   if (!part.metric.empty()) view.metric = part.metric, view.against_norm = true;
   for (const std::string& panel : part.log_x) view.scales[panel].log_x = true;
   if (!part.goal.log_y.empty()) view.scales[part.goal.log_y].log_y = false;
-  if (!part.focus.empty()) view.focused_plot = part.focus;
+  if (const std::string panel = panel_of(part); !panel.empty()) view.panels.erase(panel); // it must be seen
+  done_before_ = reached(part.goal, context.frame, view);
+}
+
+void LessonGuide::start_over(ActionContext& context) {
+  LessonProgress& progress = context.view.lesson;
+  progress.step = 0;
+  progress.finished = false;
+  progress.open = true;
+  begin(0, progress.start, context);
+  progress.start = progress.again = false;
 }
 
 void LessonGuide::update(ActionContext& context) {
   LessonProgress& progress = context.view.lesson;
   waiting_ = false;
   progress.here = installed_name(*context.frame.scene) == scene_of(progress.step);
-  if (std::exchange(progress.start, false)) {
-    progress.step = 0;
-    progress.finished = false;
-    progress.open = true;
-    begin(0, true, context);
-    return; // judged from the next frame on, which shows the prepared state
-  }
+  if (progress.start || progress.again) start_over(context);
+  else follow(context);
+  progress.shown = part(context.view) != nullptr;
+  const LessonPart* shown = part(context.view);
+  const Panel* panel = shown ? find_panel(panel_of(*shown)) : nullptr;
+  context.view.guest_panel = panel && panel->plot && !panel->in_show ? panel->name : std::string();
+}
+
+void LessonGuide::follow(ActionContext& context) {
+  LessonProgress& progress = context.view.lesson;
   if (!progress.open) return;
   progress.finished = progress.step >= lesson_.parts.size();
   if (progress.finished) {
+    if (begun_ != progress.step) context.view.say("the lesson is over; the menu Lesson begins it again");
     begun_ = progress.step;
     return;
   }
   if (progress.step != begun_) return begin(progress.step, false, context);
   if (!progress.here) return;
   const LessonPart& part = lesson_.parts[progress.step];
-  if (!reached(part.goal, context.frame, context.view)) return;
-  if (part.wait) waiting_ = true;
-  else ++progress.step;
+  const bool done = reached(part.goal, context.frame, context.view);
+  done_before_ &= done;
+  if (!done) { // the key that the part asks for acts on its plot, wherever the pointer has been
+    if (!part.focus.empty()) context.view.focused_plot = part.focus;
+  } else if (part.wait || done_before_) {
+    waiting_ = true;
+  } else {
+    ++progress.step;
+  }
 }
 
 } // namespace polarscope

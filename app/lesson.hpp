@@ -22,17 +22,26 @@ public:
   // The part shown, or null when the lesson is closed, over, or its present part is about another scene than the one on
   // screen: it then waits until that scene is open again.
   const LessonPart* part(const ViewState& view) const;
-  bool waiting() const { return waiting_; } // done, and the part waits for "next part"
+  // Done, and the part waits for "next part": because it says so, or because it was done before it began.
+  bool waiting() const { return waiting_; }
 
 private:
   // The scene that a part is about: its own, or that of the parts before it.
   const std::string& scene_of(std::size_t part) const;
   void begin(std::size_t part, bool reopen, ActionContext& context);
+  void start_over(ActionContext& context);
+  void follow(ActionContext& context);
 
   Lesson lesson_;
-  std::size_t begun_ = 0; // part that was prepared last
+  std::size_t begun_ = 0;    // part that was prepared last
+  bool done_before_ = false; // ever since it was, its goal has been reached
   bool waiting_ = false;
 };
+
+// The panel that a part speaks of, "" for none.
+std::string panel_of(const LessonPart& part);
+// The lesson that belongs to a scene, or that speaks of it; "" for none.
+std::string lesson_about(const std::string& scene);
 
 // The name under scenes/ of an installed scene, "" for others.
 std::string installed_name(const Scene& scene);

@@ -1,23 +1,14 @@
 #include "app/overlays.hpp"
 
-#include "app/caches.hpp"
+#include "app/pickers.hpp"
 #include "app/widgets.hpp"
 
 #include "imgui_internal.h"
-#include "misc/cpp/imgui_stdlib.h"
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 namespace polarscope {
 namespace {
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 // Behind a dialog: dims the panels and takes the clicks that were meant for them.
 void draw_shade(const PanelContext& c) {
@@ -86,76 +77,6 @@ void draw_help(const PanelContext& c) {
   end_overlay();
 }
 
-// One line of a list: name, then its description in the quieter ink. True when chosen.
-bool list_row(const PanelContext& c, const std::string& id, const std::string& name, const std::string& words,
-              bool chosen) {
-  const Theme& theme = c.theme;
-  ImGui::PushStyleColor(ImGuiCol_Header, theme.colour().hover);
-  ImGui::PushStyleColor(ImGuiCol_HeaderHovered, theme.colour().hover);
-  const float width = ImGui::GetContentRegionAvail().x;
-  const float pad = theme.px(8), wrap = std::max(theme.px(60), width - 2 * pad);
-  const ImVec2 words_size = ImGui::CalcTextSize(words.c_str(), nullptr, false, wrap);
-  const float height = theme.px(30) + words_size.y;
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  const bool pressed = ImGui::Selectable(("##" + id).c_str(), chosen, ImGuiSelectableFlags_None, {width, height});
-  ImDrawList* list = ImGui::GetWindowDrawList();
-  draw_text(list, theme, text::kName, {at.x + pad, at.y + theme.px(6)}, theme.colour().text, name);
-  list->AddText(nullptr, 0, {at.x + pad, at.y + theme.px(24)}, theme.colour().text2, words.c_str(), nullptr, wrap);
-  ImGui::PopStyleColor(2);
-  return pressed;
-}
-
-bool matches(const std::string& filter, const std::string& text) {
-  return filter.empty() || lower(text).find(lower(filter)) != std::string::npos;
-}
-
-void filter_field(const PanelContext& c, const char* hint) {
-  if (ImGui::IsWindowAppearing()) {
-    c.view.scene_filter.clear();
-    ImGui::SetKeyboardFocusHere();
-  }
-  ImGui::SetNextItemWidth(-1);
-  ImGui::InputTextWithHint("##filter", hint, &c.view.scene_filter);
-  ImGui::Dummy({1, c.theme.px(4)});
-}
-
-void draw_scenes(const PanelContext& c) {
-  auto& scenes = c.caches.scenes;
-  if (scenes.empty()) scenes = installed_scenes();
-  if (begin_overlay(c, "Open a scene", {640, 560}, &c.view.scenes_open)) {
-    filter_field(c, "Filter by name or words");
-    const std::string now = installed_name(*c.frame.scene);
-    for (const SceneEntry& entry : scenes) {
-      if (!matches(c.view.scene_filter, entry.name + " " + entry.title + " " + entry.description)) continue;
-      const std::string words = entry.description.empty() ? entry.name : entry.name + " · " + entry.description;
-      if (list_row(c, entry.name, entry.title.empty() ? entry.name : entry.title, words, entry.name == now)) {
-        c.send(command::OpenScene{entry.name});
-        c.view.scenes_open = false;
-      }
-    }
-  }
-  end_overlay();
-}
-
-void draw_presets(const PanelContext& c) {
-  auto& presets = c.caches.presets;
-  if (presets.empty())
-    for (const std::string& name : preset_names())
-      if (auto spec = load_optimizer(name)) presets.push_back({name, spec->title, spec->description});
-  if (begin_overlay(c, "Add a run", {560, 560}, &c.view.add_open)) {
-    filter_field(c, "Filter optimizers");
-    for (const PresetEntry& entry : presets) {
-      if (!matches(c.view.scene_filter, entry.name + " " + entry.title + " " + entry.description)) continue;
-      const std::string words = entry.description.empty() ? entry.name : entry.name + " · " + entry.description;
-      if (list_row(c, entry.name, entry.title.empty() ? entry.name : entry.title, words, false)) {
-        c.send(command::AddRun{entry.name});
-        c.view.add_open = false;
-      }
-    }
-  }
-  end_overlay();
-}
-
 } // namespace
 
 bool begin_overlay(const PanelContext& c, const char* title, ImVec2 design, bool* open) {
@@ -190,8 +111,8 @@ void end_overlay() {
 void draw_overlays(const PanelContext& context) {
   if (context.view.dialog_open()) draw_shade(context);
   if (context.view.help_open) draw_help(context);
-  if (context.view.scenes_open) draw_scenes(context);
-  if (context.view.add_open) draw_presets(context);
+  if (context.view.scenes_open) draw_scene_picker(context);
+  if (context.view.add_open) draw_optimizer_picker(context);
   if (context.view.save_open) draw_save_recipe(context);
 }
 

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,8 @@ enum class PanelPlace {
   right_top,
   right_middle,
   right_bottom,
+  bench_top, // of the layout Bench alone, as are those after it
+  bench_left,
 };
 
 struct Panel {
@@ -69,7 +72,10 @@ struct Panel {
   std::string (*as_text)(const PanelContext&); // plain sentences, for the clipboard
 
   bool is_strip() const { return place <= PanelPlace::status; }
+  bool in_layout(LayoutKind layout) const;
 };
+
+std::optional<LayoutKind> find_layout(std::string_view word); // study | show | bench
 
 // Every panel, in the order of panels.def.
 const std::vector<Panel>& panels();

@@ -165,10 +165,12 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
                      std::span<const Box> obstacles, bool one_line, std::vector<int>& slots) {
   const Palette& c = theme.colour();
   const float pad_x = theme.px(5), pad_y = theme.px(2.5f);
+  const auto mark = [&](const NowLabel& label) { return label.style ? theme.px(14) : 0; }; // room before the name
   slots.resize(labels.size(), -1);
   std::vector<LabelRequest> requests;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const ImVec2 name = measure(theme, text::kName, labels[i].name);
+    ImVec2 name = measure(theme, text::kName, labels[i].name);
+    name.x += mark(labels[i]);
     const float norm = labels[i].norm.empty() ? 0
                                               : (measure(theme, text::kLabel, "norm ").x + theme.px(2)) +
                                                     measure(theme, text::kTick, labels[i].norm).x;
@@ -191,8 +193,12 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
                   with_alpha(c.text2, 0.65f), theme.hairline());
     draw_plate(list, theme, box.min, box.max, 0.78f);
     const ImVec2 at{std::round(box.min.x + pad_x), std::round(box.min.y + pad_y)};
-    const ImVec2 name = measure(theme, text::kName, labels[i].name);
-    draw_text(list, theme, text::kName, at, c.text, labels[i].name);
+    ImVec2 name = measure(theme, text::kName, labels[i].name);
+    if (labels[i].style)
+      draw_marker(list, labels[i].style->marker, {at.x + theme.px(5), std::round(at.y + name.y * 0.5f)}, theme.px(4),
+                  labels[i].style->colour);
+    draw_text(list, theme, text::kName, {at.x + mark(labels[i]), at.y}, c.text, labels[i].name);
+    name.x += mark(labels[i]);
     if (labels[i].norm.empty()) continue;
     const float drop = (name.y - measure(theme, text::kLabel, "n").y) * 0.5f;
     const ImVec2 second =
@@ -251,19 +257,28 @@ void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, c
   else draw_text_aligned(list, theme, text::kLabel, {x0 + wide, y0 - theme.px(18)}, c.text2, words, 1, 0.5f);
 }
 
+namespace {
+constexpr std::string_view kShareBefore = "this plane shows ", kShareAfter = " of the last update";
+}
+
+float share_width(const Theme& theme, double share) {
+  return measure(theme, text::kLabel, kShareBefore).x + measure(theme, text::kValue, format_percent(share)).x +
+         measure(theme, text::kLabel, kShareAfter).x + 2 * theme.px(2) + theme.px(10) + theme.snap(64);
+}
+
 void draw_share(ImDrawList* list, const Theme& theme, ImVec2 at, double share, bool ends_here) {
   const Palette& c = theme.colour();
   const std::string number = format_percent(share);
-  const std::string_view before = "this plane shows ", after = " of the last update";
-  const float gap = theme.px(2), bar = theme.snap(64), wide_before = measure(theme, text::kLabel, before).x,
-              wide_number = measure(theme, text::kValue, number).x, wide_after = measure(theme, text::kLabel, after).x;
+  const float gap = theme.px(2), bar = theme.snap(64), wide_before = measure(theme, text::kLabel, kShareBefore).x,
+              wide_number = measure(theme, text::kValue, number).x,
+              wide_after = measure(theme, text::kLabel, kShareAfter).x;
   float x = at.x;
-  if (ends_here) x -= wide_before + wide_number + wide_after + 2 * gap + theme.px(10) + bar;
-  draw_text_aligned(list, theme, text::kLabel, {x, at.y}, c.text2, before, 0, 0.5f);
+  if (ends_here) x -= share_width(theme, share);
+  draw_text_aligned(list, theme, text::kLabel, {x, at.y}, c.text2, kShareBefore, 0, 0.5f);
   x += wide_before + gap;
   draw_text_aligned(list, theme, text::kValue, {x, at.y}, c.text, number, 0, 0.5f);
   x += wide_number + gap;
-  draw_text_aligned(list, theme, text::kLabel, {x, at.y}, c.text2, after, 0, 0.5f);
+  draw_text_aligned(list, theme, text::kLabel, {x, at.y}, c.text2, kShareAfter, 0, 0.5f);
   x += wide_after + theme.px(10);
   draw_meter(list, theme, {x, at.y - theme.snap(2)}, static_cast<float>(share), bar, theme.snap(4));
 }

@@ -80,6 +80,7 @@ struct StartDrag {
   int trail = 0;
   float angle = 0, radius = 0;
   bool released = false; // the last report of this drag
+  bool given_up = false; // by Esc: the start goes back to where it was
 };
 
 // ---- parts that the drawings share --------------------------------------------------------------------------------
@@ -114,7 +115,8 @@ void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 co
 // Name and norm on plates with leaders, pushed apart; `slots` remembers places between frames.
 struct NowLabel {
   ImVec2 at;
-  std::string name, norm; // norm empty: only the name
+  std::string name, norm;             // norm empty: only the name
+  std::optional<RunStyle> style = {}; // marker before the name
 };
 void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLabel> labels, const Box& area,
                      std::span<const Box> obstacles, bool one_line, std::vector<int>& slots);
@@ -130,6 +132,7 @@ void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, c
                     std::string_view words);
 // "this plane shows 21 % of the last update" and a meter, from `at` (left, middle) or ending there.
 void draw_share(ImDrawList* list, const Theme& theme, ImVec2 at, double share, bool ends_here);
+float share_width(const Theme& theme, double share); // of that line
 void draw_empty_text(ImDrawList* list, const Theme& theme, const Box& area, std::string_view words);
 
 // Vertices that stay the same from frame to frame.

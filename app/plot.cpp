@@ -10,6 +10,20 @@
 namespace polarscope {
 namespace {
 
+// Paths before an edit, but for those that ran away: they would flatten what is there now.
+void add_ghosts(const PlotFrame& f, PlotExtent& extent) {
+  constexpr double kReach = 30; // times the greatest value now
+  const double most = kReach * std::max(std::abs(extent.least), std::abs(extent.most));
+  const long from = static_cast<long>(std::floor(f.x.least)), to = static_cast<long>(std::ceil(f.x.most));
+  for (const PlotCurve& curve : f.curves) {
+    if (!curve.ghost || curve.ghost->empty()) continue;
+    const auto found = curve.ghost->series.extent(curve.ghost->column, from, to, f.spec.log_y);
+    if (!found) continue;
+    const double low = curve.ghost->factor * found->min, high = curve.ghost->factor * found->max;
+    if (std::abs(low) <= most && std::abs(high) <= most) extent.add(low), extent.add(high);
+  }
+}
+
 // Of the living runs; of all where none lives.
 PlotExtent value_extent(const PlotFrame& f) {
   PlotExtent extent;
@@ -21,6 +35,7 @@ PlotExtent value_extent(const PlotFrame& f) {
     extent.add(own.least), extent.add(own.most);
   }
   if (extent.empty()) return extent;
+  add_ghosts(f, extent);
   for (const PlotExpected& line : f.spec.expected)
     for (const Sample& s : line.points)
       if (const double value = line.factor * s.value;
@@ -65,7 +80,7 @@ void place_axes(PlotFrame& f, ImVec2 min, ImVec2 max) {
   const bool log_x = f.shared.log_x && f.shared.to > 1;
   float widest = 0;
   for (const PlotCurve& curve : f.curves) widest = std::max(widest, measure(theme, text::kName, curve.name).x);
-  const float needed = std::max(theme.px(22), std::min(widest, (max.x - min.x) * 0.25f) + theme.px(22));
+  const float needed = std::min(widest + theme.px(34), (max.x - min.x) * 0.42f);
   f.x = {log_x ? std::max(1.0, f.shared.from) : f.shared.from, std::max(f.shared.to, f.shared.from + 1),
          std::round(min.x + theme.px(48)), std::round(max.x - theme.px(22)), log_x};
   const float free = f.x.last - f.x.pixel(std::min(static_cast<double>(f.shared.head), f.x.most));

@@ -67,9 +67,9 @@ void name_living(const PlotFrame& f, float right_edge) {
     const float y = std::round(placed[k++]);
     if (std::isnan(y)) continue;
     const PlotCurve& curve = f.curves[static_cast<std::size_t>(e.curve)];
-    const std::string words = words_of(curve, e.below);
-    const float marker =
-        std::min(end + f.theme.px(16), right_edge - measure(f.theme, text::kName, words).x - f.theme.px(14));
+    // Cut rather than moved onto the curves.
+    const float marker = end + f.theme.px(14);
+    const std::string words = fit(f.theme, text::kName, words_of(curve, e.below), right_edge - marker - f.theme.px(10));
     if (marker - e.at.x > f.theme.px(8) && !f.spec.presenting) {
       const std::array<ImVec2, 3> leader{
           ImVec2{e.at.x + f.theme.px(2), e.at.y}, {end + f.theme.px(4), y}, {marker - f.theme.px(7), y}};
@@ -202,6 +202,9 @@ void draw_end_labels(const PlotFrame& f, float right_edge) {
     f.cache.ends.push_back(
         {static_cast<int>(i), {f.x.pixel(std::max(last, f.x.least)), height(*value)}, false, !f.y.shows(*value)});
   }
+  // Where not all have room, the first are written.
+  std::stable_partition(f.cache.ends.begin(), f.cache.ends.end(),
+                        [&](const PlotCache::End& e) { return f.curves[static_cast<std::size_t>(e.curve)].selected; });
   name_living(f, right_edge);
   name_ended(f, right_edge);
 }

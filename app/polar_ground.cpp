@@ -17,8 +17,6 @@ namespace {
 constexpr float kPi = std::numbers::pi_v<float>;
 constexpr int kSectors = 720;
 
-float rim_height(const Theme& theme, float outer) { return std::clamp(outer * 0.1f, theme.px(12), theme.px(34)); }
-
 // Grey, not the field's blue: the rim says the loss once more, to readers of a grey print too.
 ImU32 rim_ink(const Theme& theme) {
   return theme.colour().dark ? IM_COL32(232, 232, 234, 255) : IM_COL32(27, 28, 31, 255);
@@ -117,7 +115,7 @@ std::vector<RingLabel> ring_labels(const PolarFrame& d, std::span<const float> n
     const ImVec2 at = d.scale.at(ray, norm);
     RingLabel label;
     label.number = format_value(norm, 3);
-    label.word = labels.empty() ? measure(d.theme, text::kLabel, "norm ").x : 0;
+    label.word = labels.empty() && d.name_rings ? measure(d.theme, text::kLabel, "norm ").x : 0;
     const float digits = measure(d.theme, text::kTick, label.number).x, half = d.theme.px(6);
     label.at = {at.x - digits * 0.5f + label.word * 0.5f, at.y};
     label.box = {{label.at.x - label.word, at.y - half}, {label.at.x + digits, at.y + half}};
@@ -156,6 +154,8 @@ void choose_ring_ray(const PolarFrame& d, std::span<const float> norms, std::spa
 }
 
 } // namespace
+
+float rim_height(const Theme& theme, float outer) { return std::clamp(outer * 0.1f, theme.px(12), theme.px(34)); }
 
 float field_opacity(float share_of_outer) {
   return std::clamp((share_of_outer - kPolarClearFrom) / (kPolarClearTo - kPolarClearFrom), 0.0f, 1.0f);

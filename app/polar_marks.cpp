@@ -3,6 +3,8 @@
 
 #include "app/widgets.hpp"
 
+#include "imgui_internal.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -158,7 +160,13 @@ std::optional<StartDrag> handle_starts(const PolarFrame& d, const PolarOptions& 
       }
       hovered = ImGui::IsItemHovered();
       if (hovered || active) ImGui::SetMouseCursor(ImGuiMouseCursor_Hand);
-      if (view.dragging == index && (active || ImGui::IsItemDeactivated())) {
+      // ImGui may have let go already: the key cancels its own focus as well.
+      if (view.dragging == index && (active || ImGui::IsItemDeactivated()) &&
+          ImGui::IsKeyPressed(ImGuiKey_Escape, false)) {
+        ImGui::ClearActiveID();
+        view.dragging = -1;
+        if (view.moved) drag = StartDrag{.trail = index, .given_up = true};
+      } else if (view.dragging == index && (active || ImGui::IsItemDeactivated())) {
         const ImVec2 way = ImGui::GetMouseDragDelta(ImGuiMouseButton_Left, 0);
         view.moved |= std::hypot(way.x, way.y) > 1;
         const ImVec2 to{mouse.x + view.grab_x - d.scale.centre.x, d.scale.centre.y - mouse.y - view.grab_y};

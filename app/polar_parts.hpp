@@ -17,12 +17,14 @@ struct PolarFrame {
   const Theme& theme;
   const PolarScale& scale;
   const PlanePicture& picture;
+  bool name_rings = true; // "norm" before the first ring's number: where no caption says it
 
   // Field colour at a pixel distance from the centre, as it appears on the panel.
   ImU32 under(float angle, float pixels) const;
 };
 
 float field_opacity(float share_of_outer);
+float rim_height(const Theme& theme, float outer);
 
 // ---- polar_ground.cpp: what does not move ----
 // Field, spokes, rings and rim, kept until the scale, the field or the theme changes.

@@ -56,17 +56,71 @@ void draw_labels(const PolarFrame& d, const Box& area, const PolarOptions& optio
                  PolarView& view) {
   static thread_local std::vector<NowLabel> labels;
   labels.clear();
-  for (const PlaneTrail& trail : d.picture.trails)
-    if (!trail.angle.empty() && !trail.name.empty())
-      labels.push_back({now_point(d, trail), options.keys ? trail.name : trail.short_name,
-                        options.keys ? format_norm(trail.radius.back()) : std::string{}});
+  for (const bool selected : {true, false}) // the selected one chooses first
+    for (const PlaneTrail& trail : d.picture.trails)
+      if (trail.selected == selected && !trail.angle.empty() && !trail.name.empty())
+        labels.push_back({now_point(d, trail), options.keys ? trail.name : trail.short_name,
+                          options.keys ? format_norm(trail.radius.back()) : std::string{}, trail.style});
   for (const PlaneTrail& trail : d.picture.trails)
     if (!trail.name.empty())
-      if (const auto at = ghost_point(d, trail)) labels.push_back({*at, trail.short_name + " before", {}});
+      if (const auto at = ghost_point(d, trail)) labels.push_back({*at, trail.short_name + " before", {}, trail.style});
   const float reach = d.scale.outer + d.theme.px(30);
   const Box disc{{std::max(area.min.x, d.scale.centre.x - reach), std::max(area.min.y, d.scale.centre.y - reach)},
                  {std::min(area.max.x, d.scale.centre.x + reach), std::min(area.max.y, d.scale.centre.y + reach)}};
   draw_now_labels(d.list, d.theme, labels, disc, obstacles, false, view.label_slots);
+}
+
+// In two short lines beside the disc, the lower of them ending at `bottom`.
+void draw_short_share(const PolarFrame& d, float left, float bottom) {
+  const ImU32 colour = d.theme.colour().text2;
+  draw_text_aligned(d.list, d.theme, text::kLabel, {left, bottom - d.theme.px(17)}, colour,
+                    "plane shows " + format_percent(d.picture.share), 0, 1);
+  draw_text_aligned(d.list, d.theme, text::kLabel, {left, bottom}, colour, "of the last update", 0, 1);
+}
+
+// Where the disc with its rim reaches furthest to either side, at this height; 0 above and below it.
+float half_chord(const PolarFrame& d, float y) {
+  const float reach = d.scale.outer + d.theme.px(5) + rim_height(d.theme, d.scale.outer), up = d.scale.centre.y - y;
+  return std::sqrt(std::max(0.0f, reach * reach - up * up));
+}
+
+// Broken into lines that end before the disc and the angle label above it.
+void draw_note(const PolarFrame& d, float left, float y) {
+  const float tall = d.theme.px(16);
+  std::string_view rest = d.picture.note;
+  for (int line = 0; line < 4 && !rest.empty(); ++line, y += tall) {
+    const float room =
+        d.scale.centre.x - std::max(d.theme.px(24), half_chord(d, y + tall * 0.5f) + d.theme.px(8)) - left;
+    const auto fits = [&](std::size_t count) {
+      return measure(d.theme, text::kLabel, rest.substr(0, count)).x <= room;
+    };
+    std::size_t end = line == 3 || fits(rest.size()) ? rest.size() : rest.find(' ');
+    for (std::size_t next = end; next < rest.size() && fits(next); next = rest.find(' ', next + 1)) end = next;
+    draw_text_aligned(d.list, d.theme, text::kLabel, {left, y}, d.theme.colour().text2,
+                      fit(d.theme, text::kLabel, rest.substr(0, end), room), 0, 0.5f);
+    rest.remove_prefix(std::min(rest.size(), end == std::string_view::npos ? rest.size() : end + 1));
+  }
+}
+
+// At the upper left the plane's share and why it is another plane than the chosen one.
+void draw_upper_words(const PolarFrame& d, const Box& area) {
+  const float left = area.min.x + d.theme.px(12);
+  float y = area.min.y + d.theme.px(14);
+  if (!std::isnan(d.picture.share)) {
+    // One line over a disc this small would run into its labels.
+    if (area.max.y - area.min.y < d.theme.px(220)) draw_short_share(d, left, area.max.y - d.theme.px(12));
+    else if (left + share_width(d.theme, d.picture.share) < d.scale.centre.x - d.theme.px(24))
+      draw_share(d.list, d.theme, {left, y}, d.picture.share, false), y += d.theme.px(18);
+    else draw_short_share(d, left, y + d.theme.px(24)), y += d.theme.px(36);
+  }
+  if (!d.picture.note.empty()) draw_note(d, left, y);
+}
+
+// At the upper right, as much as there is room for: what the rings' numbers are, and why trails fade.
+std::string_view caption_of(const Theme& theme, const PolarScale& scale, const Box& area) {
+  for (const std::string_view words : {"rings: norm · trails fade with age", "rings: norm"})
+    if (area.max.x - theme.px(12) - measure(theme, text::kLabel, words).x > scale.centre.x + theme.px(28)) return words;
+  return {};
 }
 
 void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options, float enlargement) {
@@ -76,23 +130,12 @@ void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options
   if (!options.keys) {
     draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, area.max.y - pad}, c.text2, options.rings_words,
                       0, 1);
-    if (!std::isnan(d.picture.share)) { // in two short lines, beside the disc
-      const float line = d.theme.px(17), y = area.max.y - pad - line;
-      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y - line}, c.text2,
-                        "plane shows " + format_percent(d.picture.share), 0, 1);
-      draw_text_aligned(d.list, d.theme, text::kLabel, {area.min.x + pad, y}, c.text2, "of the last update", 0, 1);
-    }
+    if (!std::isnan(d.picture.share)) draw_short_share(d, area.min.x + pad, area.max.y - pad - d.theme.px(17));
     return;
   }
-  if (!d.picture.note.empty())
-    draw_text_aligned(d.list, d.theme, text::kLabel,
-                      {area.min.x + pad, area.min.y + d.theme.px(std::isnan(d.picture.share) ? 14 : 32)}, c.text2,
-                      fit(d.theme, text::kLabel, d.picture.note, area.max.x - area.min.x - 2 * pad), 0, 0.5f);
-  if (!std::isnan(d.picture.share))
-    draw_share(d.list, d.theme, {area.min.x + pad, area.min.y + d.theme.px(14)}, d.picture.share, false);
-  if (area.max.x - area.min.x > d.theme.px(480) && d.picture.note.empty())
-    draw_text_aligned(d.list, d.theme, text::kLabel, {area.max.x - pad, area.min.y + d.theme.px(14)}, c.text3,
-                      "trails fade with age", 1, 0.5f);
+  draw_upper_words(d, area);
+  draw_text_aligned(d.list, d.theme, text::kLabel, {area.max.x - pad, area.min.y + d.theme.px(14)}, c.text3,
+                    caption_of(d.theme, d.scale, area), 1, 0.5f);
   if (!roomy) return;
   if (d.picture.update) {
     const PlaneTrail& trail = d.picture.trails[static_cast<std::size_t>(d.picture.update->trail)];
@@ -134,6 +177,28 @@ ImVec2 PolarScale::at(float angle, float radius) const {
   return {centre.x + r * std::cos(angle), centre.y - r * std::sin(angle)};
 }
 
+namespace {
+
+// In Show three lines of words stand at the lower left: the disc gives way to the right, then shrinks.
+void clear_words(const Theme& theme, const Box& area, const PolarOptions& options, PolarScale& scale) {
+  float wide = 0;
+  for (const std::string_view words : {std::string_view(options.rings_words), std::string_view("plane shows 100 %"),
+                                       std::string_view("of the last update")})
+    wide = std::max(wide, measure(theme, text::kLabel, words).x);
+  const ImVec2 corner{area.min.x + theme.px(18) + wide, area.max.y - theme.px(12 + 3 * 17 + 4)};
+  const auto reach = [&] { return scale.outer + theme.px(5) + rim_height(theme, scale.outer); };
+  const auto touches = [&] {
+    return std::hypot(std::max(0.0f, scale.centre.x - corner.x), std::max(0.0f, corner.y - scale.centre.y)) < reach();
+  };
+  const float most = area.max.x - theme.px(kBareMargin);
+  for (int i = 0; i < 40 && touches(); ++i) {
+    if (scale.centre.x + reach() + 4 < most) scale.centre.x += 4;
+    else scale.outer = std::round(scale.outer * 0.98f);
+  }
+}
+
+} // namespace
+
 PolarScale polar_scale(const Theme& theme, const Box& area, float radius_least, float radius_most,
                        const PolarOptions& options) {
   PolarScale scale;
@@ -142,6 +207,7 @@ PolarScale polar_scale(const Theme& theme, const Box& area, float radius_least, 
   const float room = 0.5f * std::min(area.max.x - area.min.x, area.max.y - area.min.y) -
                      theme.px(options.keys ? kMargin : kBareMargin);
   scale.outer = std::round(std::max(theme.px(20), (room - theme.px(5)) / 1.1f));
+  if (!options.keys) clear_words(theme, area, options, scale);
   const float most = radius_most > 0 && std::isfinite(radius_most) ? radius_most : 1;
   if (!scale.log) {
     scale.ring_step = static_cast<float>(nice_below(most * 1.04 / 2.5));
@@ -165,7 +231,8 @@ PolarResult draw_polar(const Theme& theme, const Box& area, const PlanePicture& 
   }
   PolarScale scale = polar_scale(theme, area, picture.radius_least, picture.radius_most, options);
   if (view.dragging >= 0 && view.held_most > 0) scale.least = view.held_least, scale.most = view.held_most;
-  const PolarFrame d{list, theme, scale, picture};
+  const bool captioned = options.keys ? !caption_of(theme, scale, area).empty() : !options.rings_words.empty();
+  const PolarFrame d{list, theme, scale, picture, !captioned};
   list->PushClipRect(area.min, area.max, true);
   const std::vector<float> norms = ring_norms(scale);
   draw_polar_ground(list, theme, scale, picture.field, norms, view);

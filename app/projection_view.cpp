@@ -14,6 +14,8 @@ constexpr double kElementBudget = 4e5; // kept for all paths of a picture, and f
 constexpr int kPointBudget = 4000;     // drawn by all paths of a picture
 constexpr std::size_t kMostNames = 8;  // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
+constexpr float kGhostReach =
+    30; // a path before an edit keeps its place in the picture up to so many times the norm now
 constexpr double kSamePlane = 0.9998; // cosine between axes of planes whose loss may stand for each other
 
 const ParamInfo* parameter_of(const RunFrame& run, int parameter) {
@@ -81,6 +83,22 @@ std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, con
   return plane_through(shown, shown);
 }
 
+// The step before a diverged run's last: in that one something was not finite, if only the loss or the norm.
+long last_living(const RunFrame& run) { return std::max(0L, run.diverged_at - 1); }
+
+// The weight at a step; of a run that has stopped the last finite one before.
+bool finite_weight(const RunFrame& run, int parameter, long step, std::vector<double>& weight) {
+  constexpr long kMostBack = 64; // infinite numbers freeze a run within a few steps
+  if (run.diverged) step = std::min(step, last_living(run));
+  step = std::min(step, run.series.empty() ? 0 : run.series.last_step());
+  for (const long end = std::max(0L, step - kMostBack); step >= end; --step)
+    if (run.series.weight(parameter, step, weight) &&
+        std::all_of(weight.begin(), weight.end(), [](double x) { return std::isfinite(x); }) &&
+        std::isfinite(dot(weight, weight)))
+      return true;
+  return false;
+}
+
 // `note`: one line where the plane is another than the chosen one.
 std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step,
                                   std::string& note) {
@@ -88,10 +106,8 @@ std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const
   if (elements_of(p) == 2) return coordinate_plane(2, 0, 1);
   const std::vector<double>* start = weight_in(run.start, choice.parameter);
   std::vector<double> now;
-  if (!start || !run.series.weight(choice.parameter, step, now)) {
-    if (!start) return std::nullopt;
-    now = *start;
-  }
+  if (!start) return std::nullopt;
+  if (!finite_weight(run, choice.parameter, step, now)) now = *start;
   switch (choice.kind) {
   case PlaneChoice::Kind::weight_update: {
     std::vector<double> before;
@@ -133,7 +149,7 @@ ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const F
   const bool same = same_record && entry.plane == plane;
   const bool turned =
       same_record && !same && entry.plane.e1 == plane.e1; // start and current direction: as the cursor moves
-  entry.to = run.diverged ? std::min(frame.cursor, run.diverged_at) : frame.cursor;
+  entry.to = run.diverged ? std::min(frame.cursor, last_living(run)) : frame.cursor;
   if (turned) turn_path(part, plane, entry.to, entry.path);
   else if (!same) entry.path = {};
   entry.scene = frame.scene_generation, entry.part = part;
@@ -180,6 +196,10 @@ NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice&
                      const std::vector<float>& radius, ProjectionCache::Entry& entry) {
   NormRange range;
   for (float r : radius) range.add({r, r});
+  if (!entry.ghost.norm.empty())
+    if (const auto [low, high] = std::minmax_element(entry.ghost.norm.begin(), entry.ghost.norm.end());
+        *high<kGhostReach * range.most&& * low> range.least / kGhostReach)
+      range.add({*low, *high});
   const int row = choice.kind == PlaneChoice::Kind::rows ? choice.row_i : choice.row;
   const std::string column = row < 0 ? p.name + ".frobenius_norm" : p.name + ".row_norm[" + std::to_string(row) + "]";
   const int index = run.program->find_metric(column);

@@ -2,6 +2,7 @@
 
 #include "app/format.hpp"
 #include "engine/optimizer/composition.hpp"
+#include "engine/optimizer/route.hpp"
 
 #include <fmt/format.h>
 
@@ -42,7 +43,18 @@ std::vector<std::string> promises_missing(const RunFrame& here, const RunFrame& 
   return out;
 }
 
+bool same_route(const RouteSpec& a, const RouteSpec& b) {
+  return a.recipe->name == b.recipe->name && same_composition(*a.recipe, *b.recipe);
+}
+
 } // namespace
+
+std::map<std::string, const RouteSpec*> routes_in_use(const RunFrame& run) {
+  std::map<std::string, const RouteSpec*> out;
+  for (const ParamInfo& p : run.program->parameters())
+    if (const RouteSpec* route = route_of(*run.optimizer, p)) out[route->target] = route;
+  return out;
+}
 
 std::string options_words(const PartSpec& link) {
   std::string words;
@@ -74,6 +86,12 @@ RecipeDifferences recipe_differences(const RunFrame& here, const RunFrame& there
     if (const ScheduleSpec theirs = schedule_of(*there.optimizer, hparam);
         !same_schedule(schedule_of(*here.optimizer, hparam), theirs))
       d.schedules[hparam] = schedule_words(theirs);
+  const auto mine = routes_in_use(here), theirs = routes_in_use(there);
+  for (const auto& [target, route] : theirs)
+    if (const auto it = mine.find(target); it == mine.end() || !same_route(*it->second, *route))
+      d.routes[target] = route->recipe->name;
+  for (const auto& [target, route] : mine)
+    if (!theirs.contains(target)) d.routes[target] = "the run's own";
   for (std::size_t i = 0; i < here.hparams.size(); ++i) {
     const std::string& name = here.program->hparams()[i].setting.name;
     const int column = there.program->find_hparam(name);

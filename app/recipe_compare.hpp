@@ -12,6 +12,7 @@ namespace polarscope {
 
 struct RecipeDifferences {
   std::map<Part, std::string> parts;            // what the other run has for a part that differs
+  std::map<std::string, std::string> routes;    // by target: the recipe that the other has for it
   std::map<std::string, std::string> schedules; // by hyperparameter: the other's schedule, "constant" for none
   std::map<std::string, std::optional<double>>
       hparams;                              // this run's that differ: the other's value, none where it has none
@@ -19,7 +20,7 @@ struct RecipeDifferences {
   std::vector<std::string> promises_here, promises_there; // names of invariants that the other does not promise
 
   std::size_t count() const {
-    return parts.size() + schedules.size() + hparams.size() + only_there.size() + promises_here.size() +
+    return parts.size() + schedules.size() + routes.size() + hparams.size() + only_there.size() + promises_here.size() +
            promises_there.size();
   }
 };
@@ -27,6 +28,8 @@ RecipeDifferences recipe_differences(const RunFrame& here, const RunFrame& there
 
 // A chosen stage's options as they were written down: "quintic, ns_steps 5".
 std::string options_words(const PartSpec& link);
+// The routes that a parameter of the run goes by, by target; each has a recipe.
+std::map<std::string, const RouteSpec*> routes_in_use(const RunFrame& run);
 // "cosine, warmup 0.1".
 std::string schedule_words(const ScheduleSpec& schedule);
 

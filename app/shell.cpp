@@ -2,7 +2,9 @@
 
 #include "app/caches.hpp"
 #include "app/image.hpp"
+#include "app/notice.hpp"
 #include "app/overlays.hpp"
+#include "app/picture_name.hpp"
 #include "app/settings.hpp"
 #include "app/visibility.hpp"
 #include "app/widgets.hpp"
@@ -26,6 +28,8 @@ constexpr float kCompactTimeAxisHeight = 64,
                 kStatusFrom = 400; // in a compact window lower than that there is no status bar
 // The layout Show is designed for this much room, 15 % larger than a desk needs it; with more, everything grows.
 constexpr float kShowWidth = 1280, kShowHeight = 720, kShowGrowth = 1.15f, kMostShowGrowth = 3;
+// Frames before a picture is read: menus close, and docks settle without the lesson's strip.
+constexpr int kFramesToPicture = 4;
 // A panel smaller than this scrolls instead of squeezing its controls.
 constexpr ImVec2 kLeastPanel{280, 150}, kLeastPolar{430, 330};
 
@@ -50,7 +54,7 @@ ImVec2 least_size(const Panel& panel, LayoutKind layout, bool compact) {
 
 Result<std::unique_ptr<Shell>> Shell::make(Window& window, Driver& driver, ShellOptions options) {
   std::string complaint;
-  auto keys = load_keys(complaint);
+  auto keys = load_keys(options.remember, complaint);
   if (!keys) return keys.error();
   std::unique_ptr<Shell> shell(new Shell(window, driver, options, std::move(*keys)));
   if (auto themed = shell->follow_theme(); !themed) return themed.error();
@@ -106,7 +110,7 @@ Result<void> Shell::follow_theme() {
   ImGui::GetStyle().TabMinWidthShrink = FLT_MAX; // tabs that do not fit scroll; shrunk to dots they say nothing
   const ImVec4 ground = ImGui::ColorConvertU32ToFloat4(theme_->colour().bar);
   window_.clear_colour = {ground.x, ground.y, ground.z, 1};
-  if (view_.layout == LayoutKind::study) { // Show divides the window, whatever the size of its type
+  if (view_.layout != LayoutKind::show) { // Show divides the window, whatever the size of its type
     if (study_unit_ > 0 && study_unit_ != theme_->px(1)) layout_.rescale(theme_->px(1) / study_unit_);
     study_unit_ = theme_->px(1);
   }
@@ -171,6 +175,7 @@ void Shell::draw() {
   if (frame_->notice != engine_notice_) {
     engine_notice_ = frame_->notice;
     view_.notice.clear();
+    view_.notice_seen.clear();
   }
   view_.hover = std::exchange(view_.next_hover, Hover{});
 
@@ -183,21 +188,20 @@ void Shell::draw() {
   hold_layout(next_layout);
   follow_focus(); // before the windows, whose first item answers
 
-  const LessonPart* part = guide_ ? guide_->part(view_) : nullptr;
+  const bool picturing = frames_to_picture_ > 0; // of the experiment: without lesson and notices
+  const LessonPart* part = guide_ && !picturing ? guide_->part(view_) : nullptr;
   caches_->lesson_part = part;
   caches_->lesson_parts = guide_ ? guide_->lesson().parts.size() : 0;
   caches_->lesson_waiting = guide_ && guide_->waiting();
-  // The lesson's ring lies above every panel; what opens over the panels would be crossed by it.
-  const bool covered =
-      view_.dialog_open() || ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel);
-  PanelContext context{
-      *frame_, view_, send_, *theme_, actions_, plane_, *caches_, part && !covered ? part->highlight : "", true, false};
+  PanelContext context{*frame_, view_, send_, *theme_, actions_, plane_, *caches_, part ? part->highlight : "",
+                       true,    false};
 
   const ImVec2 size = ImGui::GetIO().DisplaySize;
   const LayoutForm form = Layout::form_for(size, *theme_, view_.layout);
   context.compact = form == LayoutForm::compact || form == LayoutForm::tiny;
   context.tabbed = form == LayoutForm::tiny;
   float top = 0, bottom = size.y;
+  bool status_drawn = false;
   if (!view_.plots_only && view_.layout != LayoutKind::show) {
     draw_menu(action);
     hold_layout(next_layout);
@@ -207,6 +211,7 @@ void Shell::draw() {
     const auto strip = [&](const char* name, float height, bool at_top) {
       const Panel* panel = find_panel(name);
       if (!panel_shown(view_, name)) return 0.0f;
+      status_drawn |= panel->place == PanelPlace::status;
       if (!at_top) bottom -= height;
       const float used = draw_strip(*panel, context, at_top ? top : bottom, height);
       if (at_top) top += height;
@@ -218,14 +223,16 @@ void Shell::draw() {
     transport_height_ = wanted;
     if (part) strip("lesson", theme_->snap(kLessonHeight), true);
     if (!context.compact || size.y >= theme_->px(kStatusFrom)) strip("status", theme_->snap(kStatusHeight), false);
-    const bool low = context.compact && view_.layout == LayoutKind::study;
+    const bool low = context.compact && view_.layout != LayoutKind::show;
     strip("time_axis", theme_->snap(low ? kCompactTimeAxisHeight : kTimeAxisHeight), false);
   }
   hold_layout(next_layout);
   layout_.submit(view_.layout, form, {0, top}, {size.x, std::max(1.0f, bottom - top)}, view_, *theme_,
                  std::exchange(view_.requests.reset_layout, false));
   draw_docked(context);
+  if (part && !context.tabbed) front_lesson_panel(form);
   draw_overlays(context);
+  seconds_of_notice_ = status_drawn || picturing ? kIdleSeconds : draw_notice(context);
   if (next_layout) view_.layout = *next_layout;
 
   const bool moved = view_.next_hover.run != view_.hover.run || view_.next_hover.step != view_.hover.step ||
@@ -241,7 +248,8 @@ void Shell::draw() {
 double Shell::seconds_until_draw() const {
   if (unsettled_ > 0) return 0;
   const ImGuiContext& context = *ImGui::GetCurrentContext();
-  return context.HoverItemDelayId != 0 && context.HoverItemDelayTimer < 1.0f ? 0.1 : kIdleSeconds;
+  const bool help_is_due = context.HoverItemDelayId != 0 && context.HoverItemDelayTimer < 1.0f;
+  return std::min(help_is_due ? 0.1 : kIdleSeconds, seconds_of_notice_);
 }
 
 bool Shell::waits_for_field() const {
@@ -400,14 +408,30 @@ std::vector<ImGuiWindow*> Shell::keyboard_windows() const {
   return windows;
 }
 
+// Once for each part and layout, so that the user may turn to another tab meanwhile.
+void Shell::front_lesson_panel(LayoutForm form) {
+  const std::string key = fmt::format("{}/{}/{}/{}", view_.lesson.name, view_.lesson.step,
+                                      static_cast<int>(view_.layout), static_cast<int>(form));
+  const Panel* panel = find_panel(panel_of(*caches_->lesson_part));
+  if (!panel || panel->is_strip() || key == lesson_fronted_) return;
+  ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*panel).c_str());
+  if (!window || !window->WasActive || !window->DockNode) return;
+  ImGui::FocusWindow(window);
+  lesson_fronted_ = key;
+  unsettled_ = 3;
+}
+
 // Tab stays within a window, so the keyboard needs one from the start, and a way from each to the next.
 void Shell::follow_focus() {
   const int direction = std::exchange(view_.requests.focus_panel, 0);
-  if (const Panel* front = find_panel(std::exchange(view_.requests.front_panel, {})))
-    if (ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*front).c_str())) {
+  if (const Panel* front = find_panel(view_.requests.front_panel)) { // one that was hidden has its window a frame later
+    ImGuiWindow* window = ImGui::FindWindowByName(layout_.window_name(*front).c_str());
+    if (window && window->WasActive) {
       ImGui::FocusWindow(window);
-      unsettled_ = 3;
+      view_.requests.front_panel.clear();
     }
+    unsettled_ = 3;
+  }
   const std::vector<ImGuiWindow*> windows = keyboard_windows();
   if (windows.empty() || view_.dialog_open()) return;
   ImGuiContext& context = *ImGui::GetCurrentContext();
@@ -431,18 +455,21 @@ void Shell::follow_focus() {
 
 void Shell::draw_overlays(const PanelContext& context) { polarscope::draw_overlays(context); }
 
+void Shell::write_picture() {
+  std::error_code unknown; // then the name alone has to do
+  const std::string name = free_picture_name(*frame_->scene, view_.layout, frame_->cursor);
+  const std::filesystem::path whole = std::filesystem::absolute(name, unknown);
+  const std::string path = unknown ? name : whole.string();
+  auto image = window_.read_pixels();
+  Result<void> written = image ? write_png(*image, path) : Result<void>(image.error());
+  view_.say(written ? "picture written to " + path : written.error().text(), !written.ok());
+}
+
 void Shell::take_requests() {
   WindowRequests& requests = view_.requests;
-  if (std::exchange(requests.screenshot, false)) {
-    std::error_code unknown; // then the name alone has to do
-    const std::string name = fmt::format("polarscope-step-{}.png", frame_->cursor);
-    const std::filesystem::path whole = std::filesystem::absolute(name, unknown);
-    const std::string path = unknown ? name : whole.string();
-    auto image = window_.read_pixels();
-    Result<void> written = image ? write_png(*image, path) : Result<void>(image.error());
-    view_.say(written ? "picture written to " + path : written.error().text(), !written.ok());
-    unsettled_ = 2;
-  }
+  if (std::exchange(requests.screenshot, false)) frames_to_picture_ = kFramesToPicture;
+  else if (frames_to_picture_ > 0 && --frames_to_picture_ == 0) write_picture(), unsettled_ = 3;
+  if (frames_to_picture_ > 0) unsettled_ = 2;
   if (std::exchange(requests.toggle_fullscreen, false)) window_.toggle_full_screen();
   if (!requests.copied_text.empty()) {
     ImGui::SetClipboardText(requests.copied_text.c_str());

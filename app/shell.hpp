@@ -62,7 +62,9 @@ private:
   std::vector<ImGuiWindow*> keyboard_windows() const;
   void follow_focus();
   void draw_overlays(const PanelContext& context);
+  void front_lesson_panel(LayoutForm form);
   void take_requests();
+  void write_picture();
 
   Window& window_;
   Driver& driver_;
@@ -85,7 +87,10 @@ private:
   std::uint64_t scene_generation_ = 0;
   std::string engine_notice_; // its last one
   LayoutKind drawn_layout_ = LayoutKind::study;
-  float transport_height_ = 0; // of the last frame: its controls wrap
+  float transport_height_ = 0;              // of the last frame: its controls wrap
+  std::string lesson_fronted_;              // the part and layout whose panel was last brought to the front
+  int frames_to_picture_ = 0;               // 0: none is asked for
+  double seconds_of_notice_ = kIdleSeconds; // until it fades
   int unsettled_ = 0;
   bool first_picture_ = true;
 };

@@ -361,8 +361,8 @@ void draw_runs(const Scene3& s, const Box& area, bool keys, std::vector<Box>& ob
     const float r = s.theme.px(9);
     obstacles.push_back({{at.x - r, at.y - r}, {at.x + r, at.y + r}});
     if (!trail.name.empty())
-      labels.push_back(
-          {at, keys ? trail.name : trail.short_name, keys ? format_norm(length(trail.point.back())) : std::string{}});
+      labels.push_back({at, keys ? trail.name : trail.short_name,
+                        keys ? format_norm(length(trail.point.back())) : std::string{}, trail.style});
   }
   draw_wells(s, view.wells, keys, obstacles);
   draw_now_labels(s.list, s.theme, labels, area, obstacles, false, view.label_slots);

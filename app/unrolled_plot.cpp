@@ -48,8 +48,10 @@ Sheet make_sheet(const Theme& theme, const Box& area, const PlanePicture& pictur
       if (const float way = trail.angle.back() - sheet.zero; std::abs(way) > std::abs(travelled)) travelled = way;
   sheet.sign = travelled < -0.1f ? -1.0f : 1.0f;
   for (const PlaneTrail& trail : picture.trails)
-    for (float angle : all_ended || !trail.ended ? std::span<const float>(trail.angle) : std::span<const float>())
-      least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
+    if (all_ended || !trail.ended)
+      for (const std::vector<float>* path : {&trail.angle, &trail.ghost_angle})
+        for (float angle : *path)
+          least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
   // growing in steps of 30° on the side where the paths go, so that the sheet does not creep
   const float low = std::floor((least - 12) / 30) * 30, high = std::max(std::ceil((most + 12) / 30) * 30, low + 120);
   const float strip = area.max.y - area.min.y > theme.px(200) ? theme.snap(40) : theme.snap(22);
@@ -228,6 +230,7 @@ void draw_runs(ImDrawList* list, const Theme& theme, const Sheet& sheet, const P
     starts.push_back(trail.angle.empty() ? ImVec2{-1e6f, -1e6f}
                                          : sheet.inside(trail.angle.front(), trail.radius.front()));
   start_looks(theme, starts, looks);
+  std::size_t chosen = 0; // labels of selected runs, which choose their places first
   for (std::size_t i = 0; i < picture.trails.size(); ++i) {
     const PlaneTrail& trail = picture.trails[i];
     if (trail.angle.empty()) continue;
@@ -240,12 +243,15 @@ void draw_runs(ImDrawList* list, const Theme& theme, const Sheet& sheet, const P
     const float r = theme.px(9);
     obstacles.push_back({{now.x - r, now.y - r}, {now.x + r, now.y + r}});
     if (!trail.name.empty())
-      labels.push_back({now, trail.name, keys ? format_norm(trail.radius.back()) : std::string{}});
+      labels.insert(trail.selected ? labels.begin() + static_cast<std::ptrdiff_t>(chosen++) : labels.end(),
+                    {now, trail.name, keys ? format_norm(trail.radius.back()) : std::string{}, trail.style});
   }
-  for (const PlaneTrail& trail : picture.trails)
-    if (!trail.ghost_angle.empty() && !trail.name.empty())
-      labels.push_back(
-          {sheet.inside(trail.ghost_angle.back(), trail.ghost_radius.back()), trail.short_name + " before", {}});
+  for (const PlaneTrail& trail : picture.trails) {
+    if (trail.ghost_angle.empty() || trail.name.empty()) continue;
+    const ImVec2 end = sheet.at(trail.ghost_angle.back(), trail.ghost_radius.back());
+    if (end.x >= inside.min.x && end.x <= inside.max.x && end.y >= inside.min.y && end.y <= inside.max.y)
+      labels.push_back({end, trail.short_name + " before", {}, trail.style});
+  }
   draw_well_words(list, theme, sheet, picture.field, obstacles);
   draw_now_labels(list, theme, labels, inside, obstacles, true, view.label_slots);
 }

@@ -6,6 +6,7 @@
 #include "engine/command.hpp"
 #include "engine/frame.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,7 +15,7 @@
 
 namespace polarscope {
 
-enum class LayoutKind { study, show };
+enum class LayoutKind { study, show, bench };
 enum class PolarDrawing { polar, unrolled, sphere };
 
 struct PolarChoice {
@@ -59,6 +60,15 @@ struct PendingEdit {
   double value;
 };
 
+// What the panels of Bench show of a sweep.
+struct BenchChoice {
+  int table = 0;    // 0: every run at its best; 1: every member
+  int shown = 0;    // curves and bests of 0: each at its best; 1: all at the selected member's numbers; 2: all members
+  std::string sort; // column of the members; "" is their own order
+  bool falling = false;
+  std::string map_x, map_y; // swept numbers; "" is the first, and for y the run
+};
+
 // The dialog that writes a run's recipe as a file: what was typed, and what came of the last try.
 struct SaveRecipe {
   RunId run = 0;
@@ -72,7 +82,10 @@ struct LessonProgress {
   std::size_t step = 0;
   bool finished = false;
   bool start = false; // asks the guide to begin it, with its scene as the file has it
-  bool here = false;  // the scene on screen is the one the present part is about; said by the guide
+  bool again = false; // asks the guide to begin it, with its scene as it stands
+  // Said by the guide:
+  bool here = false;  // the scene on screen is the one the present part is about
+  bool shown = false; // so the part is on screen
 };
 
 struct ViewState {
@@ -96,6 +109,7 @@ struct ViewState {
   std::optional<StepRange> range;           // shared by all plots over steps; empty: 0 … the scene's end
   std::map<std::string, AxisScales> scales; // by plot's panel name
   std::string focused_plot = "loss";        // where L and Shift L act: the plot last under the pointer
+  std::string guest_panel;                  // a plot that the lesson needs in the layout Show as well; "" for none
 
   PolarChoice polar;
   std::string metric = "angular_update"; // of the panel magnitude & direction
@@ -103,12 +117,16 @@ struct ViewState {
   int inspector_slot = 0;
   std::optional<std::pair<int, int>> inspector_cell;
 
+  BenchChoice bench;
+
   Hover hover, next_hover;
 
   bool help_open = false, scenes_open = false, add_open = false, save_open = false;
   std::string scene_filter;
   std::string notice; // the window's own; cleared when the engine has something newer to say
   bool notice_is_error = false;
+  std::uint64_t notice_number = 0; // counts what the window said
+  std::string notice_seen;         // put away by a click, where no status bar shows it
 
   LessonProgress lesson;
   WindowRequests requests;
@@ -119,6 +137,8 @@ struct ViewState {
   void say(std::string text, bool error = false) {
     notice = std::move(text);
     notice_is_error = error;
+    ++notice_number;
+    notice_seen.clear();
   }
   // Steps that plots over steps show.
   StepRange steps_shown(const Frame& frame) const {

@@ -105,7 +105,9 @@ bool button(const Theme& theme, const char* label, const ButtonOptions& options)
   x += icon_width + gap;
   const TextStyle style = options.primary ? TextStyle{Face::semibold, text::kButton.size} : text::kButton;
   draw_text_aligned(list, theme, style, {x, middle}, ink, words, 0, 0.5f);
-  if (key_width > 0) draw_key_cap(list, theme, {x + text_size.x + key_width, middle}, options.key);
+  if (key_width > 0)
+    draw_key_cap(list, theme, {x + text_size.x + key_width, middle}, options.key,
+                 options.primary ? ink : theme.colour().text2);
   item_help(theme, options.help);
   return hit.pressed && options.enabled;
 }
@@ -255,18 +257,17 @@ void label(const Theme& theme, std::string_view words, ImU32 colour, TextStyle s
 void key_cap(const Theme& theme, std::string_view key) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float wide = std::max(theme.px(16), measure(theme, text::kTick, key).x + theme.px(8)), tall = theme.snap(16);
-  draw_key_cap(ImGui::GetWindowDrawList(), theme, {at.x + wide, at.y + tall * 0.5f}, key);
+  draw_key_cap(ImGui::GetWindowDrawList(), theme, {at.x + wide, at.y + tall * 0.5f}, key, theme.colour().text2);
   ImGui::Dummy({wide, tall});
 }
 
-void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std::string_view key) {
-  const Palette& c = theme.colour();
+void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std::string_view key, ImU32 ink) {
   const TextStyle style{Face::medium, 11};
   const float wide = std::round(std::max(theme.px(16), measure(theme, style, key).x + theme.px(8)));
   const float tall = theme.snap(16), top = std::round(right_middle.y - tall * 0.5f),
               left = std::round(right_middle.x - wide);
-  list->AddRect({left, top}, {left + wide, top + tall}, c.frame, theme.px(4), theme.hairline());
-  draw_text_aligned(list, theme, style, {left + wide * 0.5f, top + tall * 0.5f}, c.text2, key, 0.5f, 0.5f);
+  list->AddRect({left, top}, {left + wide, top + tall}, with_alpha(ink, 0.5f), theme.px(4), theme.hairline());
+  draw_text_aligned(list, theme, style, {left + wide * 0.5f, top + tall * 0.5f}, ink, key, 0.5f, 0.5f);
 }
 
 void meter(const Theme& theme, float share, float width, float height) {

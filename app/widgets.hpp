@@ -93,6 +93,7 @@ struct SliderResult {
   bool released = false; // a drag or an entry ended: make it one edit
   bool active = false;   // being dragged or typed
   bool reset = false;    // the default is asked for
+  std::string refused;   // why what was typed is not taken: "7e9: allowed 0 to 1e9"
 };
 // Width in pixels of the whole row (32 high). The field takes any allowed number.
 SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, float width);
@@ -109,7 +110,7 @@ void check_light(const Theme& theme, Light light, std::string_view name, std::st
 void run_key(ImDrawList* list, const Theme& theme, const RunStyle& style, ImVec2 left_middle, float width,
              float dim = 0);
 
-void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std::string_view key);
+void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std::string_view key, ImU32 ink);
 void draw_meter(ImDrawList* list, const Theme& theme, ImVec2 at, float share, float width, float height);
 // Ink plate with inverse text, centred at `centre`; the cursor's step number.
 void draw_pill(ImDrawList* list, const Theme& theme, ImVec2 centre, std::string_view words);

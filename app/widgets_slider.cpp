@@ -6,11 +6,15 @@
 #include "app/stroke.hpp"
 
 #include "imgui_internal.h"
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <system_error>
 
 namespace polarscope {
 namespace {
@@ -90,6 +94,25 @@ SliderResult track(const Theme& theme, const SliderSpec& spec, double* value, Im
   return result;
 }
 
+// A number out of range, or none, changes nothing: it is said what is allowed.
+void take_typed(const SliderSpec& spec, std::string_view typed, double* value, SliderResult& result) {
+  while (!typed.empty() && typed.front() == ' ') typed.remove_prefix(1);
+  while (!typed.empty() && typed.back() == ' ') typed.remove_suffix(1);
+  const double least = spec.typed_least.value_or(spec.least), most = spec.typed_most.value_or(spec.most);
+  if (typed.starts_with('+')) typed.remove_prefix(1);
+  double number = 0;
+  const auto [end, error] = std::from_chars(typed.data(), typed.data() + typed.size(), number);
+  const bool read = error == std::errc() && end == typed.data() + typed.size() && std::isfinite(number);
+  if (read && spec.integer) number = std::round(number);
+  if (!read || number < least || number > most) {
+    result.refused = fmt::format("“{}” is not taken: allowed {} to {}", typed, format_value(least), format_value(most));
+    return;
+  }
+  result.changed = number != *value;
+  result.released = result.changed;
+  *value = number;
+}
+
 // The number, right-aligned as text until it is being typed.
 SliderResult field(const Theme& theme, const SliderSpec& spec, double* value, ImVec2 at, float tall) {
   const Palette& c = theme.colour();
@@ -105,10 +128,11 @@ SliderResult field(const Theme& theme, const SliderSpec& spec, double* value, Im
   ImGui::PushStyleVar(ImGuiStyleVar_FrameRounding, theme.px(5));
   ImGui::PushStyleColor(ImGuiCol_Border, typing ? c.frame : c.line);
   ImGui::PushStyleColor(ImGuiCol_Text, typing ? c.text : with_alpha(c.text, 0));
-  double typed = *value;
-  const bool entered = ImGui::InputDouble("##value", &typed, 0, 0, "%.9g",
-                                          ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll |
-                                              ImGuiInputTextFlags_CharsScientific);
+  std::array<char, 64> typed{};
+  const std::string shown = fmt::format("{:.9g}", *value); // as long as nothing else is typed, the exact value stays
+  std::copy(shown.begin(), shown.end(), typed.begin());
+  const bool entered = ImGui::InputText("##value", typed.data(), typed.size(),
+                                        ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);
   ImGui::PopStyleColor(2);
   ImGui::PopStyleVar(2);
   ImGui::PopFont();
@@ -117,13 +141,7 @@ SliderResult field(const Theme& theme, const SliderSpec& spec, double* value, Im
     draw_text_aligned(ImGui::GetWindowDrawList(), theme, text::kValue, {at.x + wide - theme.px(8), top + high * 0.5f},
                       c.text, format_value(*value), 1, 0.5f);
   ImGui::PopID();
-  if (entered && std::isfinite(typed)) {
-    typed = std::clamp(spec.integer ? std::round(typed) : typed, spec.typed_least.value_or(spec.least),
-                       spec.typed_most.value_or(spec.most));
-    result.changed = typed != *value;
-    result.released = result.changed;
-    *value = typed;
-  }
+  if (entered && shown != typed.data()) take_typed(spec, typed.data(), value, result);
   return result;
 }
 
@@ -157,6 +175,7 @@ SliderResult slider(const Theme& theme, const SliderSpec& spec, double* value, f
     result.changed |= typed.changed;
     result.released |= typed.released;
     result.active |= typed.active;
+    result.refused = typed.refused;
   }
   result.reset = reset;
   ImGui::SetCursorScreenPos(at);

@@ -25,8 +25,8 @@ class MemberGroup {
 public:
   virtual ~MemberGroup() = default;
   virtual int count() const = 0;
-  // Adds a member with a zeroed block; returns its number.
-  virtual int add(std::uint64_t seed) = 0;
+  // Adds a member with a zeroed block; its number. Fails where the device has no room for it, or has failed.
+  virtual Result<int> add(std::uint64_t seed) = 0;
   // The member is not used again; its number and, where the device can, its memory are given to a later add().
   virtual void remove(int member) { (void)member; }
   virtual MemberState state(int member) const = 0;
@@ -46,8 +46,8 @@ public:
   virtual void advance(std::span<const int> members, std::uint64_t steps,
                        std::vector<std::vector<std::byte>>& records) = 0;
   // Loss of the member's data at other weights: runs the program's loss ops on a scratch copy of the block with
-  // parameter `parameter` replaced by each of the given weights (rows·cols each); thread-safe against advance of
-  // other groups only.
+  // parameter `parameter` replaced by each of the given weights (rows·cols each); empty where the device has no room
+  // for the copy. Thread-safe against advance of other groups only.
   virtual std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) = 0;
 };
 

@@ -49,7 +49,7 @@ public:
 
   int count() const override { return static_cast<int>(members_.size()); }
 
-  int add(std::uint64_t seed) override {
+  Result<int> add(std::uint64_t seed) override {
     auto m = std::make_unique<CpuMember>();
     m->block = AlignedBytes(program_->block_bytes());
     for (const HparamInfo& h : program_->hparams()) m->hparams.push_back(std::get<double>(h.setting.value));
@@ -227,7 +227,7 @@ std::uint32_t widest_row(const StepProgram& program) {
 
 class CpuBackend final : public Backend {
 public:
-  CpuBackend(int threads, std::string isa) : pool_(std::make_shared<ThreadPool>(threads)), isa_(std::move(isa)) {}
+  CpuBackend(std::shared_ptr<ThreadPool> pool, std::string isa) : pool_(std::move(pool)), isa_(std::move(isa)) {}
 
   std::string name() const override { return "cpu"; }
 
@@ -272,7 +272,10 @@ std::string cpu_description() {
 Result<std::unique_ptr<Backend>> open_cpu_backend(int threads, const std::string& isa) {
   if (!isa.empty() && !kernels::cpu_executors(isa.c_str()))
     return machine_lacks(fmt::format("this machine lacks the instruction set {}", isa));
-  return std::unique_ptr<Backend>(std::make_unique<CpuBackend>(threads, isa));
+  auto pool = std::make_shared<ThreadPool>(threads);
+  if (pool->threads() < threads) // who asked for one per core works with what there is
+    return machine_lacks(fmt::format("only {} of {} threads could be started", pool->threads(), threads));
+  return std::unique_ptr<Backend>(std::make_unique<CpuBackend>(std::move(pool), isa));
 }
 
 } // namespace polarscope

@@ -19,13 +19,22 @@ namespace {
 using kernels::CudaMember;
 using kernels::CudaModule;
 
-constexpr int kProbeMembers = 256; // weights that evaluate_loss looks at in one launch
+constexpr int kProbeMembers = 256;   // weights that evaluate_loss looks at in one launch, at most
+constexpr double kProbeShare = 0.25; // of the device's free memory for them: growing takes old and new at once
+constexpr double kProbeBytes = 1e9;  // and no more than this where one weight needs less
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN(); // what a failed device reads
 
 // The first error of a device; a CUDA context that has failed once fails from then on. Shared by all groups of a backend.
 struct DeviceFault {
   std::optional<Error> first;
 };
+
+// Free memory of the device in bytes; none where it does not say.
+std::optional<double> free_memory_of(const CudaModule& module) {
+  std::size_t bytes = 0;
+  if (module.free_memory(&bytes)) return std::nullopt;
+  return static_cast<double>(bytes);
+}
 
 // One group of the module, closed at the end.
 class ModuleGroup {
@@ -44,19 +53,40 @@ public:
   ModuleGroup& operator=(const ModuleGroup&) = delete;
   ~ModuleGroup() { module_.close(group_); }
 
-  // Calls one of the module's functions on the group; false once the device has failed, then without calling.
+  // Calls one of the module's functions on the group; false once the device has failed, then without calling. Where
+  // there is no other way to go on, a lack of memory is a failure too.
   template <class F, class... Args> bool call(F CudaModule::*f, Args... args) const {
-    if (!fault_->first && (module_.*f)(group_, args...))
-      fault_->first = machine_lacks(fmt::format("cuda: {}", module_.error()));
+    if (!fault_->first && (module_.*f)(group_, args...)) fail();
     return !fault_->first;
+  }
+  // A member of about `bytes`, or why there is none; a lack of memory leaves the device as it was.
+  Result<void> add(std::uint64_t seed, double bytes) const {
+    if (fault_->first) return *fault_->first;
+    const int code = module_.add(group_, seed);
+    if (code == 0) return {};
+    if (code == kernels::kCudaOutOfMemory) {
+      const std::string why = module_.error();
+      return machine_lacks(fmt::format("cuda: {}; a run takes {:.3g} GB, {:.3g} GB are free", why, bytes / 1e9,
+                                       free_memory_of(module_).value_or(0) / 1e9));
+    }
+    fail();
+    return *fault_->first;
   }
   const std::shared_ptr<DeviceFault>& fault() const { return fault_; }
 
 private:
+  void fail() const { fault_->first = machine_lacks(fmt::format("cuda: {}", module_.error())); }
+
   const CudaModule& module_;
   std::shared_ptr<DeviceFault> fault_;
   kernels::CudaGroup* group_;
 };
+
+// What one member takes of a device's memory: its block, and the scratch of its step where that is not in shared memory.
+double member_bytes(const StepProgram& program) {
+  return static_cast<double>(program.block_bytes()) +
+         static_cast<double>(program.view().scratch_size) * static_cast<double>(program.scalar_bytes());
+}
 
 // Logical elements into the bytes of a padded slot, and back.
 template <class R> void pack(const kernels::Slot& s, std::span<const double> values, std::byte* out) {
@@ -77,11 +107,14 @@ public:
 
   int count() const override { return static_cast<int>(members_.size()); }
 
-  int add(std::uint64_t seed) override {
-    const int number = removed_.empty() ? append(seed) : reuse(seed);
+  Result<int> add(std::uint64_t seed) override {
+    if (removed_.empty())
+      if (auto added = append(seed); !added) return added.error();
+    const int number = removed_.empty() ? count() - 1 : reuse(seed);
     std::vector<double> row;
     for (const HparamInfo& h : program_->hparams()) row.push_back(std::get<double>(h.setting.value));
     set_hparams(number, row);
+    if (group_->fault()->first) return *group_->fault()->first;
     return number;
   }
 
@@ -159,11 +192,12 @@ public:
     assert(elements > 0 && weights.size() % elements == 0);
     std::vector<double> losses(weights.size() / elements, kNothing);
     std::vector<std::byte> block(program_->block_bytes());
-    if (!group_->call(&CudaModule::read, member, std::size_t{0}, block.data(), block.size()) || !make_probe())
-      return losses;
+    if (!group_->call(&CudaModule::read, member, std::size_t{0}, block.data(), block.size())) return losses;
+    const auto at_once = static_cast<std::size_t>(make_probe());
+    if (at_once == 0) return {};
     CudaMembers& probe = *probe_;
-    for (std::size_t first = 0; first < losses.size(); first += kProbeMembers) {
-      const std::size_t n = std::min<std::size_t>(kProbeMembers, losses.size() - first);
+    for (std::size_t first = 0; first < losses.size(); first += at_once) {
+      const std::size_t n = std::min(at_once, losses.size() - first);
       for (std::size_t i = 0; i < n; ++i)
         probe.place(static_cast<int>(i), *this, member, block, p.weight,
                     weights.subspan((first + i) * elements, elements));
@@ -189,12 +223,12 @@ private:
     for (auto& r : records) r.clear();
   }
 
-  int append(std::uint64_t seed) {
-    group_->call(&CudaModule::add, seed);
+  Result<void> append(std::uint64_t seed) {
+    if (auto added = group_->add(seed, member_bytes(*program_)); !added) return added;
     members_.emplace_back();
     members_.back().seed = seed;
     hparams_.emplace_back();
-    return count() - 1;
+    return {};
   }
 
   // A removed member's number and memory, as a new member has them.
@@ -210,22 +244,24 @@ private:
     return number;
   }
 
-  // Members of their own for evaluate_loss, made at first use; false when the device has no room for them.
-  bool make_probe() {
-    if (probe_) return true;
+  // Members of their own for evaluate_loss, made at first use, as many as the device has room for; their number.
+  int make_probe() {
+    if (probe_) return probe_->count();
+    const double one = member_bytes(*program_), room = kProbeShare * free_memory_of(module_).value_or(0);
+    if (room < one) return 0;
+    const int most = static_cast<int>(std::clamp(std::min(room, kProbeBytes) / one, 1.0, double{kProbeMembers}));
     auto group = ModuleGroup::open(module_, group_->fault(), *program_);
-    if (!group) {
-      group_->fault()->first = group.error();
-      return false;
-    }
-    probe_ = std::make_unique<CudaMembers>(module_, program_, std::move(*group));
-    return true;
+    if (!group) return 0;
+    auto probe = std::make_unique<CudaMembers>(module_, program_, std::move(*group));
+    while (probe->count() < most && probe->add(0)) {}
+    if (probe->count() == 0 || group_->fault()->first) return 0;
+    probe_ = std::move(probe);
+    return probe_->count();
   }
 
   // Makes probe `i` a copy of a member with another weight.
   void place(int i, const CudaMembers& source, int member, std::span<const std::byte> block, SlotId weight,
              std::span<const double> values) {
-    while (count() <= i) add(0);
     members_[static_cast<std::size_t>(i)] = source.at(member);
     group_->call(&CudaModule::set_member, i, &source.at(member));
     set_hparams(i, source.hparams_[static_cast<std::size_t>(member)]);

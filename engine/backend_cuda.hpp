@@ -17,8 +17,8 @@ struct CudaDevice {
 };
 const CudaDevice& cuda_device();
 
-// A backend on top of a module's functions. A device that fails in the middle of a run has lost it: the process says so in
-// one line and ends with exit code 3.
+// A backend on top of a module's functions. A device that fails in the middle of a run has lost it; one that lacks memory
+// for another member, or for looking at a plane, only refuses that.
 std::unique_ptr<Backend> make_cuda_backend(const kernels::CudaModule& module, std::string description);
 
 } // namespace polarscope

@@ -1,6 +1,8 @@
 #include "engine/bench.hpp"
 
 #include "engine/backend.hpp"
+#include "engine/bench_harness.hpp"
+#include "engine/bench_networks.hpp"
 #include "engine/compile.hpp"
 #include "kernels/cpu/execute.hpp"
 
@@ -26,61 +28,7 @@ namespace polarscope {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
 constexpr const char* kIsas[] = {"v2", "v3", "v4", "base"};
-
-// Runs `work(n)` in blocks and returns seconds per unit of n, one number for each block.
-class Harness {
-public:
-  explicit Harness(const BenchOptions& options)
-      : blocks_(std::max(7, options.blocks)), block_seconds_(options.block_seconds) {}
-
-  std::vector<double> measure(const std::function<void(long)>& work) const {
-    long n = 1;
-    for (;;) { // how much work fills a block; also warms up
-      const auto start = Clock::now();
-      work(n);
-      const double took = seconds_since(start);
-      if (took >= block_seconds_) break;
-      n = took <= 0 ? 2 * n : std::max(n + 1, std::min(8 * n, static_cast<long>(1.2 * n * block_seconds_ / took)));
-    }
-    std::vector<double> seconds;
-    for (int b = 0; b < blocks_; ++b) {
-      const auto start = Clock::now();
-      work(n);
-      seconds.push_back(seconds_since(start) / static_cast<double>(n));
-    }
-    return seconds;
-  }
-
-private:
-  int blocks_;
-  double block_seconds_;
-};
-
-double percentile(std::vector<double> values, double p) {
-  std::sort(values.begin(), values.end());
-  const double at = p * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const double part = at - static_cast<double>(low);
-  return low + 1 < values.size() ? values[low] * (1 - part) + values[low + 1] * part : values[low];
-}
-
-// A row of rates: `amount` per unit of work.
-BenchRow rate_row(std::string id, std::string name, std::string unit, double amount, std::vector<double> seconds) {
-  for (double& s : seconds) s = amount / s;
-  BenchRow row;
-  row.id = std::move(id);
-  row.name = std::move(name);
-  row.unit = std::move(unit);
-  row.median = percentile(seconds, 0.5);
-  row.p10 = percentile(seconds, 0.1);
-  row.p90 = percentile(seconds, 0.9);
-  return row;
-}
 
 struct Free {
   void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
@@ -99,7 +47,7 @@ volatile double g_sink; // results go here, so that no work is optimised away
 
 // ---- B0: the machine -----------------------------------------------------------------------------------------------
 
-BenchRow fma_row(const Harness& h, const char* isa, const kernels::CpuProbes& probes, Precision precision) {
+BenchRow fma_row(const BenchHarness& h, const char* isa, const kernels::CpuProbes& probes, Precision precision) {
   const bool single = precision == Precision::f32;
   const auto f = single ? probes.multiply_add_f32 : probes.multiply_add_f64;
   const double flops = static_cast<double>(single ? probes.flops_f32 : probes.flops_f64) * 1000;
@@ -107,7 +55,7 @@ BenchRow fma_row(const Harness& h, const char* isa, const kernels::CpuProbes& pr
                   flops * 1e-9, h.measure([&](long n) { g_sink = f(1000 * n); }));
 }
 
-void bench_machine(const Harness& h, std::vector<BenchRow>& rows) {
+void bench_machine(const BenchHarness& h, std::vector<BenchRow>& rows) {
   const kernels::CpuExecutors* widest = nullptr;
   for (const char* isa : kIsas)
     if (const auto* e = kernels::cpu_executors(isa)) {
@@ -132,7 +80,7 @@ void bench_machine(const Harness& h, std::vector<BenchRow>& rows) {
 // ---- B1: toy steps -------------------------------------------------------------------------------------------------
 
 // Steps of a scene's first run on one core, with its default metrics recorded at every step.
-Result<BenchRow> toy_row(const Harness& h, const std::string& problem, const std::string& preset) {
+Result<BenchRow> toy_row(const BenchHarness& h, const std::string& problem, const std::string& preset) {
   const auto scene = parse_scene(fmt::format("[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 1000000\n[problem]\nkind = "
                                              "\"{}\"\n[[run]]\nlabel = \"run\"\noptimizer = \"{}\"\n",
                                              problem, preset),
@@ -145,7 +93,7 @@ Result<BenchRow> toy_row(const Harness& h, const std::string& problem, const std
   auto group = (*backend)->open(*program);
   if (!group) return group.error();
   MemberGroup& g = **group;
-  g.add(1);
+  if (const auto added = g.add(1); !added) return added.error();
   g.set_hparams(0, hparam_row(**program, scene->runs[0]));
   const auto contents = initial_contents(*scene, scene->runs[0], **program);
   if (!contents) return contents.error();
@@ -164,7 +112,7 @@ Result<BenchRow> toy_row(const Harness& h, const std::string& problem, const std
                   "Msteps/s", static_cast<double>(kBurst) * 1e-6, seconds);
 }
 
-Result<void> bench_toys(const Harness& h, std::vector<BenchRow>& rows) {
+Result<void> bench_toys(const BenchHarness& h, std::vector<BenchRow>& rows) {
   const auto presets = preset_names();
   for (const char* problem : {"circle", "sphere3", "rows"})
     for (const char* preset : {"sgd", "adamw", "muon", "rmnp", "md_muon"}) {
@@ -187,7 +135,7 @@ constexpr Form kForms[] = {{"A B", false, false, false},
                            {"A Bᵀ", false, true, false},
                            {"A Aᵀ, half of it", false, true, true}};
 
-BenchRow product_row(const Harness& h, const char* isa, const kernels::CpuProbes& probes, double peak, int n,
+BenchRow product_row(const BenchHarness& h, const char* isa, const kernels::CpuProbes& probes, double peak, int n,
                      const Form& form) {
   const int ld = (n + 15) / 16 * 16;
   const auto size = static_cast<std::size_t>(n) * static_cast<std::size_t>(ld);
@@ -211,7 +159,7 @@ BenchRow product_row(const Harness& h, const char* isa, const kernels::CpuProbes
   return row;
 }
 
-void bench_products(const Harness& h, std::vector<BenchRow>& rows) {
+void bench_products(const BenchHarness& h, std::vector<BenchRow>& rows) {
   for (const char* isa : kIsas) {
     const auto* e = kernels::cpu_executors(isa);
     if (!e) continue;
@@ -232,7 +180,7 @@ Result<void> first_step(const std::string& text) {
   if (!backend) return backend.error();
   auto group = (*backend)->open(*program);
   if (!group) return group.error();
-  (*group)->add(1);
+  if (const auto added = (*group)->add(1); !added) return added.error();
   (*group)->set_hparams(0, hparam_row(**program, scene->runs[0]));
   const auto contents = initial_contents(*scene, scene->runs[0], **program);
   if (!contents) return contents.error();
@@ -243,7 +191,7 @@ Result<void> first_step(const std::string& text) {
   return {};
 }
 
-Result<void> bench_first_step(const Harness& h, std::vector<BenchRow>& rows) {
+Result<void> bench_first_step(const BenchHarness& h, std::vector<BenchRow>& rows) {
   const std::string text =
       "[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 10\n[problem]\nkind = \"circle\"\n[[run]]\nlabel = "
       "\"run\"\noptimizer = \"sgd\"\n";
@@ -318,20 +266,25 @@ std::string compiler_name() {
 #endif
 }
 
-using Bench = Result<void> (*)(const Harness&, std::vector<BenchRow>&);
-template <void (*f)(const Harness&, std::vector<BenchRow>&)>
-Result<void> infallible(const Harness& h, std::vector<BenchRow>& rows) {
+using Bench = Result<void> (*)(const BenchHarness&, std::vector<BenchRow>&);
+template <void (*f)(const BenchHarness&, std::vector<BenchRow>&)>
+Result<void> infallible(const BenchHarness& h, std::vector<BenchRow>& rows) {
   f(h, rows);
   return {};
 }
-constexpr Bench kFunctions[] = {infallible<bench_machine>, bench_toys, infallible<bench_products>, bench_first_step};
+constexpr Bench kFunctions[] = {
+    infallible<bench_machine>,  bench_toys,      bench_single_networks, bench_network_ensembles,
+    infallible<bench_products>, bench_telemetry, bench_first_step};
 
 } // namespace
 
 const std::vector<BenchInfo>& benchmarks() {
   static const std::vector<BenchInfo> list = {{"B0", "the machine: multiply-adds and reads per second"},
                                               {"B1", "toy steps per second on one core"},
+                                              {"B2", "a training step of one small network"},
+                                              {"B3", "training steps of many small networks at once"},
                                               {"B4", "small matrix products, percent of the probe"},
+                                              {"B11", "what measuring everything at every step costs"},
                                               {"B14", "from a scene's text to its first step"}};
   return list;
 }
@@ -364,9 +317,9 @@ Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOp
   const auto wanted = [&](const std::string& id) {
     return ids.empty() || std::find(ids.begin(), ids.end(), id) != ids.end();
   };
-  const Harness harness(options);
+  const BenchHarness harness(options);
   const Busy before = busy_now();
-  const auto start = Clock::now();
+  const auto start = std::chrono::steady_clock::now();
   for (std::size_t k = 0; k < list.size(); ++k)
     if (wanted(list[k].id))
       if (auto r = kFunctions[k](harness, report.rows); !r) return r.error();
@@ -377,7 +330,9 @@ Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOp
     report.rows.insert(report.rows.end(), std::make_move_iterator(rows->begin()), std::make_move_iterator(rows->end()));
   }
   const Busy after = busy_now();
-  report.others_busy = std::max(0.0, ((after.all - before.all) - (after.own - before.own)) / seconds_since(start));
+  report.others_busy =
+      std::max(0.0, ((after.all - before.all) - (after.own - before.own)) /
+                        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return report;
 }
 

@@ -4,6 +4,7 @@
 #include "engine/optimizer/recipe.hpp"
 #include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
+#include "engine/series.hpp"
 #include "engine/start_file.hpp"
 #include "engine/trace.hpp"
 
@@ -259,27 +260,34 @@ Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run,
 
 namespace {
 
-// Of one run: its block, the records of a burst, the contents of its start and reference as doubles, and keyframes, of
-// which the first and the last always stay while one more is made.
-double run_bytes(const StepProgram& program) {
-  constexpr double kBurst = 64, kKeyframes = 3;
+// Of one run: its block, the records of a burst, the contents of its start and reference as doubles, what thinning leaves
+// of its series, and keyframes, of which the first and the last always stay while one more is made.
+double run_bytes(const StepProgram& program, long steps) {
+  constexpr long kBurst = 64;
+  constexpr double kKeyframes = 3;
   const double record = static_cast<double>(program.record_size() * program.scalar_bytes());
+  const auto records = static_cast<double>(std::min(kBurst, longest_burst(program)));
   double numbers = 0;
   for (const SlotInfo& s : program.slots())
     if (s.role == Role::data) numbers += double(s.rows) * s.cols;
   for (const ParamInfo& p : program.parameters()) numbers += (p.reference == kNone ? 2.0 : 3.0) * p.rows * p.cols;
-  return static_cast<double>(program.block_bytes()) + kBurst * record + sizeof(double) * numbers +
-         kKeyframes * static_cast<double>(program.persistent_bytes());
+  return static_cast<double>(program.block_bytes()) + records * record + sizeof(double) * numbers +
+         RunSeries::least_bytes(program, steps) + kKeyframes * static_cast<double>(program.persistent_bytes());
 }
 
 } // namespace
 
-double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, int threads) {
+long longest_burst(const StepProgram& program) {
+  constexpr std::size_t kRecordBytes = std::size_t{1} << 20;
+  return static_cast<long>(kRecordBytes / (program.record_size() * program.scalar_bytes())) + 1;
+}
+
+double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, long steps, int threads) {
   if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   double bytes = 0;
   std::map<std::uint64_t, int> seen; // runs by program: those that share one share its scratch, one per thread in use
   for (const auto& program : runs) {
-    bytes += run_bytes(*program);
+    bytes += run_bytes(*program, steps);
     if (++seen[program->fingerprint()] <= threads)
       bytes += static_cast<double>(program->view().scratch_size * program->scalar_bytes());
   }

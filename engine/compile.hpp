@@ -31,8 +31,11 @@ struct InitialContents {
 };
 Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run, const StepProgram& program);
 
-// Bytes that runs of these programs need on `threads` threads (0 = one per core) before anything of their past is kept,
-// for refusing before allocating.
-double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, int threads);
+// Steps of one burst of a member, at most: its records stay within about a megabyte, or are one.
+long longest_burst(const StepProgram& program);
+
+// Bytes that runs of these programs need for so many steps on `threads` threads (0 = one per core), of their past only what
+// cannot be left out; for refusing before allocating.
+double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, long steps, int threads);
 
 } // namespace polarscope

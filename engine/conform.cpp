@@ -3,6 +3,7 @@
 #include "engine/backend_cpu.hpp"
 #include "engine/backend_cuda.hpp"
 #include "engine/conform_cases.hpp"
+#include "engine/conform_inputs.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cuda/module.h"
 
@@ -21,22 +22,18 @@ namespace {
 constexpr std::uint64_t kWarmSteps = 2;        // before the ops are looked at: no state is zero any more
 constexpr std::uint64_t kTrajectorySteps = 10; // short enough that rounding has not grown into another path
 
-// Relative differences allowed to one op, and to the weights after a trajectory. The latter is wide in single precision:
-// gains trained by Adam turn a gradient that is zero but for rounding into steps of their learning rate, 1e-3 each.
-// Roots of eigenvalues that are rounding keep no digits of single precision; a λ sought to a tolerance where the result is
-// steep in it keeps few; Newton–Schulz lifts the rounding of small singular values.
+// Differences allowed to the weights after a trajectory, relative to the way they have gone, or to this part of the largest
+// weight where they have hardly moved.
+constexpr double kTrajectoryF32 = 1e-2, kTrajectoryF64 = 1e-9;
+constexpr double kLeastWay = 1e-3;
+
+// Relative difference allowed to one op.
+// A λ sought to a tolerance where the result is steep in it keeps few digits; Newton–Schulz lifts the rounding of small
+// singular values.
 constexpr double op_tolerance(OpCode code, Precision precision) {
   const double usual = precision == Precision::f32 ? 2e-5 : 1e-11;
-  if (code == OpCode::factor_power && precision == Precision::f32) return 2;
   if (code == OpCode::dual_polar) return 500 * usual;
   return code == OpCode::newton_schulz ? 5 * usual : usual;
-}
-
-// Adam makes steps of a gradient that is rounding: their share in a weight with learned lengths is felt in single precision.
-double trajectory_tolerance(const StepProgram& program, Precision precision) {
-  if (rounding_decides(program)) return 10;
-  if (precision == Precision::f64) return 1e-9;
-  return has_op(program, OpCode::row_magnitude_split) ? 0.2 : 2e-2;
 }
 
 // Something that runs a program's ops on a host member's memory.
@@ -152,17 +149,49 @@ double slot_difference(const std::vector<double>& want, const std::vector<double
 // What of two members is compared.
 enum class Compared { everything, weights, metrics };
 
-double member_difference(const HostMember& want, const HostMember& got, Compared compared, double least_size = 0) {
+// The contents of a member's slots, in order.
+using Contents = std::vector<std::vector<double>>;
+Contents contents_of(const HostMember& m) {
+  Contents out;
+  for (std::size_t s = 0; s < m.program().slots().size(); ++s) out.push_back(m.read(static_cast<SlotId>(s)));
+  return out;
+}
+
+double difference(const StepProgram& program, const Contents& want, const Contents& got, Compared compared,
+                  double least_size = 0) {
   double worst = 0;
-  const auto& slots = want.program().slots();
+  const auto& slots = program.slots();
   for (std::size_t s = 0; s < slots.size(); ++s) {
     if (compared == Compared::weights && slots[s].role != Role::param) continue;
     if (compared == Compared::metrics && slots[s].role != Role::metric) continue;
     const bool columns = slots[s].role == Role::metric || slots[s].role == Role::hparam;
-    const auto id = static_cast<SlotId>(s);
-    worst = std::max(worst, slot_difference(want.read(id), got.read(id), columns, least_size));
+    worst = std::max(worst, slot_difference(want[s], got[s], columns, least_size));
   }
   return worst;
+}
+
+// What an op that writes zeros would have made: of the slots that change nothing is left, of rows of columns only what
+// changes is zero.
+Contents zeroed(const StepProgram& program, const Contents& before, const Contents& want) {
+  const auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+  Contents out = want;
+  for (std::size_t s = 0; s < out.size(); ++s) {
+    const Role role = program.slots()[s].role;
+    const bool changed = !std::equal(want[s].begin(), want[s].end(), before[s].begin(), same);
+    for (std::size_t i = 0; changed && i < out[s].size(); ++i)
+      if ((role != Role::metric && role != Role::hparam) || !same(want[s][i], before[s][i])) out[s][i] = 0;
+  }
+  return out;
+}
+
+// Rows that point the other way are turned: an eigenvector has no sign.
+void turn_alike(const std::vector<double>& want, std::vector<double>& got) {
+  const auto n = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(want.size()))));
+  for (std::size_t i = 0; i < n; ++i) {
+    double along = 0;
+    for (std::size_t j = i * n; j < (i + 1) * n; ++j) along += want[j] * got[j];
+    for (std::size_t j = i * n; along < 0 && j < (i + 1) * n; ++j) got[j] = -got[j];
+  }
 }
 
 void note(ConformRow& row, double error, const std::string& where) {
@@ -215,33 +244,81 @@ private:
     return {};
   }
 
-  // Both from the state as the target's precision has it: rounding of the inputs is not the op's error.
+  // On the state of the run, and on whatever else shows the op at work.
   Result<void> op(const ConformCase& c, const HostMember& before, const Op& op, const kernels::OpRange& range) {
-    HostMember got(c.program(precision_), c.hparams, c.seed), want(c.f64, c.hparams, c.seed);
-    got.copy(before);
-    if (!range.starting) got.member().step = op.every * 3u - 1u; // a step that the op's cadence divides
+    for (int round = 0;; ++round) {
+      HostMember from(c.f64, c.hparams, c.seed);
+      from.copy(before);
+      if (!range.starting) from.member().step = op.every * 3u - 1u; // a step that the op's cadence divides
+      if (make_inputs(from, op, round) == Inputs::none) break;
+      if (auto r = compare_op(c, from, op, range); !r) return r;
+    }
+    return op.code == OpCode::check_finite && !range.starting ? compare_stop(c, before, op) : Result<void>();
+  }
+
+  // Both from the state as the target's precision has it: rounding of the inputs is not the op's error.
+  Result<void> compare_op(const ConformCase& c, const HostMember& from, const Op& op, const kernels::OpRange& range) {
+    HostMember got(c.program(precision_), from.base_hparams(), c.seed), want(c.f64, from.base_hparams(), c.seed);
+    got.copy(from);
     want.copy(got);
+    want.write(0, from.read(0)); // but hyperparameters: a β near 1 that was rounded averages over another time
+    const Contents start = contents_of(got);
     if (auto r = oracle_.run_ops(want, range); !r) return r;
     if (auto r = target_.run_ops(got, range); !r) return r;
     // A singular vector is arbitrary where singular values coincide: of the spectrum only the values are held.
     const Compared compared = op.code == OpCode::spectrum ? Compared::metrics : Compared::everything;
-    const double error = member_difference(want, got, compared, cancelled_size(op, before));
-    note(section_.ops[static_cast<std::size_t>(op.code)], error, c.name);
+    const Contents wanted = contents_of(want);
+    const auto error_of = [&](const Contents& made) {
+      return difference(*c.f64, wanted, made, compared, cancelled_size(op, from));
+    };
+    ConformRow& row = section_.ops[static_cast<std::size_t>(op.code)];
+    Contents made = contents_of(got);
+    if (op.code == OpCode::refresh_basis) turn_alike(wanted[op.slot[1]], made[op.slot[1]]);
+    note(row, error_of(made), c.name);
+    row.if_idle = std::max(row.if_idle, error_of(start));
+    row.if_zero = std::max(row.if_zero, error_of(zeroed(*c.f64, start, wanted)));
+    return {};
+  }
+
+  // What check_finite does is seen in a whole step only: the run stops where its weight is not finite, and not before.
+  Result<void> compare_stop(const ConformCase& c, const HostMember& before, const Op& op) {
+    ConformRow& row = section_.ops[static_cast<std::size_t>(op.code)];
+    for (const bool broken : {false, true}) {
+      HostMember want(c.f64, c.hparams, c.seed), got(c.program(precision_), c.hparams, c.seed);
+      for (const auto& [machine, m] : {std::pair{&oracle_, &want}, {&target_, &got}}) {
+        m->copy(before);
+        if (broken) m->write(op.slot[0], std::vector<double>(before.read(op.slot[0]).size(), std::nan("")));
+        if (auto r = machine->advance(*m, 1); !r) return r;
+      }
+      const bool stopped = got.member().status == kernels::MemberStatus::diverged;
+      const bool as_wanted = got.member().status == want.member().status && got.member().step == want.member().step &&
+                             (!stopped || got.member().diverged_at == want.member().diverged_at);
+      constexpr double kWrong = std::numeric_limits<double>::infinity();
+      note(row, as_wanted ? 0 : kWrong, c.name);
+      // One that never stops a run is found out, and so is one that always does.
+      if (want.member().status == kernels::MemberStatus::diverged) row.if_idle = kWrong;
+      else row.if_zero = kWrong;
+    }
     return {};
   }
 
   Result<void> trajectory(const ConformCase& c) {
     const auto want = c.member(Precision::f64), got = c.member(precision_);
+    Contents first;
     for (const auto& [machine, member] : {std::pair{&oracle_, want.get()}, {&target_, got.get()}}) {
       if (auto r = machine->start(*member); !r) return r;
+      make_well_conditioned(*member);
+      if (member == want.get()) first = contents_of(*member);
       if (auto r = machine->advance(*member, kTrajectorySteps); !r) return r;
     }
     ConformRow row;
     row.name = c.name;
-    row.tolerance = trajectory_tolerance(*c.f64, precision_);
+    row.tolerance = precision_ == Precision::f32 ? kTrajectoryF32 : kTrajectoryF64;
+    const auto apart = [&](const Contents& a) { return difference(*c.f64, contents_of(*want), a, Compared::weights); };
+    const double way = std::max(kLeastWay, apart(first));
     const bool together = want->member().step == got->member().step;
-    note(row, together ? member_difference(*want, *got, Compared::weights) : std::numeric_limits<double>::infinity(),
-         c.name);
+    note(row, together ? apart(contents_of(*got)) / way : std::numeric_limits<double>::infinity(), c.name);
+    row.if_idle = apart(first) / way;
     section_.trajectories.push_back(row);
     return {};
   }

@@ -20,6 +20,8 @@ struct ConformRow {
   double error = 0; // largest relative difference; infinite when a number met a NaN
   double tolerance = 0;
   std::string where; // the program in which it was largest
+  // Of an op: the largest error that one which leaves everything as it was, or writes zeros, would have had.
+  double if_idle = 0, if_zero = 0;
   bool passed() const { return error <= tolerance; }
 };
 

@@ -32,9 +32,6 @@ const char* op_name(OpCode code);
 // For ops whose results cancel (the gradient of a gain is zero but for rounding on a scale-invariant loss): the size of
 // the numbers that cancelled, to hold a difference against. 0 for other ops.
 double cancelled_size(const Op& op, const HostMember& before);
-// Whether rounding decides where a program's weights go: on losses that do not see a row's length its gradient is
-// rounding, of which a sign makes whole steps; and a basis of a rank-deficient factor is arbitrary.
-bool rounding_decides(const StepProgram& program);
 bool has_op(const StepProgram& program, OpCode code);
 inline constexpr std::size_t kOpCount = static_cast<std::size_t>(OpCode::count_);
 

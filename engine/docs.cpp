@@ -1,6 +1,7 @@
 #include "engine/docs.hpp"
 
 #include "engine/metric/metric.hpp"
+#include "engine/optimizer/facts.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/optimizer/route.hpp"
 #include "engine/preset.hpp"
@@ -8,6 +9,7 @@
 #include "engine/report.hpp"
 #include "engine/scene.hpp"
 #include "engine/scene_read.hpp"
+#include "engine/sweep.hpp"
 
 #include <fmt/format.h>
 
@@ -72,11 +74,30 @@ std::string part_text(const OptimizerSpec& spec, Part part) {
   return out;
 }
 
+// State with its memory, cost, promises.
+std::string facts_lines(const OptimizerFacts& facts) {
+  std::string out;
+  for (const StateFact& s : facts.state)
+    out += fmt::format("{}`{}` {}, {}", out.empty() ? "State: " : "; ", s.name, s.shape, s.meaning);
+  out = out.empty() ? "State: none." : fmt::format("{}. Memory: {}.", out, memory_text(facts));
+  out += fmt::format("\n\nCost: {}.\n\n", cell(cost_text(facts)));
+  for (const PromiseFact& p : facts.promises) out += fmt::format("Promises *{}*: {}\n\n", p.name, p.meaning);
+  return out;
+}
+
 std::string optimizers_page() {
   std::string out =
       std::string("# Optimizers\n\n") + kMade +
       "Each is a TOML file in `scenes/optimizers/`: a composition of the stages in [stages.md](stages.md).\n"
-      "Numbers are set by `--set lr=0.02`, options by `--set nesterov=false`.\n\n";
+      "Numbers are set by `--set lr=0.02`, options by `--set nesterov=false`.\n\n"
+      "State is that of one weight matrix of m rows and n columns; memory is that of the state in single precision, "
+      "on\n"
+      "top of weight and gradient. Flops are those of one step apart from the gradient: additions, multiplications,\n"
+      "divisions, roots and values of other functions count one each, comparisons and copies nothing; a product that "
+      "is\n"
+      "known to be symmetric counts half. *About* assumes seven sweeps of Jacobi rotations; *at most*, that a search "
+      "takes\n"
+      "every step it may.\n\n";
   for (const std::string& name : preset_names()) {
     const auto spec = load_optimizer(name);
     if (!spec) {
@@ -86,6 +107,7 @@ std::string optimizers_page() {
     out += fmt::format("## {}\n\n", name);
     if (!spec->title.empty()) out += fmt::format("**{}.** ", spec->title);
     out += spec->description + "\n\n" + source_line(spec->source);
+    out += facts_lines(optimizer_facts(*spec));
     if (!spec->not_promised.empty()) out += fmt::format("Not promised: {}\n\n", spec->not_promised);
     out += "| part | stage and options |\n|---|---|\n";
     for (const Part part : kRecipeParts)
@@ -167,6 +189,12 @@ std::string keys_page() {
       "rate follows the run's `schedule.lr` unless it has one of its own. The value `\"same\"` takes a "
       "preset's own route back.\n\n",
       fmt::join(route_words(), "`, `"));
+  out +=
+      "## [sweep]\n\nEvery run is repeated for each combination of these values and for each seed: `polarscope sweep` "
+      "compares\nall members, the window and `run` hold up to 1,024 at once.\n\n" +
+      settings_table(sweep_keys(), "key");
+  out += "A number takes one of these forms: `hparam.lr = { log = [1e-4, 1e-1], count = 7 }`.\n\n" +
+         settings_table(sweep_axis_keys(), "key");
   out += "## [metrics]\n\n`<metric> = { every = k }` records a metric every k steps.\n\n";
   out += "## [view]\n\n" + settings_table(view_keys(), "key");
   out += "## [expect]\n\n`<metric> = { … }`, or a list of such tables. A scene that breaks one ends with exit code "

@@ -9,6 +9,7 @@
 #include <deque>
 #include <limits>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace polarscope {
@@ -55,7 +56,6 @@ struct Driver::Impl {
   bool playing = false;
   double speed = 50, carry = 0;
   std::optional<long> target; // a ComputeTo or StepBy under way
-  long step_estimate = 1;     // steps of one burst
   std::uint64_t number = 0, generation = 1;
   std::string notice;
   bool notice_is_error = false;
@@ -68,9 +68,11 @@ struct Driver::Impl {
   std::shared_ptr<const StateView> state;
   std::optional<std::pair<RunId, long>> state_of; // what `state` shows; empty when a command may have changed it
   std::thread thread;
+  std::optional<Error> not_started;
 
-  bool pending() const { return playing || target.has_value() || catching_up; }
+  bool pending() const { return playing || target.has_value() || catching_up || looking; }
   bool catching_up = false;
+  bool looking = false; // for the state at the cursor
 
   void say(Result<std::string> result) {
     notice_is_error = !result.ok();
@@ -80,6 +82,7 @@ struct Driver::Impl {
   void open_scene(const std::string& name);
   bool drain();
   long advance_for(long most, double seconds);
+  void look(double seconds);
   void play(double seconds, double limit);
   void compute_to_target(double limit);
   void turn(double seconds, bool by_hand);
@@ -93,7 +96,9 @@ struct Driver::Impl {
 void Driver::Impl::open_scene(const std::string& name) {
   auto scene = load_scene(name);
   if (!scene) return say(scene.error());
-  auto opened = Session::open(std::move(*scene), options);
+  SessionOptions beside = options; // the open scene stays when this one cannot be opened
+  beside.memory_in_use = static_cast<double>(session->memory_bytes());
+  auto opened = Session::open(std::move(*scene), beside);
   if (!opened) return say(opened.error());
   session = std::move(*opened);
   ++generation;
@@ -109,6 +114,11 @@ void Driver::Impl::take(const Command& c) {
   plane_cursor = -1;
   dirty = true;
   if (const auto* open = std::get_if<command::OpenScene>(&c)) return open_scene(open->name);
+  if (const auto failed = session->failure(); failed && session->computes(c)) {
+    playing = false;
+    target.reset();
+    return say(*failed);
+  }
   if (std::holds_alternative<command::Play>(c)) {
     playing = !(session->at_end() && session->cursor() == session->head());
     target.reset();
@@ -149,24 +159,24 @@ bool Driver::Impl::drain() {
   return !taken.empty();
 }
 
-// Up to `most` steps in about `seconds`; the number of steps per call follows what the last one took.
 long Driver::Impl::advance_for(long most, double seconds) {
-  const auto begin = Clock::now();
-  long made = 0;
-  while (made < most) {
-    const auto t = Clock::now();
-    const long now = session->advance(std::min(step_estimate, most - made));
-    made += now;
-    if (now == 0) break;
-    const double took = std::max(1e-7, seconds_since(t));
-    if (now == step_estimate) {
-      const double fit = static_cast<double>(now) * kBurst / took;
-      step_estimate = std::clamp(static_cast<long>(fit), std::max(1l, step_estimate / 8), step_estimate * 8);
-    }
-    if (seconds_since(begin) >= seconds) break;
-  }
+  const long made = session->advance(most, seconds);
   made_in_window += made;
   return made;
+}
+
+// The selected run's state at the cursor. Far from a keyframe that takes a while: pictures come without it until then.
+void Driver::Impl::look(double seconds) {
+  const std::pair<RunId, long> wanted{session->selected(), session->cursor()};
+  looking = false;
+  if (state_of && *state_of == wanted) return;
+  auto view = session->look_at(wanted.first, wanted.second, seconds);
+  const bool had = state != nullptr;
+  state = view ? *view : nullptr;
+  looking = view && !state && !session->failure();
+  if (state || had) dirty = true;
+  if (catching_up || looking) state_of.reset();
+  else state_of = wanted;
 }
 
 // What `seconds` of playing ask for: first what exists is shown again, then steps are computed, for `limit` at most.
@@ -248,13 +258,6 @@ void Driver::Impl::publish() {
   f->notice_is_error = notice_is_error;
   session->fill(*f);
   f->computing = f->computing || target.has_value();
-  const std::pair<RunId, long> shown{f->selected, f->cursor};
-  if (!state_of || *state_of != shown) {
-    auto view = session->state_at(shown.first, shown.second);
-    state = view ? *view : nullptr;
-    if (catching_up) state_of.reset();
-    else state_of = shown;
-  }
   f->state = state;
   {
     std::lock_guard lock(mutex);
@@ -270,7 +273,7 @@ void Driver::Impl::turn(double seconds, bool by_hand) {
   const bool commanded = drain();
   const double slice = by_hand ? std::numeric_limits<double>::infinity() : kBurst;
   const bool was_catching_up = catching_up;
-  catching_up = session->continue_work(kBurst * 1e3);
+  catching_up = session->continue_work(kBurst);
   if (was_catching_up || catching_up) dirty = true;
   if (!catching_up) {
     if (target) compute_to_target(kBurst);
@@ -278,14 +281,17 @@ void Driver::Impl::turn(double seconds, bool by_hand) {
   }
   if (!playing) achieved = 0, made_in_window = 0, window_start = Clock::now();
   const bool due = seconds_since(last_frame) >= kFrameTime, asked = plane_is_wanted();
-  if ((!dirty && !asked) || !(by_hand || commanded || asked || !pending() || due)) return;
-  update_plane();
+  const bool wanted = (dirty || asked) && (by_hand || commanded || asked || !pending() || due);
+  const bool was_looking = looking;
+  if (wanted || was_looking) look(slice);
+  if (!wanted && !(was_looking && !looking)) return;
+  if (!looking) update_plane();
   publish();
 }
 
 // Seconds until there is something to do without a command; none: only a command will do.
 std::optional<double> Driver::Impl::wait_time() const {
-  if (catching_up || target) return 0;
+  if (catching_up || target || looking) return 0;
   if (!playing) return std::nullopt;
   if (speed == 0) return session->cursor() < session->head() ? kFrameTime : 0;
   if (carry >= 1) return 0; // computing is slower than the speed asked for
@@ -316,9 +322,18 @@ Driver::Driver(std::unique_ptr<Session> session, SessionOptions options, bool th
   impl_->options = std::move(options);
   impl_->wake = std::move(wake);
   impl_->speed = impl_->session->scene().speed;
+  impl_->look(std::numeric_limits<double>::infinity());
   impl_->publish();
-  if (threaded) impl_->thread = std::thread([this] { impl_->run(); });
+  if (!threaded) return;
+  try {
+    impl_->thread = std::thread([this] { impl_->run(); });
+  } catch (const std::system_error& error) {
+    impl_->not_started =
+        machine_lacks(fmt::format("the engine's thread cannot be started: {}", error.code().message()));
+  }
 }
+
+const std::optional<Error>& Driver::failure() const { return impl_->not_started; }
 
 Driver::~Driver() {
   {

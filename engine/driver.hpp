@@ -15,7 +15,8 @@ public:
   // `threaded` false: nothing runs unless pump() is called (tests, shot). `wake` is called from the engine thread
   // after a frame was published, to wake a window that waits for events.
   Driver(std::unique_ptr<Session> session, SessionOptions options, bool threaded, std::function<void()> wake = {});
-  ~Driver(); // finishes the burst under way and joins
+  ~Driver();                                   // finishes the burst under way and joins
+  const std::optional<Error>& failure() const; // why a threaded one has no thread: nothing will be done
 
   void send(Command command);                 // any thread
   std::shared_ptr<const Frame> frame() const; // any thread, never null

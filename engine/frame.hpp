@@ -77,8 +77,9 @@ using Weights = std::vector<std::vector<double>>;
 struct RunFrame {
   RunId id = 0;
   std::string label, optimizer_name;
-  int order = 0; // position in the list
-  int style = 0; // colour, marker and dash; stays with the run
+  std::string group; // of a member of a sweep: label of the run it repeats; "" otherwise
+  int order = 0;     // position in the list
+  int style = 0;     // colour, marker and dash; stays with the run
   std::shared_ptr<const OptimizerSpec> optimizer;
   std::shared_ptr<const OptimizerSpec> opened_optimizer; // before its parts were changed
   bool recipe_changed = false;                           // other stages or schedules than opened with

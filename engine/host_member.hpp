@@ -22,6 +22,7 @@ public:
   const StepProgram& program() const { return *program_; }
   kernels::Member& member() { return member_; }
   const kernels::Member& member() const { return member_; }
+  const std::vector<double>& base_hparams() const { return hparams_; }
   void* scratch() { return scratch_; }
   std::byte* block() { return block_; }
 

@@ -18,7 +18,7 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::size_t kLongestName = 100;
+constexpr std::size_t kLongestName = 100, kLongestTitle = 200;
 
 // `as_list`: also of one stage, which then inherits nothing.
 std::string chain_toml(const StageChain& chain, bool as_list = false) {
@@ -208,6 +208,9 @@ Result<std::string> preset_path(const PresetTarget& target) {
 Result<std::string> save_preset(const OptimizerSpec& spec, const PresetTarget& target, bool replace) {
   auto path = preset_path(target);
   if (!path) return path;
+  if (spec.title.size() > kLongestTitle)
+    return bad_input(
+        fmt::format("the title has {} characters; at most {} are possible", spec.title.size(), kLongestTitle));
   if (!replace && file_exists(*path)) return bad_input(fmt::format("{} exists already", *path));
   if (auto written = write_file(*path, preset_toml(spec)); !written) return written.error();
   return path;

@@ -241,6 +241,12 @@ std::size_t ProgramBuilder::choose_record(StepProgram& p, const RecordOptions& r
   };
   record_slots(&ParamInfo::weight, true, p.weight_offset_);
   record_slots(&ParamInfo::gradient, record.gradients, p.gradient_offset_);
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const std::size_t elements = std::size_t{parameters_[k].rows} * parameters_[k].cols;
+    const bool kept = p.weight_offset_[k] >= 0 && elements <= record.kept_limit;
+    p.kept_offset_.push_back(kept ? static_cast<long>(p.kept_size_) : -1);
+    if (kept) p.kept_size_ += elements;
+  }
   return record_size;
 }
 

@@ -141,6 +141,9 @@ public:
   // Offset in a record of a parameter's recorded weight (rows × cols scalars, no padding); −1: not recorded.
   long record_offset_of_weight(int parameter) const { return weight_offset_[static_cast<std::size_t>(parameter)]; }
   long record_offset_of_gradient(int parameter) const { return gradient_offset_[static_cast<std::size_t>(parameter)]; }
+  // Of the recorded weights some stay in the run's series, one after the other: where among them, −1: this one does not.
+  long kept_offset_of_weight(int parameter) const { return kept_offset_[static_cast<std::size_t>(parameter)]; }
+  std::size_t kept_size() const { return kept_size_; } // scalars of all that are kept, per step
   const kernels::Program& view() const { return view_; }
   std::uint64_t fingerprint() const { return fingerprint_; } // equal for equal programs: they share an ensemble
 
@@ -159,7 +162,8 @@ private:
   std::vector<TheoryLine> theory_;
   std::vector<FeedInfo> feeds_;
   std::vector<std::uint16_t> recorded_;
-  std::vector<long> weight_offset_, gradient_offset_;
+  std::vector<long> weight_offset_, gradient_offset_, kept_offset_;
+  std::size_t kept_size_ = 0;
   std::size_t loss_begin_ = 0, loss_end_ = 0;
   std::size_t block_bytes_ = 0, persistent_bytes_ = 0;
   std::uint64_t fingerprint_ = 0;
@@ -170,6 +174,7 @@ private:
 struct RecordOptions {
   std::uint32_t weight_limit = 4096; // parameters of at most this many elements have their weight recorded each step
   bool gradients = false;            // and their gradient (run --record)
+  std::uint32_t kept_limit = 4096;   // weights of at most this many also stay in the run's series; larger ones pass by
 };
 
 // Collects slots and operations, then lays the block out. One builder makes one program.

@@ -2,6 +2,7 @@
 
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
+#include "engine/op_cost.hpp"
 #include "engine/safetensors.hpp"
 
 #include <fmt/format.h>
@@ -51,19 +52,10 @@ std::vector<double> rounded(std::vector<double> values, Precision precision) {
   return values;
 }
 
-// Is the slot part of how the weight moves? What only metrics keep is not the optimizer's.
-bool steps_with(const StepProgram& program, SlotId slot) {
-  for (std::size_t i = 0; i < program.step_ops().size(); ++i)
-    if (program.step_text()[i].phase != Phase::metric)
-      for (const SlotId used : program.step_ops()[i].slot)
-        if (used == slot) return true;
-  return false;
-}
-
 std::vector<std::byte> scalars(const std::vector<double>& values, Precision precision) {
   std::vector<std::byte> out(values.size() * (precision == Precision::f32 ? 4 : 8));
   if (precision == Precision::f64) {
-    std::memcpy(out.data(), values.data(), out.size());
+    if (!values.empty()) std::memcpy(out.data(), values.data(), out.size());
     return out;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -99,7 +91,12 @@ Recording::~Recording() {
   if (spool_ >= 0) ::close(spool_);
 }
 
-RecordOptions Recording::options() const { return {std::numeric_limits<std::uint32_t>::max(), contents_.gradients}; }
+RecordOptions Recording::options() const {
+  RecordOptions record;
+  record.weight_limit = std::numeric_limits<std::uint32_t>::max();
+  record.gradients = contents_.gradients;
+  return record;
+}
 
 void Recording::append(Track& track, const std::vector<std::byte>& bytes, long rows) {
   if (bytes.empty() || error_) return;
@@ -191,7 +188,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     }
     for (std::size_t s = 0; s < program.slots().size() && contents_.states; ++s) {
       const SlotInfo& info = program.slots()[s];
-      if (info.role != Role::state || info.parameter < 0 || !steps_with(program, static_cast<SlotId>(s))) continue;
+      if (info.role != Role::state || info.parameter < 0 || !moves_with(program, static_cast<SlotId>(s))) continue;
       const std::string& owner = program.parameters()[static_cast<std::size_t>(info.parameter)].name;
       tensors.push_back(
           {"state/" + prefix + owner + "/" + info.name.substr(owner.size() + 1), dtype, {info.rows, info.cols}, 0, 0});
@@ -217,7 +214,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
   }
   if (every_ > 1) {
     std::vector<std::byte> bytes(steps.size() * 8);
-    std::memcpy(bytes.data(), steps.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(bytes.data(), steps.data(), bytes.size());
     tensors.push_back({"step", "I64", {steps.size()}, 0, 0});
     pieces.emplace_back(nullptr, std::move(bytes));
   }
@@ -228,6 +225,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;
+  if (const auto fault = session.fault()) return *fault; // its states may be what a failed device reads
   return out_->commit();
 }
 

@@ -6,6 +6,8 @@
 #include "engine/optimizer/stage.hpp"
 #include "engine/preset.hpp"
 #include "engine/scene_read.hpp"
+#include "engine/scene_tree.hpp"
+#include "engine/sweep.hpp"
 #include "engine/toml_reader.hpp"
 
 #include <fmt/format.h>
@@ -19,81 +21,16 @@ namespace polarscope {
 
 namespace {
 
-std::vector<std::string> split(const std::string& key) {
-  std::vector<std::string> parts;
-  std::size_t from = 0;
-  for (std::size_t dot; (dot = key.find('.', from)) != std::string::npos; from = dot + 1)
-    parts.push_back(key.substr(from, dot - from));
-  parts.push_back(key.substr(from));
-  return parts;
-}
-
-bool is_part(const std::string& name) {
-  return std::any_of(kRecipeParts.begin(), kRecipeParts.end(), [&](Part p) { return name == part_name(p); });
-}
-
-// A table with at most one entry.
-TomlValue table_of(const TomlValue* entry, const char* key, const Place& place) {
-  TomlValue table;
-  table.place = place;
-  if (entry) table.entries.push_back({key, entry->place, *entry});
-  return table;
-}
-
-// The stage of a written chain that has the option; null when none has.
-TomlValue* link_with_option(TomlValue& chain, const std::string& part, const std::string& option) {
-  for (const Part p : kRecipeParts)
-    for (TomlValue& link : chain.items) {
-      const TomlEntry* kind = link.is_table() ? link.find("kind") : nullptr;
-      const Stage* stage = part == part_name(p) ? find_stage(p, link.is_text() ? link.text
-                                                                : kind         ? kind->value.text
-                                                                               : "")
-                                                : nullptr;
-      if (stage &&
-          std::any_of(stage->options.begin(), stage->options.end(), [&](const Setting& s) { return s.name == option; }))
-        return &link;
-    }
-  return nullptr;
-}
-
-// Puts a value at a path of nested tables. `optimizer = "muon"` on the way becomes { base = "muon" }, and a part's
-// name { kind = … }, so that something can be added to them.
-void set_path(TomlValue& table, const std::vector<std::string>& path, std::size_t at, const TomlValue& value) {
-  TomlEntry* entry = table.find(path[at]);
-  if (!entry) {
-    TomlValue inner;
-    inner.place = value.place;
-    table.entries.push_back({path[at], value.place, std::move(inner)});
-    entry = &table.entries.back();
-  }
-  if (at + 1 == path.size()) {
-    entry->place = value.place;
-    entry->value = value;
-    return;
-  }
-  if (entry->value.is_array() && is_part(path[at]))
-    if (TomlValue* link = link_with_option(entry->value, path[at], path[at + 1])) {
-      if (link->is_text()) *link = table_of(link, "kind", link->place);
-      return set_path(*link, path, at + 1, value);
-    }
-  if (!entry->value.is_table()) {
-    const bool recipe = path[at] == "optimizer" || (at > 0 && path[at - 1] == "route");
-    const bool named = entry->value.is_text() && (recipe || is_part(path[at]));
-    entry->value = table_of(named ? &entry->value : nullptr, recipe ? "base" : "kind", entry->value.place);
-  }
-  set_path(entry->value, path, at + 1, value);
-}
-
 bool names_scene_key(const SetArgument& set) {
-  const std::string first = split(set.key).front();
-  return first != set.key &&
-         (first == "scene" || first == "problem" || first == "metrics" || first == "view" || first == "expect");
+  const std::string first = split_key(set.key).front();
+  return first != set.key && (first == "scene" || first == "problem" || first == "metrics" || first == "view" ||
+                              first == "expect" || first == "sweep");
 }
 
 // Where in a run's table the key of a --set belongs; empty when the run has no such key. `ambiguous` receives the
 // full names when a short one means several.
 std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, std::vector<std::string>& ambiguous) {
-  std::vector<std::string> path = split(set.key);
+  std::vector<std::string> path = split_key(set.key);
   const std::string& first = path.front();
   const auto hparams = optimizer_hparams(run.optimizer);
   const auto has_hparam = [&](const std::string& name) {
@@ -110,7 +47,7 @@ std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, st
     return path;
   }
   std::vector<std::vector<std::string>> found;
-  if (is_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind")))
+  if (is_recipe_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind")))
     return {"optimizer", first, "kind"};
   const std::vector<StageLink> links = stage_links(run.optimizer);
   for (const Part part : kRecipeParts) {
@@ -140,6 +77,12 @@ std::vector<std::string> settable_keys(const Scene& scene) {
   return {keys.begin(), keys.end()};
 }
 
+bool is_swept(const Scene& scene, std::size_t run, const std::vector<std::string>& path) {
+  return scene.sweep && path.size() == 2 && path[0] == "hparam" &&
+         std::any_of(scene.sweep->hparams.begin(), scene.sweep->hparams.end(),
+                     [&](const SweepAxis& axis) { return axis.hparam == path[1] && axis.of_run[run]; });
+}
+
 // One --set that concerns runs, applied to the tables of every run that has the key.
 Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgument& set, const TomlValue& value) {
   TomlEntry* runs = tree.find("run");
@@ -150,6 +93,8 @@ Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgumen
     label_found = true;
     const std::vector<std::string> path = run_path(scene.runs[i], set, ambiguous);
     if (path.empty()) continue;
+    if (is_swept(scene, i, path))
+      return bad_input(fmt::format("'{0}' is swept; sweep.hparam.{0} sets what it goes through", path[1]), value.place);
     set_path(runs->value.items[i], path, 0, value);
     applied = true;
   }
@@ -269,7 +214,7 @@ Result<SetArgument> parse_set(const std::string& text) {
     set.key.erase(0, colon + 1);
     if (set.label.empty()) return bad_input("the label before ':' is empty", place);
   }
-  const std::vector<std::string> parts = split(set.key);
+  const std::vector<std::string> parts = split_key(set.key);
   if (std::any_of(parts.begin(), parts.end(), [](const std::string& p) { return p.empty(); }) || parts.size() > 8)
     return bad_input("must be [LABEL:]key=value", place);
   if (set.value.empty()) return bad_input("the value is empty", place);
@@ -289,7 +234,13 @@ Result<Scene> parse_scene(const std::string& text, const std::string& file, cons
     if (!names_scene_key(set)) continue;
     const TomlValue value = value_of(set);
     if (!set.label.empty()) return bad_input("a label goes with a run's key, not with the scene's", value.place);
-    set_path(*tree, split(set.key), 0, value);
+    set_path(*tree, split_key(set.key), 0, value);
+  }
+  // What is set for a run may concern one of those that the words of [sweep] make of it.
+  if (std::any_of(sets.begin(), sets.end(), [](const SetArgument& s) { return !names_scene_key(s); })) {
+    FirstError errors;
+    lower_sweep(*tree, folder_of_scene(file), errors);
+    if (!errors.empty()) return errors.error();
   }
   for (const SetArgument& set : sets) {
     if (names_scene_key(set)) continue;
@@ -302,6 +253,8 @@ Result<Scene> parse_scene(const std::string& text, const std::string& file, cons
   if (!scene) return scene;
   for (const SetArgument& set : sets)
     if (set.label.empty()) drop_unused(*scene, value_of(set).place);
+  if (auto ok = check_sweep_size(*scene); !ok) return ok.error();
+  drop_unused_axes(*scene);
   return scene;
 }
 

@@ -31,11 +31,31 @@ struct RunSpec {
   std::map<std::string, Place> hparam_places;
   StartSpec start;
   std::optional<std::uint64_t> seed; // the scene's seed when absent
+  std::string group;                 // of a member of a sweep: label of the run it repeats; "" otherwise
+  Place place;
+};
+
+// One number that [sweep] varies.
+struct SweepAxis {
+  std::string hparam;
+  enum class Form { log, linear, values } form = Form::values;
+  std::vector<double> values;     // as written, or rising; all different
+  std::vector<std::string> texts; // of the values in labels, all different
+  std::vector<bool> of_run;       // by position in Scene::runs: the run has the number and is repeated for each value
+  Place place;
+};
+
+// [sweep]: every run is repeated for each combination of these values and for each seed (engine/sweep.hpp). The words
+// of a sweep (optimizers, options) have made runs of their own when a scene is read.
+struct SweepSpec {
+  std::vector<SweepAxis> hparams;
+  long seeds = 1;      // from the run's seed upwards
+  std::string written; // the [[run]] and [sweep] tables as TOML where words made several runs of one; "" otherwise
   Place place;
 };
 
 struct ViewSpec {
-  std::string layout = "study"; // study | show
+  std::string layout = "study"; // study | show | bench
   std::string parameter;        // "" = the first
   std::string plane;            // start-current | start-reference | weight-update | rows
   int row_i = -1, row_j = -1;   // of `parameter`
@@ -65,6 +85,7 @@ struct Scene {
   std::string problem;
   ProblemValues problem_values;
   std::vector<RunSpec> runs;
+  std::optional<SweepSpec> sweep;          // whose members are the runs many times over
   std::map<std::string, int> metric_every; // [metrics]: cadence overrides
   ViewSpec view;
   std::vector<ExpectSpec> expect;

@@ -4,6 +4,7 @@
 #include "engine/metric/metric.hpp"
 #include "engine/preset.hpp"
 #include "engine/problem/problem.hpp"
+#include "engine/sweep.hpp"
 #include "engine/trace.hpp"
 
 #include <fmt/format.h>
@@ -38,18 +39,18 @@ class SceneReader {
 public:
   SceneReader(const TomlValue& tree, const std::string& file) : tree_(tree) {
     scene_.path = file;
-    const auto slash = file.rfind('/');
-    if (slash != std::string::npos) folder_ = file.substr(0, slash + 1);
+    folder_ = folder_of_scene(file);
   }
 
   Result<Scene> read() {
     TomlTable root(tree_, "the scene", errors_);
-    refuse_unbuilt(root, "sweep", "[sweep] is not built yet: write one [[run]] per value");
     if (const TomlValue* v = root.table("scene")) read_scene_table(*v);
     if (const TomlValue* v = root.table("problem")) read_problem(*v);
     else if (!root.has("problem")) missing("the scene has no [problem]", {scene_.path});
     if (const TomlValue* v = root.find("run")) read_runs(*v);
     else missing("the scene has no [[run]]", {scene_.path});
+    if (const TomlValue* v = root.table("sweep"); v && errors_.empty())
+      scene_.sweep = polarscope::read_sweep(*v, scene_.runs, errors_);
     if (const TomlValue* v = root.table("metrics")) read_metrics(*v);
     if (const TomlValue* v = root.table("view")) read_view(*v);
     if (const TomlValue* v = root.table("expect")) read_expect(*v, "");
@@ -244,7 +245,7 @@ private:
   void read_view(const TomlValue& value) {
     TomlTable table(value, "[view]", errors_);
     ViewSpec& view = scene_.view;
-    if (const auto v = table.word("layout", {"study", "show"})) view.layout = *v;
+    if (const auto v = table.word("layout", {"study", "show", "bench"})) view.layout = *v;
     refuse_unbuilt(table, "panels", "'panels' is not built yet: the layout says which panels are open");
     if (const auto v = table.text("parameter", 200)) {
       view.parameter = *v;
@@ -313,7 +314,7 @@ private:
       expect.run = *v;
       std::vector<std::string> labels;
       for (const RunSpec& run : scene_.runs) labels.push_back(run.label);
-      if (errors_.empty() && std::find(labels.begin(), labels.end(), *v) == labels.end())
+      if (errors_.empty() && std::find(labels.begin(), labels.end(), *v) == labels.end() && !has_member(scene_, *v))
         errors_.add(
             bad_input(fmt::format("no run is labelled '{}'{}", *v, suggestion(*v, labels)), table.find("run")->place));
     }
@@ -391,7 +392,8 @@ const std::vector<Setting>& start_keys() {
 
 const std::vector<Setting>& view_keys() {
   static const std::vector<Setting> keys = {
-      word("layout", "study", {{"study", "all panels"}, {"show", "few and large"}}, "Arrangement of the window."),
+      word("layout", "study", {{"study", "all panels"}, {"show", "few and large"}, {"bench", "for sweeps"}},
+           "Arrangement of the window."),
       text_key("parameter", "The parameter that panels show first."),
       word("plane", "",
            {{"start-current", "through start and current direction"},
@@ -414,6 +416,20 @@ const std::vector<Setting>& expect_keys() {
   return keys;
 }
 
-Result<Scene> read_scene(const TomlValue& tree, const std::string& file) { return SceneReader(tree, file).read(); }
+std::string folder_of_scene(const std::string& file) {
+  const auto slash = file.rfind('/');
+  return slash == std::string::npos ? "" : file.substr(0, slash + 1);
+}
+
+Result<Scene> read_scene(const TomlValue& tree, const std::string& file) {
+  if (!tree.find("sweep")) return SceneReader(tree, file).read();
+  TomlValue lowered = tree;
+  FirstError errors;
+  const std::string written = lower_sweep(lowered, folder_of_scene(file), errors);
+  if (!errors.empty()) return errors.error();
+  auto scene = SceneReader(lowered, file).read();
+  if (scene && scene->sweep) scene->sweep->written = written;
+  return scene;
+}
 
 } // namespace polarscope

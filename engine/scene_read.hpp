@@ -20,6 +20,8 @@ const std::vector<Setting>& start_keys();  // start, for every problem
 const std::vector<Setting>& view_keys();   // [view]
 const std::vector<Setting>& expect_keys(); // [expect] <metric>
 
+std::string folder_of_scene(const std::string& file); // with '/', or ""
+
 Result<Scene> read_scene(const TomlValue& tree, const std::string& file);
 
 } // namespace polarscope

@@ -1,6 +1,7 @@
 #include "engine/preset.hpp"
 #include "engine/problem/problem.hpp"
 #include "engine/scene.hpp"
+#include "engine/sweep.hpp"
 #include "engine/toml_reader.hpp"
 
 #include <fmt/format.h>
@@ -104,7 +105,12 @@ std::string to_toml(const Scene& scene) {
       fmt::format("seed = {}\nsteps = {}\nspeed = {}\n", scene.seed, scene.schedule_length(), number_toml(scene.speed));
   if (scene.precision == Precision::f64) out += "precision = \"f64\"\n";
   out += problem_table(scene);
-  for (const RunSpec& run : scene.runs) out += run_table(run);
+  if (scene.sweep && !scene.sweep->written.empty()) {
+    out += scene.sweep->written;
+  } else {
+    for (const RunSpec& run : scene.runs) out += run_table(run);
+    if (scene.sweep) out += sweep_toml(*scene.sweep);
+  }
   if (!scene.metric_every.empty()) out += "\n[metrics]\n";
   for (const auto& [name, every] : scene.metric_every)
     out += fmt::format("{} = {{ every = {} }}\n", key_toml(name), every);

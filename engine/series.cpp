@@ -12,6 +12,7 @@ namespace {
 constexpr int kMostRows = 1024; // of a chunk; a power of 4, as all capacities
 // A budget holds at least this many chunks: thinning needs up to three of each level.
 constexpr std::size_t kChunksAtLeast = 48;
+constexpr int kLeastMetricRows = 64, kLeastWeightRows = 4; // of a chunk, whatever the budget
 
 // Layer 1 over unthinned rows; finite values only, (∞, −∞) where there is none.
 template <class R> void node_of_values(const R* v, R& low, R& high) {
@@ -102,6 +103,19 @@ void thin(std::vector<std::shared_ptr<Chunk>>& chunks, std::size_t budget, Merge
   }
 }
 
+// Chunks that thinning leaves of so many rows: up to three of every level and the one that is written. `thinned`: those
+// beyond the finest level.
+struct ChunksLeft {
+  long fine = 0, thinned = 0;
+};
+ChunksLeft chunks_left(long rows, long capacity) {
+  const long chunks = (rows + capacity - 1) / capacity;
+  ChunksLeft left{std::min(chunks, kFan), 0};
+  for (long rest = (chunks - left.fine + kFan - 1) / kFan; rest > 0; rest /= kFan)
+    left.thinned += std::min(rest, kFan - 1);
+  return left;
+}
+
 // The most rows with which `kChunksAtLeast` chunks fit into the budget, `least` if none do.
 int capacity_for(std::size_t row_bytes, std::size_t budget, int least) {
   int rows = kMostRows;
@@ -131,6 +145,10 @@ struct RunSeries::Writer {
   std::shared_ptr<SeriesData> data;
   std::size_t metric_budget = 0, weight_budget = 0;
   int columns = 0, capacity = 0;
+  struct Piece { // of a record, that goes into a row of weights
+    std::size_t from, to, bytes;
+  };
+  std::vector<Piece> pieces;
   std::size_t weight_bytes = 0; // of one row
   int weight_rows = 0;
   long next = 0; // step of the next record
@@ -196,8 +214,11 @@ template <class R> void RunSeries::Writer::append(const R* records, long count) 
     }
     if (weight_bytes > 0) {
       WeightChunk& weights = *data->weights.back();
-      for (long i = 0; i < batch; ++i)
-        std::memcpy(weights.row(next - weights.first + i), records + i * size + columns, weight_bytes);
+      for (long i = 0; i < batch; ++i) {
+        const auto* record = reinterpret_cast<const std::byte*>(records + i * size);
+        for (const Piece& p : pieces)
+          std::memcpy(weights.row(next - weights.first + i) + p.to, record + p.from, p.bytes);
+      }
     }
     next += batch;
     records += batch * size;
@@ -211,12 +232,18 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
   const std::size_t scalar = program->scalar_bytes();
   w.columns = static_cast<int>(program->metrics().size());
   assert(w.columns > 0);
-  // Gradients, when recorded, follow the weights in a record and are not kept here.
-  std::size_t elements = 0;
-  for (std::size_t p = 0; p < program->parameters().size(); ++p)
-    if (program->record_offset_of_weight(static_cast<int>(p)) >= 0)
-      elements += std::size_t{program->parameters()[p].rows} * program->parameters()[p].cols;
-  w.weight_bytes = elements * scalar;
+  w.weight_bytes = program->kept_size() * scalar;
+  for (std::size_t k = 0; k < program->parameters().size(); ++k) {
+    const ParamInfo& p = program->parameters()[k];
+    const long from = program->record_offset_of_weight(static_cast<int>(k)),
+               to = program->kept_offset_of_weight(static_cast<int>(k));
+    if (to < 0) continue;
+    const Writer::Piece piece{static_cast<std::size_t>(from) * scalar, static_cast<std::size_t>(to) * scalar,
+                              std::size_t{p.rows} * p.cols * scalar};
+    if (!w.pieces.empty() && w.pieces.back().from + w.pieces.back().bytes == piece.from)
+      w.pieces.back().bytes += piece.bytes;
+    else w.pieces.push_back(piece);
+  }
   w.program = std::move(program);
   w.data = std::make_shared<SeriesData>();
   w.data->program = w.program;
@@ -225,8 +252,20 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
   const double share = w.weight_bytes ? std::max(0.5, metric / (metric + static_cast<double>(w.weight_bytes))) : 1.0;
   w.metric_budget = static_cast<std::size_t>(share * static_cast<double>(byte_budget));
   w.weight_budget = byte_budget - w.metric_budget;
-  w.capacity = capacity_for(static_cast<std::size_t>(w.columns) * scalar * 5 / 3, w.metric_budget, 64);
-  w.weight_rows = capacity_for(w.weight_bytes, w.weight_budget, 4);
+  w.capacity = capacity_for(static_cast<std::size_t>(w.columns) * scalar * 5 / 3, w.metric_budget, kLeastMetricRows);
+  w.weight_rows = capacity_for(w.weight_bytes, w.weight_budget, kLeastWeightRows);
+}
+
+double RunSeries::least_bytes(const StepProgram& program, long steps) {
+  const double scalar = static_cast<double>(program.scalar_bytes());
+  const ChunksLeft metrics = chunks_left(steps + 1, kLeastMetricRows),
+                   weights = chunks_left(steps + 1, kLeastWeightRows);
+  // A value has two numbers in each layer of its pyramid, of 1/4, 1/16 … as many; where rows were thinned, two of its own.
+  const double values =
+      kLeastMetricRows * (static_cast<double>(metrics.fine) * 5 / 3 + static_cast<double>(metrics.thinned) * 11 / 3);
+  return scalar * (values * static_cast<double>(program.metrics().size()) +
+                   static_cast<double>(kLeastWeightRows * (weights.fine + weights.thinned)) *
+                       static_cast<double>(program.kept_size()));
 }
 
 RunSeries::~RunSeries() = default;

@@ -90,6 +90,8 @@ public:
   SeriesView view() const;
   long last_step() const; // −1 when empty
   std::size_t bytes() const;
+  // What a series of so many steps takes however small its budget, about: thinning leaves some chunks of every level.
+  static double least_bytes(const StepProgram& program, long steps);
 
 private:
   struct Writer;

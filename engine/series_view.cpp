@@ -360,7 +360,7 @@ bool SeriesView::is_single() const { return data_->program->precision() == Preci
 const void* SeriesView::weight_row(int parameter, long step, std::size_t& count) const {
   if (empty() || step < 0 || step > last_step()) return nullptr;
   const StepProgram& program = *data_->program;
-  const long offset = program.record_offset_of_weight(parameter);
+  const long offset = program.kept_offset_of_weight(parameter);
   if (offset < 0) return nullptr;
   const auto it = std::upper_bound(data_->weights.begin(), data_->weights.end(), step,
                                    [](long s, const auto& c) { return s < c->first; });
@@ -369,8 +369,7 @@ const void* SeriesView::weight_row(int parameter, long step, std::size_t& count)
   const std::byte* row = chunk.row((step - chunk.first) / chunk.stride);
   const ParamInfo& p = program.parameters()[static_cast<std::size_t>(parameter)];
   count = std::size_t{p.rows} * p.cols;
-  return with_scalar(
-      *data_, [&](auto r) -> const void* { return reinterpret_cast<const decltype(r)*>(row) + (offset - columns()); });
+  return with_scalar(*data_, [&](auto r) -> const void* { return reinterpret_cast<const decltype(r)*>(row) + offset; });
 }
 
 bool SeriesView::weight(int parameter, long step, std::vector<double>& out) const {
@@ -380,7 +379,7 @@ bool SeriesView::weight(int parameter, long step, std::vector<double>& out) cons
 
 void SeriesView::weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const {
   out.clear();
-  if (empty() || most < 1 || data_->program->record_offset_of_weight(parameter) < 0) return;
+  if (empty() || most < 1 || data_->program->kept_offset_of_weight(parameter) < 0) return;
   from = std::max(0l, from);
   to = std::min(to, last_step());
   if (from > to) return;

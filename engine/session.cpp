@@ -1,13 +1,14 @@
 // Opening a scene, stepping its runs, keeping what they record.
 #include "engine/session.hpp"
 
+#include "engine/machine_memory.hpp"
 #include "engine/report.hpp"
 #include "engine/session_impl.hpp"
 #include "engine/state_hash.hpp"
+#include "engine/sweep.hpp"
 #include "engine/trace.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -18,14 +19,9 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::size_t kRecordBytes = std::size_t{1} << 20; // of one burst of one member, at most
 constexpr long kLongestBurst = 4096;
 constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
 constexpr double kUsableMemory = 0.8;     // of the machine's
-
-double physical_memory() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
 
 std::vector<double>* contents_of(InitialContents& contents, SlotId slot) {
   for (auto& [id, values] : contents.slots)
@@ -78,6 +74,10 @@ std::size_t Session::Impl::memory_bytes() const {
   std::size_t total = 0;
   for (const auto& r : runs)
     total += r->series.bytes() + r->ghost.path.bytes() + r->timeline.bytes() + r->program().block_bytes();
+  if (past) {
+    total += past->group->program->block_bytes();
+    for (const Keyframe& k : past->near) total += k.block.size();
+  }
   return total;
 }
 
@@ -93,19 +93,28 @@ Result<Group*> Session::Impl::group_for(std::shared_ptr<const StepProgram> progr
   return groups.back().get();
 }
 
+Result<void> Session::Impl::check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const {
+  const double needed = memory_estimate(programs, scene->steps, options.threads);
+  const double limit = std::max(0.0, kUsableMemory * machine_memory() - options.memory_in_use);
+  if (needed <= limit) return {};
+  return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB", programs.size(),
+                                   needed / 1e9, limit / 1e9));
+}
+
 Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, int place) {
   auto compiled = compile(*scene, spec, {options.record});
   if (!compiled) return compiled.error();
   std::vector<std::shared_ptr<const StepProgram>> programs = {*compiled};
   for (const auto& r : runs) programs.push_back(r->group->program);
-  const double needed = memory_estimate(programs, options.threads);
-  const double limit = kUsableMemory * physical_memory();
-  if (needed > limit)
-    return machine_lacks(fmt::format("{} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
-                                     runs.size() + 1, needed / 1e9, limit / 1e9));
-  auto contents = initial_contents(*scene, spec, **compiled);
+  if (auto fits = check_memory(programs); !fits) return fits.error();
+  return build_compiled(std::move(spec), id, place, *compiled);
+}
+
+Result<std::unique_ptr<Run>> Session::Impl::build_compiled(RunSpec spec, RunId id, int place,
+                                                           const std::shared_ptr<const StepProgram>& compiled) {
+  auto contents = initial_contents(*scene, spec, *compiled);
   if (!contents) return contents.error();
-  auto group = group_for(*compiled);
+  auto group = group_for(compiled);
   if (!group) return group.error();
 
   const std::shared_ptr<const StepProgram>& program = (*group)->program;
@@ -118,7 +127,9 @@ Result<std::unique_ptr<Run>> Session::Impl::build_run(RunSpec spec, RunId id, in
   run->start_hparams = hparam_row(*program, run->spec);
   run->seed = run->spec.seed.value_or(scene->seed);
   run->style = place;
-  run->member = run->members().add(run->seed);
+  const auto member = run->members().add(run->seed);
+  if (!member) return member.error();
+  run->member = *member;
   read_constant_weights(*run);
   begin(*run);
   if (device_failed()) return *backend->failure();
@@ -157,24 +168,24 @@ void Session::Impl::begin(Run& run) {
     if (run.program().slots()[slot].role != Role::data) members.write_slot(run.member, slot, values);
   members.set_state(run.member, {});
   members.set_hparams(run.member, run.start_hparams);
+  const int one[] = {run.member};
+  members.start(one, records);
+  Weights start;
+  for (const ParamInfo& p : run.program().parameters()) {
+    start.emplace_back(std::size_t{p.rows} * p.cols);
+    members.read_slot(run.member, p.weight, start.back());
+  }
+  if (device_failed()) return;
+  run.start = std::make_shared<const Weights>(std::move(start));
   run.hparams = edited_row(run.start_hparams, run.edits, std::numeric_limits<long>::max());
   run.series = RunSeries(run.group->program, series_budget(run.style));
   run.timeline.clear();
   run.watch.reset();
   run.predicted_known = false;
   run.step = 0;
+  run.path = ++paths;
   run.diverged = false;
-
-  const int one[] = {run.member};
-  members.start(one, records);
-  if (device_failed()) return;
   keep(run, 0, records[0]);
-  Weights start;
-  for (const ParamInfo& p : run.program().parameters()) {
-    start.emplace_back(std::size_t{p.rows} * p.cols);
-    members.read_slot(run.member, p.weight, start.back());
-  }
-  run.start = std::make_shared<const Weights>(std::move(start));
   save_keyframe(run);
 }
 
@@ -186,15 +197,29 @@ Result<void> Session::Impl::open() {
     if (!device) return device.error();
     backend = std::move(*device);
   }
-  if (options.device != "cpu") // who asks for the CPU by name need not wait for a driver to start
+  if (options.looks_for_gpu)
     for (const DeviceInfo& d : devices())
       if (!d.available) device_note = d.why_not;
   if (scene->runs.empty()) return bad_input("the scene has no runs", {scene->path, 0, 0});
   shares = std::max(scene->runs.size(), kSharesAtLeast);
+  std::vector<std::shared_ptr<const StepProgram>> programs;
+  for (std::size_t i = 0; i < scene->runs.size(); ++i) {
+    const RunSpec& spec = scene->runs[i];
+    if (i > 0 && !spec.group.empty() && spec.group == scene->runs[i - 1].group) {
+      programs.push_back(programs.back()); // members of a sweep differ in numbers only
+      continue;
+    }
+    auto compiled = compile(*scene, spec, {options.record});
+    if (!compiled) return compiled.error();
+    programs.push_back(std::move(*compiled));
+  }
+  if (auto fits = check_memory(programs); !fits) return fits.error();
   const std::shared_ptr<const Scene> opened = scene; // runs are made from it while the list grows
-  for (const RunSpec& spec : opened->runs) {
-    auto run = make_run(spec);
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    auto run = build_compiled(opened->runs[i], next_id, free_style(), programs[i]);
     if (!run) return run.error();
+    ++next_id;
+    runs.push_back(std::move(*run));
   }
   selected = runs.front()->id;
   return {};
@@ -209,7 +234,7 @@ void Session::Impl::update_scene() {
 
 bool Session::Impl::device_failed() {
   const auto error = backend->failure();
-  if (error) fault = error->text();
+  if (error) fault = error;
   return error.has_value();
 }
 
@@ -224,13 +249,13 @@ void Session::Impl::save_keyframe(Run& run) {
   run.timeline.add(std::move(k));
 }
 
-long Session::Impl::feed(Run& run, long step) {
+long Session::Impl::feed(Run& run, int member, long& fed, long step) {
   long left = std::numeric_limits<long>::max();
   for (const FeedInfo& f : run.program().feeds()) {
     const Trace& trace = *scene->problem_values.trace;
     const long window = f.steps, first = step / window * window;
     left = std::min(left, first + window - step);
-    if (run.fed == first / window) continue;
+    if (fed == first / window) continue;
     const SlotInfo& slot = run.program().slots()[f.slot];
     std::vector<double> values(std::size_t{slot.rows} * slot.cols);
     auto read = trace.gradients(static_cast<std::size_t>(f.parameter), first, std::min(window, trace.steps() - first));
@@ -238,10 +263,10 @@ long Session::Impl::feed(Run& run, long step) {
     else
       std::fill(values.begin(), values.end(),
                 std::numeric_limits<double>::quiet_NaN()); // the run stops, and it is said why
-    if (!read && fault.empty()) fault = read.error().text();
-    run.members().write_slot(run.member, f.slot, values);
+    if (!read && !fault) fault = read.error();
+    run.members().write_slot(member, f.slot, values);
   }
-  run.fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
+  fed = run.program().feeds().empty() ? -1 : step / static_cast<long>(run.program().feeds().front().steps);
   return left;
 }
 
@@ -257,26 +282,41 @@ void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> m
   if (options.sink) options.sink(run.id, run.program(), first_step, made);
 }
 
-long Session::Impl::burst(std::span<Run* const> some, long target) {
+// A few at first and then by what they took, so that an expensive program does not keep the commands waiting.
+long Session::Impl::steps_within(std::span<Run* const> some, double seconds) const {
+  if (seconds == kNoLimit) return kLongestBurst;
+  double step_seconds = 0;
+  for (const Run* r : some) {
+    if (r->group->step_seconds == 0) return 1;
+    step_seconds += r->group->step_seconds;
+  }
+  return std::max(1l, static_cast<long>(std::min(seconds / step_seconds, 8.0 * static_cast<double>(last_burst))));
+}
+
+long Session::Impl::burst(std::span<Run* const> some, long target, double seconds) {
   const long step = some.front()->step;
-  long steps = std::min(target - step, kLongestBurst);
+  long steps = std::min({target - step, kLongestBurst, steps_within(some, seconds)});
   for (const auto& g : groups) g->going.clear();
   for (Run* r : some) {
     assert(r->step == step && !r->diverged);
     r->place = r->group->going.size();
     r->group->going.push_back(r->member);
-    const std::size_t record = r->program().record_size() * r->program().scalar_bytes();
-    steps = std::min({steps, r->timeline.next(step) - step, static_cast<long>(kRecordBytes / record) + 1});
+    steps = std::min({steps, r->timeline.next(step) - step, longest_burst(r->program())});
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     r->members().set_hparams(r->member, edited_row(r->start_hparams, r->edits, step));
-    steps = std::min(steps, feed(*r, step));
+    steps = std::min(steps, feed(*r, r->member, r->fed, step));
   }
   std::vector<GroupJob> jobs;
   for (const auto& g : groups)
     if (!g->going.empty()) jobs.push_back({g->members.get(), g->going, &g->records});
+  const auto begin = Clock::now();
   backend->advance(jobs, static_cast<std::uint64_t>(steps));
   if (device_failed()) return 0;
+  const double took = std::max(1e-9, std::chrono::duration<double>(Clock::now() - begin).count());
+  for (const auto& g : groups)
+    if (!g->going.empty()) g->step_seconds = took / static_cast<double>(steps) / static_cast<double>(some.size());
+  last_burst = steps;
   for (Run* r : some) {
     keep(*r, step + 1, r->group->records[r->place]);
     if (!r->diverged && r->timeline.wants(r->step)) save_keyframe(*r);
@@ -284,7 +324,9 @@ long Session::Impl::burst(std::span<Run* const> some, long target) {
   return steps;
 }
 
-bool Session::Impl::catch_up(Clock::time_point deadline) {
+bool Session::Impl::catch_up(double seconds) {
+  const auto begin = Clock::now();
+  const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
   const auto next = [this]() -> Run* {
     if (Run* first = find(first_to_catch_up); first && behind(*first)) return first;
     for (const auto& r : runs)
@@ -292,23 +334,26 @@ bool Session::Impl::catch_up(Clock::time_point deadline) {
     return nullptr;
   };
   for (Run* r; (r = next());) {
-    if (burst({&r, 1}, head) == 0) return false;
-    if (Clock::now() >= deadline) return next() != nullptr;
+    if (burst({&r, 1}, head, std::max(0.0, left())) == 0) return false;
+    if (left() <= 0) return next() != nullptr;
   }
   return false;
 }
 
-long Session::Impl::advance(long steps) {
-  catch_up(Clock::time_point::max());
+long Session::Impl::advance(long steps, double seconds) {
+  const auto begin = Clock::now();
+  const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
+  if (catch_up(seconds)) return 0;
+  if (device_failed()) return 0; // a run may have stayed behind
   const bool follow = cursor == head;
-  const long first = head, target = std::min(head + std::max(0l, steps), scene->steps);
+  const long first = head, target = head + std::clamp(steps, 0l, std::max(0l, scene->steps - head));
   while (head < target) {
     std::vector<Run*> going;
     for (const auto& r : runs)
       if (!r->diverged) going.push_back(r.get());
-    const long made = going.empty() ? target - head : burst(going, target);
-    if (made == 0) break;
+    const long made = going.empty() ? target - head : burst(going, target, std::max(0.0, left()));
     head += made;
+    if (made == 0 || left() <= 0) break;
   }
   if (follow) cursor = head;
   return head - first;
@@ -320,6 +365,11 @@ Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Session::open(Scene scene, SessionOptions options) {
+  if (scene.sweep) {
+    auto members = expanded(scene);
+    if (!members) return members.error();
+    scene = std::move(*members);
+  }
   auto impl = std::make_unique<Impl>();
   impl->scene = std::make_shared<const Scene>(std::move(scene));
   impl->options = std::move(options);
@@ -331,13 +381,12 @@ const Scene& Session::scene() const { return *impl_->scene; }
 long Session::head() const { return impl_->head; }
 long Session::cursor() const { return impl_->cursor; }
 std::optional<Error> Session::failure() const { return impl_->backend->failure(); }
+RunId Session::selected() const { return impl_->selected; }
+const std::optional<Error>& Session::fault() const { return impl_->fault; }
+std::size_t Session::memory_bytes() const { return impl_->memory_bytes(); }
 bool Session::at_end() const { return impl_->head >= impl_->scene->steps; }
-long Session::advance(long steps) { return impl_->advance(steps); }
+long Session::advance(long steps, double seconds) { return impl_->advance(steps, seconds); }
 
-bool Session::continue_work(double milliseconds) {
-  const auto slice =
-      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(milliseconds));
-  return impl_->catch_up(Clock::now() + slice);
-}
+bool Session::continue_work(double seconds) { return impl_->catch_up(seconds); }
 
 } // namespace polarscope

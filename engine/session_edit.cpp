@@ -13,7 +13,7 @@ namespace polarscope {
 namespace {
 
 // A redraw is finished inside apply() when it takes no longer than this; the rest is continue_work()'s.
-constexpr std::chrono::milliseconds kAtOnce{25};
+constexpr double kAtOnce = 0.025; // seconds
 
 template <class... F> struct Overloaded : F... { using F::operator()...; };
 template <class... F> Overloaded(F...) -> Overloaded<F...>;
@@ -82,7 +82,6 @@ Result<std::string> Session::Impl::set_hparam(const command::SetHparam& c) {
 
 std::string Session::Impl::set_from_here(Run& run, int column, const command::SetHparam& c) {
   const std::string first = back_to_head();
-  catch_up(Clock::time_point::max());
   const auto i = static_cast<std::size_t>(column);
   if (head == 0) { // nothing has happened yet: it is the starting value
     run.start_hparams[i] = c.value;
@@ -94,18 +93,37 @@ std::string Session::Impl::set_from_here(Run& run, int column, const command::Se
     if (edited_row(run.start_hparams, run.edits, head)[i] != c.value) run.edits.push_back({head, column, c.value});
     run.hparams[i] = c.value;
   }
+  const double before = *run.value_before_drag;
+  std::string when = fmt::format(" from step {} on", head);
+  if (!c.preview) {
+    run.ghost = {};
+    if (head == 0 || run.start_hparams[i] != run.before_drag->start_hparams[i])
+      run.spec.hparams[c.name] = run.start_hparams[i];
+    const long since = drag_began(run, column), until = run.diverged ? run.diverged_at : head;
+    if (since < until) when = fmt::format(", dragged over steps {}–{}", since, until);
+    if (since < until || (head > 0 && before != c.value && !run.diverged))
+      run.edit_events.push_back({column,
+                                 {EventKind::edit, since, run.id,
+                                  change_text(c.name, before, c.value) + (since < until ? when : std::string())}});
+  }
   if (run.diverged)
     return fmt::format("{} of {} {:.4g}: it diverged at step {} and stays there{}", c.name, run.spec.label, c.value,
                        run.diverged_at, first);
-  if (!c.preview) {
-    run.ghost = {};
-    if (head == 0) run.spec.hparams[c.name] = c.value;
-    else if (*run.value_before_drag != c.value)
-      run.edit_events.push_back(
-          {column, {EventKind::edit, head, run.id, change_text(c.name, *run.value_before_drag, c.value)}});
+  return fmt::format("{} of {} {:.4g} → {:.4g}{}{}", c.name, run.spec.label, before, c.value, when, first);
+}
+
+// The first step at which a value of the drag that ends now was in force: steps were made with previews while it played.
+long Session::Impl::drag_began(const Run& run, int column) const {
+  const auto i = static_cast<std::size_t>(column);
+  const BeforeDrag& before = *run.before_drag;
+  if (run.start_hparams[i] != before.start_hparams[i]) return 0;
+  long since = head;
+  for (const Edit& e : run.edits) {
+    const auto same = [&e](const Edit& b) { return b.step == e.step && b.column == e.column && b.value == e.value; };
+    if (e.column == column && std::none_of(before.edits.begin(), before.edits.end(), same))
+      since = std::min(since, e.step);
   }
-  return fmt::format("{} of {} {:.4g} → {:.4g} from step {} on{}", c.name, run.spec.label, *run.value_before_drag,
-                     c.value, head, first);
+  return since;
 }
 
 std::string Session::Impl::set_from_start(Run& run, int column, const command::SetHparam& c) {
@@ -124,12 +142,19 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
   return fmt::format("{} of {} {:.4g} → {:.4g} from step 0", c.name, run.spec.label, *run.value_before_drag, c.value);
 }
 
+// A cheap run is at the head before the next picture; what an expensive one leaves is for continue_work().
+void Session::Impl::catch_up_at_once(Run& run) {
+  const auto begin = Clock::now();
+  double left = kAtOnce;
+  for (Run* r = &run; behind(*r) && left > 0 && burst({&r, 1}, head, left) > 0;)
+    left = kAtOnce - std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 // The whole path again, to the same head. What an expensive one leaves goes first in continue_work().
 void Session::Impl::recompute(Run& run) {
   begin(run);
   first_to_catch_up = run.id;
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* r = &run; behind(*r) && Clock::now() < deadline;) burst({&r, 1}, head);
+  catch_up_at_once(run);
 }
 
 Result<std::string> Session::Impl::move_start(const command::MoveStart& c) {
@@ -206,8 +231,7 @@ Result<std::string> Session::Impl::add_run(RunSpec spec, std::vector<Edit> edits
   for (const Edit& e : r.edits) r.hparams[static_cast<std::size_t>(e.column)] = e.value;
   selected = r.id;
   update_scene();
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &r; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {}
+  catch_up_at_once(r);
   return fmt::format("added {}{}", label, like);
 }
 
@@ -233,6 +257,7 @@ Result<std::string> Session::Impl::duplicate(const command::DuplicateRun& c) {
   const Run& r = **run;
   RunSpec spec = r.spec;
   spec.label = free_label(r.spec.label + " copy");
+  spec.group.clear();
   for (std::size_t i = 0; i < r.start_hparams.size(); ++i)
     spec.hparams[r.group->program->hparams()[i].setting.name] = r.start_hparams[i];
   auto said = add_run(std::move(spec), r.edits, fmt::format(", the same as {}", r.spec.label));
@@ -251,6 +276,7 @@ Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
   if (!run) return run.error();
   if (runs.size() == 1) return bad_input("the last run stays");
   const std::string label = (*run)->spec.label;
+  forget_past();
   (*run)->members().remove((*run)->member);
   const auto at = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == c.run; });
   const auto index = static_cast<std::size_t>(at - runs.begin());
@@ -286,7 +312,9 @@ std::string Session::Impl::restart() {
   for (const auto& r : runs)
     if (r->before_drag) cancel_preview(*r);
   head = cursor = 0;
+  bool edited = false;
   for (const auto& r : runs) {
+    edited |= !r->edits.empty();
     for (std::size_t i = 0; i < r->hparams.size(); ++i)
       if (r->hparams[i] != r->start_hparams[i]) r->spec.hparams[r->program().hparams()[i].setting.name] = r->hparams[i];
     r->start_hparams = r->hparams;
@@ -296,22 +324,47 @@ std::string Session::Impl::restart() {
     begin(*r);
   }
   update_scene();
-  return "back at step 0; edits are kept as starting values";
+  return edited ? "back at step 0; the edits' last values now hold from the start, so the path will be another"
+                : "back at step 0";
 }
 
 // ---- the façade ----------------------------------------------------------------------------------------------------
 
+bool Session::computes(const Command& command) const {
+  return std::visit(Overloaded{
+                        [](const command::Play&) { return true; },
+                        [&](const command::StepBy& c) { return impl_->cursor + c.steps > impl_->head; },
+                        [&](const command::ComputeTo& c) { return c.step > impl_->head; },
+                        [](const command::Restart&) { return true; },
+                        [](const command::SetHparam&) { return true; },
+                        [](const command::MoveStart&) { return true; },
+                        [](const command::CancelPreview&) { return true; },
+                        [](const command::AddRun&) { return true; },
+                        [](const command::DuplicateRun&) { return true; },
+                        [](const auto&) { return false; },
+                    },
+                    command);
+}
+
 Result<std::string> Session::apply(const Command& command) {
+  const bool at_work = computes(command);
+  if (const auto failed = failure(); failed && at_work) return *failed;
+  auto said = carry_out(command);
+  if (const auto failed = failure(); failed && at_work) return *failed;
+  return said;
+}
+
+Result<std::string> Session::carry_out(const Command& command) {
   Impl& s = *impl_;
   using Said = Result<std::string>;
   const auto compute_to = [&](long step) {
     const long target = std::clamp(step, 0l, s.scene->steps);
-    s.catch_up(Clock::time_point::max());
+    s.catch_up(kNoLimit);
     if (target > s.head) {
       s.cursor = s.head;
-      s.advance(target - s.head);
+      s.advance(target - s.head, kNoLimit);
     }
-    s.cursor = target;
+    s.cursor = std::min(target, s.head);
     return step > target ? fmt::format("step {}: the scene ends here", target) : fmt::format("step {}", target);
   };
   Said said = std::visit(Overloaded{

@@ -8,6 +8,7 @@
 #include "engine/timeline.hpp"
 
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -20,6 +21,7 @@ struct Group {
   // Of the burst under way: which members take part, and what they recorded. Kept for their memory.
   std::vector<int> going;
   std::vector<std::vector<std::byte>> records;
+  double step_seconds = 0; // that a step of one member has lately taken of a burst; 0: not known yet
 };
 
 // A path that an edit from step 0 replaced, and the program that recorded it.
@@ -64,9 +66,10 @@ struct Run {
   long step = 0;                                  // completed; behind the head while catching up or when diverged
   bool diverged = false;
   long diverged_at = 0;
-  long fed = -1;                           // window of fed slots that the block holds
-  bool fresh = false;                      // the whole block, not only its persistent head, is that of `step`
-  bool dragging = false;                   // previews since the last committed edit
+  std::uint64_t path = 0; // a number that no other run's path has, nor this one's before the last begin()
+  long fed = -1;          // window of fed slots that the block holds
+  bool fresh = false;     // the whole block, not only its persistent head, is that of `step`
+  bool dragging = false;  // previews since the last committed edit
   std::optional<double> value_before_drag; // the edited hyperparameter's
   std::optional<BeforeDrag> before_drag;
   std::optional<std::uint64_t> hash;   // of the state at `step`
@@ -79,7 +82,20 @@ struct Run {
   MemberGroup& members() { return *group->members; }
 };
 
+// A member beside a run's own, which stands at a past step: looking back takes turns with everything else and leaves the
+// run where it is.
+struct Past {
+  Group* group = nullptr;
+  std::uint64_t path = 0; // of the run, which may have begun anew since
+  int member = -1;
+  long step = -1; // where it stands; −1: not restored yet
+  long fed = -1;
+  std::vector<Keyframe> near; // between the timeline's, from the last look; by step
+};
+
 using Clock = std::chrono::steady_clock;
+
+inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 struct Session::Impl {
   std::shared_ptr<const Scene> scene;
@@ -91,18 +107,23 @@ struct Session::Impl {
   std::size_t shares = 1;                 // that most of the memory budget is divided into
   long head = 0, cursor = 0;
   RunId next_id = 1, selected = 0, first_to_catch_up = 0;
-  // A device that failed, or a replay that did not give the same state (a bug): shown until the scene is closed.
-  std::string fault;
+  std::optional<Error> fault; // see Session::fault(); shown until the scene is closed
   std::optional<Refusal> refused;
   std::vector<std::vector<std::byte>> records; // of starts and replays, kept for their memory
+  std::optional<Past> past;
+  std::uint64_t paths = 0; // numbers given to them
+  long last_burst = 1;     // steps
 
   // session.cpp: making and stepping runs
   Result<void> open();
+  Result<void> check_memory(const std::vector<std::shared_ptr<const StepProgram>>& programs) const;
   Result<Run*> make_run(RunSpec spec);
   Result<std::unique_ptr<Run>> build_run(RunSpec spec, RunId id, int place); // begun, in no list yet
+  Result<std::unique_ptr<Run>> build_compiled(RunSpec spec, RunId id, int place,
+                                              const std::shared_ptr<const StepProgram>& compiled);
   Result<Group*> group_for(std::shared_ptr<const StepProgram> program);
   void read_constant_weights(Run& run);
-  void begin(Run& run);             // to step 0
+  void begin(Run& run);             // to step 0; where the device fails, what was computed stays
   double share_of(int place) const; // place: Run::style
   std::size_t series_budget(int place) const;
   std::size_t keyframe_budget(int place) const;
@@ -110,16 +131,19 @@ struct Session::Impl {
   Run* find(RunId id) const;
   int free_style() const;
   std::string free_label(const std::string& base) const;
-  // One burst of runs that stand at the same step, not beyond `target`; edits take effect at their steps. Returns the
-  // steps made: 0 when the device has failed.
-  long burst(std::span<Run* const> some, long target);
+  // One burst of runs that stand at the same step, not beyond `target` and of about `seconds`; edits take effect at their
+  // steps. Returns the steps made: 0 when the device has failed.
+  long burst(std::span<Run* const> some, long target, double seconds = kNoLimit);
+  long steps_within(std::span<Run* const> some, double seconds) const;
   void keep(Run& run, long first_step, std::span<const std::byte> made);
   void save_keyframe(Run& run);
-  // Fills the slots that are fed from outside for steps from `step` on; returns how many steps they last.
-  long feed(Run& run, long step);
-  bool behind(const Run& run) const { return run.step < head && !run.diverged; }
-  bool catch_up(Clock::time_point deadline); // false when nothing is left
-  long advance(long steps);
+  // Fills a member's slots that are fed from outside for steps from `step` on; returns how many steps they last. `fed`:
+  // the window that it holds.
+  long feed(Run& run, int member, long& fed, long step);
+  // The head, and can catch up.
+  bool behind(const Run& run) const { return run.step < head && !run.diverged && !backend->failure(); }
+  bool catch_up(double seconds); // false when nothing is left
+  long advance(long steps, double seconds);
   bool device_failed(); // and says so
   void update_scene();  // the scene's runs follow the session's
 
@@ -129,10 +153,12 @@ struct Session::Impl {
   std::string move_cursor(long step);
   Result<std::string> set_hparam(const command::SetHparam& c);
   std::string set_from_here(Run& run, int column, const command::SetHparam& c);
+  long drag_began(const Run& run, int column) const;
   std::string set_from_start(Run& run, int column, const command::SetHparam& c);
   Result<std::string> move_start(const command::MoveStart& c);
   std::string cancel_preview(Run& run);
   void recompute(Run& run);
+  void catch_up_at_once(Run& run);
   Result<std::string> add_run(RunSpec spec, std::vector<Edit> edits, const std::string& like);
   Result<std::string> add_preset(const command::AddRun& c);
   Result<std::string> duplicate(const command::DuplicateRun& c);
@@ -158,11 +184,21 @@ struct Session::Impl {
   // `whole`: gradient and scratch are needed too, not only the persistent head.
   void at_step(Run& run, long step, bool whole, const std::function<void()>& f);
   void replay(Run& run, long from, long to);
-  void check_replay(Run& run, long step, std::span<const std::byte> truth);
-  std::shared_ptr<const StateView> read_state(Run& run, long step);
+  void check_replay(Run& run, int member, long step, std::span<const std::byte> truth);
+  std::shared_ptr<const StateView> read_state(Run& run, int member, long step);
   std::uint64_t hash_of(Run& run);
+
+  // session_past.cpp: the same in slices, on a member of its own
+  // The state at `step`, or null when `seconds` were too few: then the next call goes on.
+  Result<std::shared_ptr<const StateView>> look_back(Run& run, long step, double seconds);
+  void stand_before(Run& run, long step);
+  bool replay_past(Run& run, long step, double seconds);
+  void keep_near(Run& run, long spacing);
+  void forget_past();
+  bool past_stands_at(const Run& run, long step) const { return past && past->path == run.path && past->step == step; }
+
   void fill(Frame& frame);
-  void add_start_events(const Run& run, std::vector<Event>& events) const;
+  void add_start_events(Run& run, std::vector<Event>& events) const;
   void fill_run(RunFrame& f, Run& run, bool with_hash, bool playing);
 };
 

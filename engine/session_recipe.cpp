@@ -12,8 +12,6 @@ namespace polarscope {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAtOnce{25}; // of catching up inside apply(); the rest is continue_work()'s
-
 bool allowed(const Setting& setting, double value) {
   return !(setting.max > setting.min) || range_error(value, setting.min, setting.max).empty();
 }
@@ -86,6 +84,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   const std::string before = run.spec.label;
   relabel(run, label_for(run, spec->optimizer));
   spec->label = run.spec.label;
+  spec->group.clear(); // no longer a repetition of the run that [sweep] names
   auto built = build_run(std::move(*spec), run.id, run.style);
   if (!built) {
     relabel(run, before);
@@ -113,12 +112,15 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   fresh.predicted_known = false;
 
   const auto slot = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == run.id; });
+  forget_past();
   run.members().remove(run.member);
   *slot = std::move(*built); // `run` is gone
+  std::erase_if(groups, [this](const auto& g) {
+    return std::none_of(runs.begin(), runs.end(), [&](const auto& r) { return r->group == g.get(); });
+  });
   update_scene();
   first_to_catch_up = fresh.id;
-  const auto deadline = Clock::now() + kAtOnce;
-  for (Run* one = &fresh; behind(*one) && Clock::now() < deadline && burst({&one, 1}, head) > 0;) {}
+  catch_up_at_once(fresh);
   return fmt::format("{} from step 0: {}", fresh.spec.label, change);
 }
 

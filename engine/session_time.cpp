@@ -27,6 +27,11 @@ double norm_of(const std::vector<double>& v) {
 
 std::size_t persistent_scalars(const StepProgram& p) { return p.persistent_bytes() / p.scalar_bytes(); }
 
+// Most runs were never given another recipe: they have the very one that they were opened with.
+bool has_other_recipe(const Run& run) {
+  return run.optimizer != run.opened_optimizer && !same_composition(*run.optimizer, *run.opened_optimizer);
+}
+
 } // namespace
 
 const SlotValues* StateView::find(std::string_view name) const {
@@ -50,26 +55,28 @@ void Session::Impl::replay(Run& run, long from, long to) {
     for (const Edit& e : run.edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
     run.members().set_hparams(run.member, edited_row(run.start_hparams, run.edits, step));
-    steps = std::min(steps, feed(run, step));
+    steps = std::min(steps, feed(run, run.member, run.fed, step));
     run.members().advance(one, static_cast<std::uint64_t>(steps), records);
     step += steps;
   }
 }
 
 // Replaying must give the bits that were there before: the numbers contract. If not, it is said and stays said.
-void Session::Impl::check_replay(Run& run, long step, std::span<const std::byte> truth) {
+void Session::Impl::check_replay(Run& run, int member, long step, std::span<const std::byte> truth) {
   std::vector<std::byte> made(truth.size());
-  run.members().save(run.member, made);
+  run.members().save(member, made);
   if (device_failed()) return;
   const bool same = std::equal(truth.begin(), truth.end(), made.begin());
   if (!same)
-    fault = fmt::format("replaying {} to step {} gave another state than before: please report this bug",
-                        run.spec.label, step);
+    fault = Error{ErrorKind::expectation,
+                  {},
+                  fmt::format("replaying {} to step {} gave another state than before: please report this bug",
+                              run.spec.label, step)};
 }
 
 void Session::Impl::at_step(Run& run, long step, bool whole, const std::function<void()>& f) {
   step = std::clamp(step, 0l, run.step);
-  if (step == run.step && (run.fresh || !whole)) return f();
+  if ((step == run.step && (run.fresh || !whole)) || device_failed()) return f(); // what has failed reads as NaN
   MemberGroup& members = run.members();
   std::vector<std::byte> now(run.program().persistent_bytes());
   members.save(run.member, now);
@@ -81,8 +88,8 @@ void Session::Impl::at_step(Run& run, long step, bool whole, const std::function
   members.set_state(run.member, k.state);
   if (step == 0) members.set_hparams(run.member, run.start_hparams);
   replay(run, k.step, step);
-  if (const Keyframe* truth = run.timeline.at(step)) check_replay(run, step, truth->block);
-  else if (step == run.step) check_replay(run, step, now);
+  if (const Keyframe* truth = run.timeline.at(step)) check_replay(run, run.member, step, truth->block);
+  else if (step == run.step) check_replay(run, run.member, step, now);
   f();
 
   members.restore(run.member, now);
@@ -91,25 +98,24 @@ void Session::Impl::at_step(Run& run, long step, bool whole, const std::function
   run.fresh = false;
 }
 
-std::shared_ptr<const StateView> Session::Impl::read_state(Run& run, long step) {
+// Of a member whose whole block is that of `step`.
+std::shared_ptr<const StateView> Session::Impl::read_state(Run& run, int member, long step) {
   auto view = std::make_shared<StateView>();
   view->run = run.id;
-  view->step = std::clamp(step, 0l, run.step);
-  at_step(run, view->step, true, [&] {
-    const StepProgram& p = run.program();
-    for (std::size_t i = 0; i < p.slots().size(); ++i) {
-      const SlotInfo& slot = p.slots()[i];
-      // Before the first step there is no gradient and no update, only what the start left behind.
-      const bool of_a_step = slot.role == Role::grad || slot.role == Role::scratch;
-      if (slot.role == Role::metric || (of_a_step && view->step == 0)) continue;
-      SlotValues s{static_cast<SlotId>(i), slot.name, slot.meaning, slot.role, slot.rows, slot.cols, {}};
-      if (std::size_t{slot.rows} * slot.cols <= kShownElements) {
-        s.values.resize(std::size_t{slot.rows} * slot.cols);
-        run.members().read_slot(run.member, s.slot, s.values);
-      }
-      view->slots.push_back(std::move(s));
+  view->step = step;
+  const StepProgram& p = run.program();
+  for (std::size_t i = 0; i < p.slots().size(); ++i) {
+    const SlotInfo& slot = p.slots()[i];
+    // Before the first step there is no gradient and no update, only what the start left behind.
+    const bool of_a_step = slot.role == Role::grad || slot.role == Role::scratch;
+    if (slot.role == Role::metric || (of_a_step && step == 0)) continue;
+    SlotValues s{static_cast<SlotId>(i), slot.name, slot.meaning, slot.role, slot.rows, slot.cols, {}};
+    if (std::size_t{slot.rows} * slot.cols <= kShownElements) {
+      s.values.resize(std::size_t{slot.rows} * slot.cols);
+      run.members().read_slot(member, s.slot, s.values);
     }
-  });
+    view->slots.push_back(std::move(s));
+  }
   return view;
 }
 
@@ -123,7 +129,10 @@ Result<std::shared_ptr<const StateView>> Session::state_at(RunId run, long step)
   if (!r) return r.error();
   if (step < 0 || step > impl_->head)
     return bad_input(fmt::format("step {} is not computed; the head is at {}", step, impl_->head));
-  return impl_->read_state(**r, step);
+  std::shared_ptr<const StateView> view;
+  step = std::min(step, (*r)->step);
+  impl_->at_step(**r, step, true, [&] { view = impl_->read_state(**r, (*r)->member, step); });
+  return view;
 }
 
 std::uint64_t Session::state_hash_at(RunId run, long step) {
@@ -177,10 +186,10 @@ std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vec
   }
 
   std::vector<double> losses;
-  const auto evaluate = [&] {
+  const auto evaluate = [&](int member) {
     // The circle has the weight's own norm: where the loss is not scale-invariant that is the one it means.
     std::vector<double> w(elements);
-    r->members().read_slot(r->member, p.weight, w);
+    r->members().read_slot(member, p.weight, w);
     double square = 0;
     for (std::size_t i = 0; i < elements; ++i) square += turned[i] ? w[i] * w[i] : 0.0;
     const double norm = square > 0 && std::isfinite(square) ? std::sqrt(square) : 1.0;
@@ -191,11 +200,13 @@ std::vector<double> Session::plane_loss(RunId run, int parameter, const std::vec
       double* point = points.data() + elements * static_cast<std::size_t>(k);
       for (std::size_t i = 0; i < elements; ++i) point[i] = turned[i] ? a * e1[i] + b * e2[i] : w[i];
     }
-    losses = r->members().evaluate_loss(r->member, parameter, points);
+    losses = r->members().evaluate_loss(member, parameter, points);
   };
   // Alone and scale-invariant, a parameter's loss on a plane does not depend on where it stands.
   const bool anywhere = parameters.size() == 1 && p.invariance != Invariance::none && all_rows;
-  impl_->at_step(*r, anywhere ? r->step : impl_->cursor, false, evaluate);
+  const long step = anywhere ? r->step : std::min(impl_->cursor, r->step);
+  if (impl_->past_stands_at(*r, step)) evaluate(impl_->past->member);
+  else impl_->at_step(*r, step, false, [&] { evaluate(r->member); });
   return losses;
 }
 
@@ -205,11 +216,12 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   update_expected(run, !playing);
   f.id = run.id;
   f.label = run.spec.label;
+  f.group = run.spec.group;
   f.optimizer_name = run.spec.optimizer.name;
   f.style = run.style;
   f.optimizer = run.optimizer;
   f.opened_optimizer = run.opened_optimizer;
-  f.recipe_changed = !same_composition(*run.optimizer, *run.opened_optimizer);
+  f.recipe_changed = has_other_recipe(run);
   f.program = run.group->program;
   f.hparams = run.hparams;
   f.start_hparams = run.start_hparams;
@@ -229,16 +241,21 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
 }
 
 // What differs at step 0 from what was opened: edits from step 0, moved starts.
-void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events) const {
+void Session::Impl::add_start_events(Run& run, std::vector<Event>& events) const {
   const StepProgram& program = run.program();
   for (std::size_t i = 0; i < run.start_hparams.size(); ++i)
     if (run.start_hparams[i] != run.opened_hparams[i])
       events.push_back({EventKind::edit, 0, run.id,
                         change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
   for (const Part part : kRecipeParts)
-    if (!same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
+    if (has_other_recipe(run) && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
       events.push_back({EventKind::edit, 0, run.id,
                         fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
+  if (run.start == run.opened_start) return; // the usual case, at every frame
+  if (*run.start == *run.opened_start) {
+    run.start = run.opened_start;
+    return;
+  }
   for (std::size_t p = 0; p < run.start->size(); ++p) {
     const std::vector<double>&was = (*run.opened_start)[p], &now = (*run.start)[p];
     if (was == now) continue;
@@ -249,6 +266,23 @@ void Session::Impl::add_start_events(const Run& run, std::vector<Event>& events)
         {EventKind::edit, 0, run.id, only_turned ? name + " turned" : change_text(name + " norm", before, after)});
   }
 }
+
+namespace {
+
+// Members of a sweep beyond what eight colours tell apart have the colour of the run they repeat.
+void style_by_group(Frame& frame) {
+  constexpr std::size_t kColours = 8;
+  std::vector<std::string> groups;
+  for (const RunFrame& run : frame.runs)
+    if (!run.group.empty() && std::find(groups.begin(), groups.end(), run.group) == groups.end())
+      groups.push_back(run.group);
+  if (frame.runs.size() <= kColours || groups.size() < 2) return;
+  for (RunFrame& run : frame.runs)
+    if (!run.group.empty())
+      run.style = static_cast<int>(std::find(groups.begin(), groups.end(), run.group) - groups.begin());
+}
+
+} // namespace
 
 void Session::Impl::fill(Frame& frame) {
   std::size_t scalars = 0;
@@ -272,6 +306,7 @@ void Session::Impl::fill(Frame& frame) {
     for (const auto& [column, event] : r.edit_events) frame.events.push_back(event);
     if (!r.dragging) add_start_events(r, frame.events);
   }
+  style_by_group(frame);
   std::stable_sort(frame.events.begin(), frame.events.end(),
                    [](const Event& a, const Event& b) { return a.step < b.step; });
   frame.selected = selected;
@@ -280,8 +315,8 @@ void Session::Impl::fill(Frame& frame) {
   frame.device_note = device_note;
   frame.state_hash = with_hash ? hash_of_hashes(hashes) : 0;
   frame.memory_bytes = memory_bytes();
-  if (!fault.empty()) {
-    frame.notice = fault;
+  if (fault) {
+    frame.notice = fault->text();
     frame.notice_is_error = true;
   }
 }

@@ -1,12 +1,17 @@
 #include "engine/thread_pool.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 namespace polarscope {
 
 ThreadPool::ThreadPool(int threads) {
   if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker(i); });
+  workers_.reserve(static_cast<std::size_t>(threads) - 1);
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker(i); });
+  } catch (const std::system_error&) { // a limit on processes or memory: those that run are a pool as well
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -13,7 +13,7 @@ namespace polarscope {
 
 class ThreadPool {
 public:
-  // `threads` includes the caller of run(); 0 = one per core.
+  // `threads` includes the caller of run(); 0 = one per core. Where the system gives fewer, threads() says how many.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -17,11 +17,34 @@ namespace {
 
 constexpr std::string_view kGradient = "gradient/";
 constexpr double kWindow = 1 << 21; // numbers of one window of all parameters
+// A program numbers its slots in 16 bits, and every stage and metric together give a parameter fewer than 130 of them.
+constexpr std::size_t kMostParameters = 500;
 
 std::string shape_text(const TensorInfo& tensor) { return fmt::format("({})", fmt::join(tensor.shape, ", ")); }
 
 bool is_floating(const TensorInfo& tensor) {
   return tensor.dtype == "F64" || tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
+}
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; }
+
+// For a message: a name in a file may be anything.
+std::string shortened(std::string name) {
+  name.resize(std::min<std::size_t>(name.size(), 100));
+  std::replace_if(name.begin(), name.end(), is_control, '?');
+  return name;
+}
+
+// A program names what belongs to a parameter P "P.gradient", "P.momentum" and so on, and has two names of its own.
+// Returns why a name cannot stand beside the others; "" when it can.
+std::string name_error(const std::string& name, const std::set<std::string>& names) {
+  if (name == "hparams" || name == "metrics") return "has a name that the program keeps for itself; rename it";
+  if (std::any_of(name.begin(), name.end(), is_control)) return "has a control character in its name";
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+    if (names.contains(name.substr(0, dot)))
+      return fmt::format("would share names with '{}', which its name begins with; rename one of them",
+                         shortened(name.substr(0, dot)));
+  return "";
 }
 
 std::string word_of(const SafetensorsFile& file, const char* key) {
@@ -42,8 +65,6 @@ std::vector<std::string> runs_of(const SafetensorsFile& file) {
   }
   return out;
 }
-
-std::string shortened(const std::string& name) { return name.substr(0, 100); }
 
 } // namespace
 
@@ -81,8 +102,15 @@ Result<void> Trace::read(const std::string& path, const std::string& run) {
   for (const TensorInfo& t : file_->tensors()) {
     if (!t.name.starts_with(std::string(kGradient) + prefix)) continue;
     const std::string key = t.name.substr(kGradient.size());
+    if (parameters_.size() == kMostParameters)
+      return refuse(fmt::format("holds gradients of more than {} parameters: choose fewer", kMostParameters));
     if (auto done = read_parameter(key.substr(prefix.size()), key); !done) return done;
   }
+  std::set<std::string> names;
+  for (const TraceParameter& p : parameters_) names.insert(p.name);
+  for (const TraceParameter& p : parameters_)
+    if (const std::string why = name_error(p.name, names); !why.empty())
+      return refuse(fmt::format("parameter '{}' {}", shortened(p.name), why));
   if (parameters_.empty()) return refuse("holds no tensor 'gradient/<parameter>': nothing to replay");
   return {};
 }
@@ -216,6 +244,11 @@ Result<Scene> trace_scene(const std::string& path, const std::string& run, const
   scene.problem_values.values = {{"file", path}, {"run", run}};
   scene.problem_values.trace = *trace;
   scene.runs = {std::move(own)};
+  // It opens on a matrix: of a bias, which may come first by its name, there is little to see.
+  const auto& all = (*trace)->parameters();
+  const auto matrix =
+      std::find_if(all.begin(), all.end(), [](const TraceParameter& p) { return p.rows > 1 && p.cols > 1; });
+  if (matrix != all.end() && matrix != all.begin()) scene.view.parameter = matrix->name;
   return scene;
 }
 

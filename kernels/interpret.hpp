@@ -7,7 +7,7 @@ POLARSCOPE_KERNELS_BEGIN
 
 template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
   switch (op.code) {
-#define POLARSCOPE_OP(name, slots, doc)                                                                                \
+#define POLARSCOPE_OP(name, slots, flops, doc)                                                                         \
   case OpCode::name:                                                                                                   \
     ops::name(c, op);                                                                                                  \
     break;

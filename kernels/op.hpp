@@ -7,7 +7,7 @@
 namespace polarscope::kernels {
 
 enum class OpCode : std::uint16_t {
-#define POLARSCOPE_OP(name, slots, doc) name,
+#define POLARSCOPE_OP(name, slots, flops, doc) name,
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
   count_

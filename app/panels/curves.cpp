@@ -2,11 +2,10 @@
 
 #include "app/caches.hpp"
 #include "app/format.hpp"
-#include "app/labels.hpp"
 #include "app/panels/tools.hpp"
 #include "app/plot.hpp"
-#include "app/stroke.hpp"
 #include "engine/metric/metric.hpp"
+#include "engine/problem/problem.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -87,15 +86,21 @@ void take_result(const PanelContext& c, const StepPlot& plot, const PlotResult& 
 
 std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric) {
   std::vector<CurveSource> curves;
-  const std::vector<const RunFrame*> runs = visible_runs(c);
+  const bool bench = c.view.layout == LayoutKind::bench;
+  const std::vector<const RunFrame*> runs = bench ? bench_runs(c) : visible_runs(c);
   for (const RunFrame* run : runs) {
     const int column = column_of(*run, metric, c.view.polar.plane.parameter);
     if (column < 0) continue;
-    const bool alone = runs.size() <= kMostCurves || run->id == c.frame.selected;
-    const auto band = std::find_if(curves.begin(), curves.end(),
-                                   [&](const CurveSource& s) { return !alone && s.name == run->optimizer_name; });
-    if (band != curves.end()) band->columns.emplace_back(run, column);
-    else curves.push_back({run, {{run, column}}, alone ? run->label : run->optimizer_name});
+    const std::string& group = run->group.empty() ? run->optimizer_name : run->group;
+    const bool few = runs.size() <= kMostCurves && (!bench || run->group.empty());
+    const bool alone = few || run->id == c.frame.selected;
+    if (!alone || (bench && !few)) { // in Bench a band is of all its seeds, the selected one among them
+      const auto band =
+          std::find_if(curves.begin(), curves.end(), [&](const CurveSource& s) { return s.name == group; });
+      if (band != curves.end()) band->columns.emplace_back(run, column);
+      else curves.push_back({run, {{run, column}}, group});
+    }
+    if (alone) curves.push_back({run, {{run, column}}, run->label});
   }
   return curves;
 }
@@ -117,6 +122,8 @@ void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
       factor = unit.factor;
       spec.formula = metric->formula;
       spec.sentence = metric->meaning;
+      if (metric->name == "loss")
+        if (const Problem* problem = find_problem(c.frame.scene->problem)) spec.sentence += " " + problem->meaning;
     }
   if (plot.target) spec.targets.push_back({*plot.target, "target " + format_value(*plot.target)});
   for (const auto& [run, line] : plot.expected)
@@ -132,28 +139,6 @@ void draw_step_plot(const PanelContext& c, const StepPlot& plot) {
               draw_plot(c.theme, {at.x + c.theme.snap(12), at.y},
                         {corner.x - c.theme.snap(4), corner.y - c.theme.snap(4)}, spec, curves,
                         shared_of(c, plot.panel), c.caches.plots[plot.panel]));
-}
-
-void draw_end_labels(const PanelContext& c, std::vector<EndLabel> labels, float left, float top, float bottom) {
-  const Theme& t = c.theme;
-  ImDrawList* list = ImGui::GetWindowDrawList();
-  std::stable_sort(labels.begin(), labels.end(), [](const EndLabel& a, const EndLabel& b) { return a.at.y < b.at.y; });
-  std::vector<float> wanted;
-  for (const EndLabel& label : labels) wanted.push_back(label.at.y);
-  const std::vector<float> y = spread_labels(wanted, measure(t, text::kButton, "A").y + t.px(1), top, bottom);
-  const float right = ImGui::GetWindowPos().x + ImGui::GetWindowWidth() - t.px(6);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (!std::isfinite(y[i])) continue; // no room for all
-    const RunFrame& run = *labels[i].run;
-    const RunStyle style = t.run(run.style);
-    const float x = std::max(left, labels[i].at.x) + t.px(10);
-    if (std::abs(y[i] - labels[i].at.y) > t.px(3))
-      stroke_line(list, {labels[i].at.x + t.px(2), labels[i].at.y}, {x - t.px(2), y[i]},
-                  with_alpha(t.colour().grid, 0.35f), t.hairline());
-    draw_marker(list, style.marker, {x + t.px(4), y[i]}, t.px(c.view.hover.run == run.id ? 5.0f : 4.0f), style.colour);
-    draw_text_aligned(list, t, text::kButton, {x + t.px(12), y[i]}, t.colour().text,
-                      fit(t, text::kButton, run.label, std::max(t.px(12), right - x - t.px(12))), 0, 0.5f);
-  }
 }
 
 } // namespace polarscope

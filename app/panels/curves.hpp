@@ -22,7 +22,8 @@ struct CurveSource {
   std::string name; // at the curve's end
 };
 
-// The visible runs' values of one metric: a curve each, or beyond kMostCurves a band per optimizer and the selected run.
+// The visible runs' values of one metric: a curve each, or beyond kMostCurves, and of a sweep in Bench, a band
+// per run that [sweep] repeats, or per optimizer, and the selected run.
 inline constexpr std::size_t kMostCurves = 8;
 std::vector<CurveSource> curves_of_runs(const PanelContext& c, std::string_view metric);
 
@@ -45,12 +46,5 @@ struct StepPlot {
 
 // Fills the rest of the window.
 void draw_step_plot(const PanelContext& c, const StepPlot& plot);
-
-// Marker and name at the ends of trails, pushed apart, from `left` on.
-struct EndLabel {
-  ImVec2 at;
-  const RunFrame* run;
-};
-void draw_end_labels(const PanelContext& c, std::vector<EndLabel> labels, float left, float top, float bottom);
 
 } // namespace polarscope

@@ -24,6 +24,10 @@ void take_result(const PanelContext& c, const PlaneDrawing& drawing, const std::
   if (!drag || drag->trail < 0 || drag->trail >= static_cast<int>(drawing.runs.size())) return;
   const RunFrame* run = c.frame.find(drawing.runs[static_cast<std::size_t>(drag->trail)]);
   if (!run) return;
+  if (drag->given_up) {
+    c.send(command::CancelPreview{run->id});
+    return;
+  }
   const auto parameter = static_cast<std::size_t>(c.view.polar.plane.parameter);
   c.send(command::MoveStart{run->id, run->program->parameters()[parameter].name,
                             dragged_start(*run, c.view.polar.plane, c.caches.projection.plane, *drag),

@@ -16,7 +16,7 @@ void draw_lesson(const PanelContext& c) {
   ImDrawList* list = ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetWindowWidth(), middle = at.y + std::round(t.snap(40) * 0.5f);
-  const float buttons = t.px(c.caches.lesson_waiting ? 236 : 206);
+  const float buttons = t.px(c.caches.lesson_waiting ? 244 : 214);
   draw_icon(list, t, Icon::lesson, {at.x + t.snap(20), middle}, colour.text2);
   float x = at.x + t.snap(36);
   const float right = at.x + width - t.snap(12);
@@ -43,10 +43,13 @@ void draw_lesson(const PanelContext& c) {
   options = {};
   options.primary = c.caches.lesson_waiting;
   options.icon = c.caches.lesson_waiting ? Icon::check : Icon::none;
+  const bool last = c.view.lesson.step + 1 == c.caches.lesson_parts;
   options.width = c.caches.lesson_waiting ? 98.0f : 68.0f;
+  if (last) options.width += 8;
   const std::string key = c.actions.key_label("lesson.next");
   options.key = key;
-  action_button(c, "lesson.next", c.caches.lesson_waiting ? "Next##lesson" : "Skip##lesson", options);
+  const char* words = last ? "Finish##lesson" : c.caches.lesson_waiting ? "Next##lesson" : "Skip##lesson";
+  action_button(c, "lesson.next", words, options);
   ImGui::SameLine(0, t.px(6));
   options = {};
   options.width = 56;

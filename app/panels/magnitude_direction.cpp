@@ -205,7 +205,28 @@ void draw_guides(const Scatter& s) {
                     "dotted: fixed step, angle = 1/norm", 1, 0.5f);
 }
 
-void draw_trails(const Scatter& s, const std::vector<Trail>& trails, std::vector<EndLabel>& labels) {
+// Names go where they cover neither markers nor, as far as there is room, the trails.
+struct TrailLabels {
+  std::vector<NowLabel> labels; // the loud ones first
+  std::vector<Box> obstacles;
+  std::size_t loud = 0;
+};
+
+void add_label(const Scatter& s, const Trail& trail, const std::vector<ImVec2>& points, ImVec2 now, bool loud,
+               TrailLabels& out) {
+  constexpr std::size_t kBoxes = 16; // of each trail
+  const RunStyle style = s.c.theme.run(trail.run->style);
+  const auto add_box = [&](ImVec2 at, float half) {
+    out.obstacles.push_back({{at.x - half, at.y - half}, {at.x + half, at.y + half}});
+  };
+  add_box(now, s.c.theme.px(6));
+  for (std::size_t i = 0; i < points.size(); i += std::max<std::size_t>(1, points.size() / kBoxes))
+    add_box(points[i], s.c.theme.px(2));
+  const auto at = static_cast<std::ptrdiff_t>(loud ? out.loud++ : out.labels.size());
+  out.labels.insert(out.labels.begin() + at, {now, trail.run->label, {}, style});
+}
+
+void draw_trails(const Scatter& s, const std::vector<Trail>& trails, TrailLabels& labels) {
   const Theme& t = s.c.theme;
   for (const Trail& trail : trails) {
     const RunStyle style = t.run(trail.run->style);
@@ -224,7 +245,7 @@ void draw_trails(const Scatter& s, const std::vector<Trail>& trails, std::vector
     const ImVec2 now{std::clamp(points.back().x, s.min.x, s.max.x), std::clamp(points.back().y, s.min.y, s.max.y)};
     if (ended(s.c, trail)) draw_ended(s.list, t, now);
     else draw_marker(s.list, style.marker, now, t.px(loud ? 5.2f : 4.4f), style.colour, t.colour().panel, t.px(1.4f));
-    if (loud || trails.size() <= kMostCurves) labels.push_back({now, trail.run});
+    if (loud || trails.size() <= kMostCurves) add_label(s, trail, points, now, loud, labels);
   }
 }
 
@@ -282,11 +303,12 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
   s.list->PushClipRect({s.min.x - t.px(6), s.min.y - t.px(6)}, {s.max.x + t.px(6), s.max.y + t.px(6)}, true);
   const bool log_log = s.x.log && s.y.log;
   if (log_log && metric == "angular_update") draw_guides(s);
-  std::vector<EndLabel> labels;
+  TrailLabels labels;
   draw_trails(s, trails, labels);
   if (log_log) draw_slopes(s, trails);
   s.list->PopClipRect();
-  draw_end_labels(c, std::move(labels), s.min.x, s.min.y, s.max.y);
+  draw_now_labels(s.list, t, labels.labels, {{s.min.x, s.min.y}, {corner.x - t.px(4), s.max.y}}, labels.obstacles, true,
+                  c.caches.motion.label_slots);
   draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
                     fmt::format("{}, mean of {} steps", axis_words(metric), kSmoothing), 0, 0.5f);
   draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1,
@@ -310,40 +332,50 @@ void draw_over_steps(const PanelContext& c, const std::string& metric) {
 
 } // namespace
 
-void draw_magnitude_direction(const PanelContext& c) {
+namespace {
+
+// Below the header: which metric, against what, on which axes. In Show, where the lesson brings the panel, the axes only.
+void draw_controls(const PanelContext& c, float row) {
   static constexpr std::array kWords = {"norm", "steps"};
+  const Theme& t = c.theme;
   ViewState& view = c.view;
-  std::vector<std::string> titles;
-  int chosen = 0;
-  for (std::size_t i = 0; i < kMetrics.size(); ++i) {
-    const Metric* metric = find_metric(kMetrics[i]);
-    titles.push_back(metric ? metric->title : kMetrics[i]);
-    if (view.metric == kMetrics[i]) chosen = static_cast<int>(i);
-  }
   AxisScales& scales = view.scales["magnitude_direction"];
-  int against = view.against_norm ? 0 : 1;
+  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + t.snap(12), row});
+  if (view.layout == LayoutKind::study) {
+    std::vector<std::string> titles;
+    int chosen = 0, against = view.against_norm ? 0 : 1;
+    for (std::size_t i = 0; i < kMetrics.size(); ++i) {
+      const Metric* metric = find_metric(kMetrics[i]);
+      titles.push_back(metric ? metric->title : kMetrics[i]);
+      if (view.metric == kMetrics[i]) chosen = static_cast<int>(i);
+    }
+    if (dropdown(t, "##metric", titles, &chosen, 140)) view.metric = kMetrics[static_cast<std::size_t>(chosen)];
+    if (const Metric* metric = find_metric(view.metric))
+      item_help(t, fmt::format("{}\n{}\n{}", metric->title, metric->formula, metric->meaning).c_str());
+    ImGui::SameLine(0, t.px(8));
+    if (segmented(t, "against", kWords, &against, "Horizontal axis: the norm of the weight, or the steps."))
+      view.against_norm = against == 0;
+    ImGui::SameLine(0, t.px(8));
+  }
+  const float low = row + t.snap(3);
+  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
+  toggle(t, "log y", &scales.log_y, "Logarithmic upward axis (L)");
+  ring_if_highlighted(c, "magnitude_direction.log_y");
+  ImGui::SameLine(0, t.px(6));
+  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
+  toggle(t, "log x", &scales.log_x, "Logarithmic axis to the right (Shift L)");
+}
+
+} // namespace
+
+void draw_magnitude_direction(const PanelContext& c) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   show_header(c, "magnitude_direction", {});
-  const float row = at.y + c.theme.snap(32);
-  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), row});
-  if (dropdown(c.theme, "##metric", titles, &chosen, c.theme.px(140)))
-    view.metric = kMetrics[static_cast<std::size_t>(chosen)];
-  if (const Metric* metric = find_metric(view.metric))
-    item_help(c.theme, fmt::format("{}\n{}\n{}", metric->title, metric->formula, metric->meaning).c_str());
-  ImGui::SameLine(0, c.theme.px(8));
-  if (segmented(c.theme, "against", kWords, &against, "Horizontal axis: the norm of the weight, or the steps."))
-    view.against_norm = against == 0;
-  ImGui::SameLine(0, c.theme.px(8));
-  const float low = row + c.theme.snap(3);
-  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
-  toggle(c.theme, "log y", &scales.log_y, "Logarithmic upward axis (L)");
-  ring_if_highlighted(c, "magnitude_direction.log_y");
-  ImGui::SameLine(0, c.theme.px(6));
-  ImGui::SetCursorScreenPos({ImGui::GetCursorScreenPos().x, low});
-  toggle(c.theme, "log x", &scales.log_x, "Logarithmic axis to the right (Shift L)");
+  const float row = ImGui::GetCursorScreenPos().y;
+  draw_controls(c, row);
   ImGui::SetCursorScreenPos({at.x, row + c.theme.snap(34)});
-  if (view.against_norm) draw_against_norm(c, view.metric);
-  else draw_over_steps(c, view.metric);
+  if (c.view.against_norm) draw_against_norm(c, c.view.metric);
+  else draw_over_steps(c, c.view.metric);
 }
 
 std::string text_of_magnitude_direction(const PanelContext& c) {

@@ -1,6 +1,7 @@
 // The recipe of the selected run: its parts with lists to choose others from, its hyperparameters as sliders, what it
 // promises, and one step of the program that runs; what differs in another run's recipe is marked.
 #include "app/format.hpp"
+#include "app/panels/recipe_facts.hpp"
 #include "app/panels/recipe_parts.hpp"
 #include "app/save_recipe.hpp"
 #include "engine/docs.hpp"
@@ -57,13 +58,15 @@ void draw_slider(const PanelContext& c, const RecipeView& view, std::size_t inde
   const bool mine = is_mine();
   SliderSpec spec = slider_spec(setting, opened, value);
   const std::string unit = setting.unit.empty() ? std::string() : "\nunit: " + setting.unit;
-  const std::string help = documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
-                           fmt::format("\nallowed {} to {}, in the file {}", format_value(setting.min),
-                                       format_value(setting.max), format_value(opened));
+  const std::string help =
+      documented(setting.name, setting.formula, setting.meaning, setting.source) + unit +
+      fmt::format("\nallowed {} to {}, default {}, in the file {}", format_value(setting.min),
+                  format_value(setting.max), format_value(std::get<double>(setting.value)), format_value(opened));
   spec.help = help.c_str();
   recipe_indent(c);
   const SliderResult result = slider(c.theme, spec, &value, recipe_width(c));
   ring_if_highlighted(c, "hparam." + setting.name);
+  if (!result.refused.empty()) c.view.say(setting.name + " " + result.refused, true);
   if (result.reset) c.send(command::SetHparam{run.id, setting.name, opened, c.view.edit_mode, false});
   else if (result.changed) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, !result.released});
   else if (result.released && mine) c.send(command::SetHparam{run.id, setting.name, value, c.view.edit_mode, false});
@@ -236,12 +239,14 @@ void draw_recipe(const PanelContext& c) {
   draw_compare(c, view);
   draw_recipe_parts(c, view);
   draw_recipe_schedules(c, view);
+  draw_recipe_routes(c, view);
   draw_way_back(c, *run);
   ImGui::Dummy({1, c.theme.px(6)});
   for (std::size_t i = 0; i < run->hparams.size(); ++i) draw_slider(c, view, i);
   draw_hparams_there(c, view);
   ImGui::Dummy({1, c.theme.px(4)});
   draw_invariants(c, view);
+  draw_recipe_facts(c, view);
   draw_about(c, *run);
   draw_program(c, *run);
   ImGui::Dummy({1, c.theme.px(8)});
@@ -259,6 +264,7 @@ std::string differences_text(const RecipeView& view) {
   for (const auto& [part, words] : d.parts) text += fmt::format("{} has {} {}.\n", there, part_name(part), words);
   for (const auto& [hparam, words] : d.schedules)
     text += fmt::format("{} has for {} the schedule {}.\n", there, hparam, words);
+  for (const auto& [target, words] : d.routes) text += fmt::format("In {}, {} goes by {}.\n", there, target, words);
   for (const auto& [name, value] : d.hparams)
     text += value ? fmt::format("{} has {} {}.\n", there, name, format_exact(*value))
                   : fmt::format("{} has no {}.\n", there, name);
@@ -282,12 +288,15 @@ std::string text_of_recipe(const PanelContext& c) {
     }
   for (const auto& [hparam, schedule] : run->optimizer->schedules)
     text += fmt::format("schedule of {}: {}.\n", hparam, schedule_words(schedule));
+  for (const auto& [target, route] : routes_in_use(*run))
+    text += fmt::format("route of {}: {}.\n", target, route->recipe->name);
   for (std::size_t i = 0; i < run->hparams.size(); ++i)
     text += fmt::format("{} is {}.\n", run->program->hparams()[i].setting.name, format_exact(run->hparams[i]));
   for (const InvariantStatus& status : run->invariants)
     text += status.held()
                 ? fmt::format("{}: kept, worst {:.3g}.\n", status.name, status.worst)
                 : fmt::format("{}: broken at step {}, {:.3g}.\n", status.name, status.broken_at, status.worst);
+  text += text_of_recipe_facts(c, *run);
   for (const std::string& words : about(*run)) text += words + "\n";
   text += differences_text(view_of(c, *run));
   for (const OpText& line : run->program->step_text())

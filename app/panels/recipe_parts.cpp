@@ -379,4 +379,26 @@ void draw_recipe_schedules(const PanelContext& c, const RecipeView& view) {
                     fmt::format("The schedule of {} in {}: {}.", hparam, view.other->label, words));
 }
 
+void draw_recipe_routes(const PanelContext& c, const RecipeView& view) {
+  const Theme& t = c.theme;
+  for (const auto& [target, route] : routes_in_use(view.run)) {
+    recipe_indent(c);
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float width = recipe_width(c), tall = t.snap(kRow), middle = at.y + tall * 0.5f;
+    ImDrawList* list = ImGui::GetWindowDrawList();
+    draw_text_aligned(list, t, text::kLabel, {at.x, middle}, t.colour().text2, "route", 0, 0.5f);
+    const std::string words = target + ": " + route->recipe->name;
+    draw_text_aligned(list, t, text::kButton, {at.x + t.snap(kLabel), middle}, t.colour().text,
+                      fit(t, text::kButton, words, width - t.snap(kLabel)), 0, 0.5f);
+    ImGui::Dummy({width, tall});
+    std::string help = words;
+    for (const Part part : kRecipeParts)
+      help += fmt::format("\n{}: {}", part_name(part), chain_text(route->recipe->chain(part)));
+    item_help(t, (help + "\nThe parts above are those of every other parameter.").c_str());
+  }
+  for (const auto& [target, words] : view.differences.routes)
+    difference_line(c, view, fmt::format("{}: {}", target, words),
+                    fmt::format("In {}, {} goes by {}.", view.other->label, target, words));
+}
+
 } // namespace polarscope

@@ -18,6 +18,8 @@ struct RecipeView {
 
 void draw_recipe_parts(const PanelContext& c, const RecipeView& view);
 void draw_recipe_schedules(const PanelContext& c, const RecipeView& view);
+// Which parameters go by another recipe; nothing where none does.
+void draw_recipe_routes(const PanelContext& c, const RecipeView& view);
 
 // "≠" with the other run's mark and what it has, under the row that differs.
 void difference_line(const PanelContext& c, const RecipeView& view, const std::string& words, const std::string& help);

@@ -267,7 +267,7 @@ void take_input(const PanelContext& c, const Axis& axis) {
 void draw_time_axis(const PanelContext& c) {
   const Axis axis = make_axis(c);
   ImDrawList* list = ImGui::GetWindowDrawList();
-  if (c.view.layout == LayoutKind::study && ImGui::GetWindowWidth() >= c.theme.px(480))
+  if (c.view.layout != LayoutKind::show && ImGui::GetWindowWidth() >= c.theme.px(480))
     draw_capitals(list, c.theme, text::kSection,
                   {ImGui::GetWindowPos().x + c.theme.snap(12), axis.line - c.theme.px(16)}, c.theme.colour().text,
                   "STEPS");

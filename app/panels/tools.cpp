@@ -1,13 +1,17 @@
 #include "app/panels/tools.hpp"
 
+#include "app/bench_model.hpp"
+#include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/stroke.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <set>
 
 namespace polarscope {
 
@@ -62,13 +66,16 @@ void ring_if_highlighted(const PanelContext& c, std::string_view mark, ImVec2 mi
   if (c.highlight.empty() || c.highlight != mark) return;
   // Dashed, so that it is not taken for the ring of the keyboard's focus.
   const float out = c.theme.px(4);
-  ImDrawList* list = ImGui::GetForegroundDrawList();
+  // On the panel's own list, so that menus, dialogs and tooltips lie above it, but not cut off by the panel's edge.
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  list->PushClipRect({0, 0}, ImGui::GetIO().DisplaySize);
   list->PathRect({min.x - out, min.y - out}, {max.x + out, max.y + out}, c.theme.px(8));
   std::vector<ImVec2> ring(list->_Path.begin(), list->_Path.end());
   list->PathClear();
   ring.push_back(ring.front());
   const std::array<float, 2> dash{c.theme.stroke(7), c.theme.stroke(4)};
   stroke_dashed(list, ring, c.theme.colour().text, c.theme.stroke(2), dash);
+  list->PopClipRect();
 }
 
 void ring_if_highlighted(const PanelContext& c, std::string_view mark) {
@@ -96,6 +103,40 @@ std::vector<const RunFrame*> visible_runs(const PanelContext& c) {
     else runs.push_back(&run);
   }
   if (selected) runs.push_back(selected);
+  return runs;
+}
+
+const BenchModel& bench_of(const PanelContext& c) {
+  Caches& caches = c.caches;
+  const bool moving = c.frame.playing || c.frame.computing;
+  if (!caches.bench || caches.bench_number != c.frame.number || caches.bench_scene != c.frame.scene_generation ||
+      caches.bench_thin != moving) {
+    caches.bench = std::make_shared<const BenchModel>(make_bench_model(c.frame, moving));
+    caches.bench_number = c.frame.number;
+    caches.bench_scene = c.frame.scene_generation;
+    caches.bench_thin = moving;
+  }
+  return *caches.bench;
+}
+
+std::vector<const RunFrame*> bench_runs(const PanelContext& c) {
+  if (c.view.bench.shown == 2) return visible_runs(c);
+  const BenchModel& bench = bench_of(c);
+  const auto selected = std::find_if(c.frame.runs.begin(), c.frame.runs.end(),
+                                     [&](const RunFrame& run) { return run.id == c.frame.selected; });
+  std::set<std::size_t> settings;
+  for (std::size_t g = 0; g < bench.groups.size(); ++g) {
+    std::optional<std::size_t> one = bench.groups[g].best;
+    if (c.view.bench.shown == 1 && selected != c.frame.runs.end()) {
+      const std::size_t like = bench.setting_of[static_cast<std::size_t>(selected - c.frame.runs.begin())];
+      one = bench.same(g, bench.settings[like]);
+    }
+    if (one) settings.insert(*one);
+  }
+  std::vector<const RunFrame*> runs = visible_runs(c);
+  std::erase_if(runs, [&](const RunFrame* run) {
+    return !settings.contains(bench.setting_of[static_cast<std::size_t>(run - c.frame.runs.data())]);
+  });
   return runs;
 }
 

@@ -13,6 +13,8 @@
 
 namespace polarscope {
 
+struct BenchModel; // app/bench_model.hpp
+
 // Title (unless the dock's tab shows it), note, the panel's own controls, then "?" and "copy as text". Returns the index of the
 // panel's control that was used, or −1.
 int show_header(const PanelContext& c, std::string_view panel, HeaderNote note,
@@ -27,6 +29,12 @@ bool action_button(const PanelContext& c, std::string_view action, const char* l
 
 // Runs that are drawn, in the list's order; the selected one last, so that it lies on top.
 std::vector<const RunFrame*> visible_runs(const PanelContext& c);
+
+// The frame's runs as a sweep, made anew with each frame of the engine.
+const BenchModel& bench_of(const PanelContext& c);
+// Those of the visible runs whose losses Bench draws: all, or every run's at its best, or those with the selected
+// member's numbers.
+std::vector<const RunFrame*> bench_runs(const PanelContext& c);
 
 // Column of a metric in a run's series; −1 when the run does not record it. "P.x" with the polar view's parameter P.
 int column_of(const RunFrame& run, std::string_view metric, int parameter = 0);

@@ -103,6 +103,7 @@ void draw_speed(const PanelContext& c, Flow& flow) {
   spec.default_mark = c.frame.scene->speed > 0 ? std::optional<double>(c.frame.scene->speed) : std::nullopt;
   spec.help = "Steps per second while playing.";
   const SliderResult result = slider(c.theme, spec, &speed, c.theme.px(214));
+  if (!result.refused.empty()) c.view.say("speed " + result.refused, true);
   if (result.changed) c.send(command::SetSpeed{speed < 10 ? std::round(speed * 10) / 10 : std::round(speed)});
   flow.after(kGap);
   flow.place(46, 24);
@@ -133,11 +134,12 @@ void draw_edit_mode(const PanelContext& c, Flow& flow) {
 }
 
 void draw_layout_switch(const PanelContext& c, Flow& flow) {
-  static constexpr std::array kWords = {"Study", "Show"};
-  flow.place_right(112, 26);
-  int chosen = c.view.layout == LayoutKind::study ? 0 : 1;
-  if (segmented(c.theme, "layout", kWords, &chosen, "Study: all panels (F2).\nShow: large type for a class (F3)."))
-    c.view.layout = chosen == 0 ? LayoutKind::study : LayoutKind::show;
+  static constexpr std::array kWords = {"Study", "Show", "Bench"}; // as LayoutKind
+  flow.place_right(168, 26);
+  int chosen = static_cast<int>(c.view.layout);
+  if (segmented(c.theme, "layout", kWords, &chosen,
+                "Study: all panels (F2).\nShow: large type for a class (F3).\nBench: sweeps and comparisons (F4)."))
+    c.view.layout = static_cast<LayoutKind>(chosen);
   flow.after(0);
 }
 
@@ -175,7 +177,7 @@ void draw_compact(const PanelContext& c) {
   draw_icon_action(c, flow, "time.forward", Icon::step_forward);
   draw_counter(c, flow);
   if (flow.room() > c.theme.px(270)) draw_edit_mode(c, flow);
-  if (flow.room() > c.theme.px(112)) draw_layout_switch(c, flow);
+  if (flow.room() > c.theme.px(168)) draw_layout_switch(c, flow);
   flow.finish();
 }
 

@@ -77,7 +77,8 @@ if(NOT POLARSCOPE_CUDA STREQUAL OFF AND cuda_sources)
       set_target_properties(polarscope_cuda PROPERTIES PREFIX "" CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON
                             CUDA_RUNTIME_LIBRARY Static CUDA_ARCHITECTURES "${POLARSCOPE_CUDA_ARCHITECTURES}")
       target_include_directories(polarscope_cuda PRIVATE ${CMAKE_SOURCE_DIR})
-      target_compile_options(polarscope_cuda PRIVATE --threads=2) # one per compute capability
+      # --threads: one per compute capability; -ftz: numbers below the normal range are zero, as in kernels/cpu/flush.hpp
+      target_compile_options(polarscope_cuda PRIVATE --threads=2 -ftz=true)
       message(STATUS "CUDA module: nvcc ${CMAKE_CUDA_COMPILER_VERSION}, compute capabilities ${POLARSCOPE_CUDA_ARCHITECTURES}")
     endif()
   endif()

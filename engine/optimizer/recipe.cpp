@@ -69,9 +69,9 @@ private:
     return Phase::direction;
   }
 
-  StageContext context_of(const StageLink& link) {
-    return {build_,  parameter_, rows_, cols_,      weight_,    gradient_,
-            update_, lr_,        spec_, *link.spec, link.stage, shared_[link.stage]};
+  StageContext context_of(const StageLink& link, Phase phase) {
+    return {build_, parameter_, rows_,      cols_,      weight_, gradient_,          update_,
+            lr_,    spec_,      *link.spec, link.stage, phase,   shared_[link.stage]};
   }
 
   // What is stated of single stages need not hold of a chain of them: then nothing is stated.
@@ -79,7 +79,7 @@ private:
     Motion m;
     for (const StageLink& link : links_) {
       if (spec_.chain(link.part).size() > 1) return {};
-      if (link.stage->motion) link.stage->motion(context_of(link), m);
+      if (link.stage->motion) link.stage->motion(context_of(link, phase_of(link.part)), m);
     }
     return m;
   }
@@ -110,7 +110,7 @@ private:
   void call(const StageLink& link, Hook hook, Phase phase) {
     if (!(link.stage->*hook)) return;
     build_.set_phase(phase);
-    StageContext context = context_of(link);
+    StageContext context = context_of(link, phase);
     (link.stage->*hook)(context);
     weight_ = context.weight;
     gradient_ = context.gradient;
@@ -205,6 +205,20 @@ void write_finite_checks(ProgramBuilder& build) {
                "stop when the loss or ‖W‖ is not finite");
   }
   build.set_parameter(-1);
+}
+
+std::shared_ptr<const StepProgram> recipe_program(const OptimizerSpec& spec, std::uint32_t rows, std::uint32_t cols,
+                                                  Precision precision, long steps, Invariance invariance) {
+  ProgramBuilder build(precision);
+  const HparamId lr = write_schedules(build, spec, steps);
+  build.set_phase(Phase::gradient);
+  build.metric("loss", -1, ProgramBuilder::kScalar, 1);
+  // There is no loss: 0 in every metric column that nothing else writes.
+  build.emit(make_op(OpCode::fill, {build.metric_slot()}, {}, build.constants({0})), "L = 0");
+  build.parameter("W", rows, cols, invariance);
+  write_updates(build, spec, lr, steps);
+  write_finite_checks(build);
+  return build.finish();
 }
 
 } // namespace polarscope

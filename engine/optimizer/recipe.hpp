@@ -8,6 +8,8 @@
 #include "engine/optimizer/spec.hpp"
 #include "engine/program.hpp"
 
+#include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace polarscope {
@@ -21,6 +23,12 @@ HparamId write_schedules(ProgramBuilder& build, const OptimizerSpec& spec, long 
 // schedules of routes in use are declared and written first; a route's rate follows the schedule of the run's rate where it
 // has none of its own. One entry per parameter.
 std::vector<UpdateInfo> write_updates(ProgramBuilder& build, const OptimizerSpec& spec, HparamId lr, long steps);
+
+// The program of one parameter W by itself: its gradient slot is filled by whoever runs it, metrics are the checks alone.
+// The recipe has passed check_optimizer.
+std::shared_ptr<const StepProgram> recipe_program(const OptimizerSpec& spec, std::uint32_t rows, std::uint32_t cols,
+                                                  Precision precision, long steps = 1000,
+                                                  Invariance invariance = Invariance::none);
 
 // Last of all: a run whose loss or weight is not finite stops.
 void write_finite_checks(ProgramBuilder& build);

@@ -281,6 +281,12 @@ SlotId StageContext::slot(std::string_view name, Role role, std::uint32_t slot_r
   return build.slot(std::move(full), role, slot_rows, slot_cols, std::move(meaning), parameter);
 }
 
+void StageContext::emit_check(Op op, std::string text) {
+  build.set_phase(Phase::metric);
+  build.emit(op, std::move(text));
+  build.set_phase(phase);
+}
+
 std::uint32_t StageContext::promise(std::size_t index, double tolerance, int every, bool exact) {
   const Promise& p = stage->promises.at(index);
   const int column = build.metric(p.column, parameter, ProgramBuilder::kScalar, every, true);

@@ -32,6 +32,7 @@ struct StageContext {
   const OptimizerSpec& spec;
   const PartSpec& part;                      // this stage's own options as written
   const struct Stage* stage;                 // this stage
+  Phase phase = Phase::direction;            // of this hook's operations
   std::map<std::string, SlotId> shared = {}; // slots that one hook of the stage hands to its next
 
   // Options and hyperparameters resolved against the stage's declaration.
@@ -52,6 +53,8 @@ struct StageContext {
   // Declares the stage's promise number `index` for this parameter. The op that measures the violation (a number that
   // is 0 when the promise is kept) writes it to the returned metric column. `exact` as in InvariantColumn.
   std::uint32_t promise(std::size_t index, double tolerance, int every = 1, bool exact = true);
+  // Emits an op that only measures a violation: it counts among the metrics, not as a part of the step.
+  void emit_check(Op op, std::string text);
   // Tolerance of relations that hold up to rounding: norms re-established each step.
   double rounding() const { return build.precision() == Precision::f64 ? 1e-12 : 2e-6; }
 };

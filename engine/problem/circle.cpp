@@ -53,7 +53,8 @@ Problem circle_problem() {
   Problem p;
   p.kind = "circle";
   p.title = "Circle";
-  p.meaning = "A loss of the direction of one 2-vector: three wells on the circle, the same at every norm.";
+  p.meaning = "A loss of the direction of one 2-vector: three wells on the circle, the same at every norm. Their tails "
+              "add up, so that the deepest ends slightly below 0, at −5e-5.";
   p.formula = "f(w) = 1 − Σₖ Aₖ e^(κₖ(cos(θ−μₖ)−1)),  θ = atan2(w₂, w₁)";
   p.source = "after figure 2 of Hägele, Kosson, Hernández-Cano, Jaggi 2026";
   p.keys = {noise_setting(0)};

@@ -58,7 +58,8 @@ Problem sphere3_problem() {
   Problem p;
   p.kind = "sphere3";
   p.title = "Sphere";
-  p.meaning = "A loss of the direction of one 3-vector: three wells on the sphere, the same at every norm.";
+  p.meaning = "A loss of the direction of one 3-vector: three wells on the sphere, the same at every norm. Their tails "
+              "add up, so that the deepest ends slightly below 0, at −0.009.";
   p.formula = "f(w) = 1 − Σₖ Aₖ e^(κₖ(⟨ŵ,μₖ⟩−1)),  ŵ = w/‖w‖";
   p.source = "the circle's loss, one dimension up";
   p.keys = {noise_setting(0)};

@@ -128,10 +128,16 @@ thread_local char last_error[256] = "";
 
 int fail(const char* what, const char* why) {
   std::snprintf(last_error, sizeof last_error, "%s: %s", what, why);
-  return 1;
+  return kCudaFailed;
 }
 
-int check(cudaError_t code, const char* what) { return code == cudaSuccess ? 0 : fail(what, cudaGetErrorString(code)); }
+// The runtime remembers an error until it is asked for: here, or a later launch would be blamed for it.
+int check(cudaError_t code, const char* what) {
+  if (code == cudaSuccess) return 0;
+  cudaGetLastError();
+  fail(what, cudaGetErrorString(code));
+  return code == cudaErrorMemoryAllocation ? kCudaOutOfMemory : kCudaFailed;
+}
 
 // Device memory of one type that grows and keeps its contents.
 class DeviceBytes {
@@ -141,18 +147,25 @@ public:
   DeviceBytes& operator=(const DeviceBytes&) = delete;
   ~DeviceBytes() { cudaFree(data_); }
   char* get() const { return data_; }
-  // At least `size` bytes; new bytes are zero.
+  // At least `size` bytes, room for more of the same where there is any; new bytes are zero. What was there stays where
+  // there is no memory for it.
   int grow(std::size_t size) {
     if (size <= size_) return 0;
-    const std::size_t bigger = std::max(size, 2 * size_);
+    std::size_t bigger = std::max(size, 2 * size_);
     char* fresh = nullptr;
-    if (int e = check(cudaMalloc(&fresh, bigger), "device memory")) return e;
-    cudaMemset(fresh + size_, 0, bigger - size_);
-    if (size_) cudaMemcpy(fresh, data_, size_, cudaMemcpyDeviceToDevice);
+    int e = check(cudaMalloc(&fresh, bigger), "device memory");
+    if (e == kCudaOutOfMemory && bigger > size) e = check(cudaMalloc(&fresh, bigger = size), "device memory");
+    if (e) return e;
+    e = check(cudaMemset(fresh + size_, 0, bigger - size_), "device memory");
+    if (!e && size_) e = check(cudaMemcpy(fresh, data_, size_, cudaMemcpyDeviceToDevice), "device memory");
+    if (e) {
+      cudaFree(fresh);
+      return e;
+    }
     cudaFree(data_);
     data_ = fresh;
     size_ = bigger;
-    return check(cudaGetLastError(), "device memory");
+    return 0;
   }
 
 private:
@@ -234,24 +247,31 @@ template <class R> int allow_shared(std::size_t& room) {
       "shared memory");
 }
 
-int make_ring(CudaGroup& g, std::size_t half_bytes) {
-  if (half_bytes <= g.half_bytes) return 0;
+// Room for one step's records in each half, and for as many more as fit where memory allows.
+int make_ring(CudaGroup& g, std::size_t one_step) {
+  std::size_t half_bytes = std::max(kRingBytes / 2, one_step);
+  if (one_step <= g.half_bytes) return 0;
   cudaFreeHost(g.ring);
   g.ring = nullptr;
   g.half_bytes = 0;
-  if (int e = check(cudaHostAlloc(&g.ring, 2 * half_bytes, cudaHostAllocMapped), "pinned memory")) return e;
-  g.half_bytes = half_bytes;
-  return 0;
+  int e = check(cudaHostAlloc(&g.ring, 2 * half_bytes, cudaHostAllocMapped), "pinned memory");
+  if (e == kCudaOutOfMemory && half_bytes > one_step) {
+    half_bytes = one_step;
+    e = check(cudaHostAlloc(&g.ring, 2 * half_bytes, cudaHostAllocMapped), "pinned memory");
+  }
+  if (!e) g.half_bytes = half_bytes;
+  return e;
 }
 
 int make_counters(CudaGroup& g, std::size_t count) {
   if (count <= g.made_room) return 0;
-  cudaFreeHost(g.made);
-  g.made = nullptr;
-  g.made_room = 0;
-  if (int e = check(cudaHostAlloc(&g.made, 2 * count * sizeof(std::uint64_t), cudaHostAllocMapped), "pinned memory"))
+  const std::size_t room = std::max(count, 2 * g.made_room);
+  std::uint64_t* made = nullptr;
+  if (int e = check(cudaHostAlloc(&made, 2 * room * sizeof(std::uint64_t), cudaHostAllocMapped), "pinned memory"))
     return e;
-  g.made_room = count;
+  cudaFreeHost(g.made);
+  g.made = made;
+  g.made_room = room;
   return 0;
 }
 
@@ -277,16 +297,19 @@ int launch(CudaGroup& g, const Launch& w, int count) {
     if (g.scalar == 4) global_kernel<float><<<blocks, kThreads, 0, g.stream>>>(w);
     else global_kernel<double><<<blocks, kThreads, 0, g.stream>>>(w);
   }
-  return check(cudaGetLastError(), "launch");
+  return check(cudaGetLastError(), "launch") ? kCudaFailed : 0; // what went before has been done
 }
 
-// Members of a launch, counters, and the scratch of the global kernel.
-int prepare(CudaGroup& g, const int* members, int count) {
-  const auto n = static_cast<std::size_t>(count);
+// Room for a launch of so many members: their numbers, counters, and the scratch of the global kernel.
+int reserve(CudaGroup& g, std::size_t n) {
   if (int e = g.which.grow(n * sizeof(int))) return e;
   if (int e = make_counters(g, n)) return e;
-  if (!g.resident)
-    if (int e = g.scratch.grow(n * g.program.scratch_size * g.scalar)) return e;
+  return g.resident ? 0 : g.scratch.grow(n * g.program.scratch_size * g.scalar);
+}
+
+int prepare(CudaGroup& g, const int* members, int count) {
+  const auto n = static_cast<std::size_t>(count);
+  if (int e = reserve(g, n)) return e;
   return check(cudaMemcpy(g.which.get(), members, n * sizeof(int), cudaMemcpyHostToDevice), "members of a burst");
 }
 
@@ -318,7 +341,7 @@ int burst(CudaGroup& g, Work work, const int* members, int count, std::uint64_t 
   if (count == 0 || steps == 0) return 0;
   if (int e = prepare(g, members, count)) return e;
   const std::size_t one_step = static_cast<std::size_t>(count) * g.record_bytes;
-  if (int e = make_ring(g, std::max(kRingBytes / 2, one_step))) return e;
+  if (int e = make_ring(g, one_step)) return e;
   const std::uint64_t room = std::max<std::uint64_t>(1, g.half_bytes / std::max<std::size_t>(one_step, 1));
   Chunk previous;
   for (std::uint64_t done = 0; done < steps;) {
@@ -342,27 +365,37 @@ int module_probe(char* line, std::size_t size) {
   if (code == cudaErrorInsufficientDriver || code == cudaErrorNoDevice || (code == cudaSuccess && count == 0)) {
     std::snprintf(line, size, "no GPU: %s",
                   code == cudaErrorInsufficientDriver ? "driver absent or too old" : "no device");
-    return 1;
+    cudaGetLastError();
+    return kCudaFailed;
   }
   cudaDeviceProp device{};
-  if (code != cudaSuccess || cudaGetDeviceProperties(&device, 0) != cudaSuccess) {
-    std::snprintf(line, size, "no GPU: %s", cudaGetErrorString(code != cudaSuccess ? code : cudaGetLastError()));
-    return 1;
+  const cudaError_t told = code == cudaSuccess ? cudaGetDeviceProperties(&device, 0) : code;
+  if (check(told, "device")) {
+    std::snprintf(line, size, "no GPU: %s", cudaGetErrorString(told));
+    return kCudaFailed;
   }
   cudaFuncAttributes attributes{};
   if (cudaFuncGetAttributes(&attributes, resident_kernel<float>) != cudaSuccess) {
     cudaGetLastError();
     std::snprintf(line, size, "no GPU: %s has compute capability %d.%d, for which this module was not built",
                   device.name, device.major, device.minor);
-    return 1;
+    return kCudaFailed;
   }
   std::snprintf(line, size, "%s, %d multiprocessors", device.name, device.multiProcessorCount);
   return 0;
 }
 
+int module_free_memory(std::size_t* bytes) {
+  std::size_t total = 0;
+  return check(cudaMemGetInfo(bytes, &total), "device memory");
+}
+
 int module_open(const Program& p, std::size_t scalar_bytes, std::size_t block_bytes, CudaGroup** out) {
   auto* g = new (std::nothrow) CudaGroup;
-  if (!g) return fail("group", "out of memory");
+  if (!g) {
+    fail("group", "out of memory");
+    return kCudaOutOfMemory;
+  }
   g->scalar = scalar_bytes;
   g->block_bytes = block_bytes;
   g->record_bytes = p.record_size * scalar_bytes;
@@ -403,6 +436,7 @@ int module_add(CudaGroup* g, std::uint64_t seed) {
   if (int e = g->blocks.grow(n * g->block_bytes)) return e;
   if (int e = g->states.grow(n * sizeof(CudaMember))) return e;
   if (int e = g->hparams.grow(std::max<std::size_t>(64, n * g->program.hparam_count * sizeof(double)))) return e;
+  if (int e = reserve(*g, n)) return e;
   ++g->members;
   CudaMember m;
   m.seed = seed;
@@ -457,10 +491,10 @@ int module_run_ops(CudaGroup* g, const int* members, int count, const OpRange* r
   return check(cudaStreamSynchronize(g->stream), "ops");
 }
 
-constexpr CudaModule kModule = {kCudaModuleVersion, module_error,       module_probe,   module_open,
-                                module_close,       module_resident,    module_add,     module_get_members,
-                                module_set_member,  module_set_hparams, module_write,   module_read,
-                                module_copy,        module_start,       module_advance, module_run_ops};
+constexpr CudaModule kModule = {
+    kCudaModuleVersion, module_error, module_probe,       module_free_memory, module_open,        module_close,
+    module_resident,    module_add,   module_get_members, module_set_member,  module_set_hparams, module_write,
+    module_read,        module_copy,  module_start,       module_advance,     module_run_ops};
 
 } // namespace
 

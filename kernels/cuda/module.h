@@ -3,7 +3,8 @@
 // driver.
 //
 // Calls on one group must not overlap. Every call returns 0 or an error; the table's error() then says why, in one line
-// that is valid until the calling thread's next call.
+// that is valid until the calling thread's next call. kCudaOutOfMemory: the call did nothing, and the group works on as
+// before. Any other error is the device's; a CUDA context that has failed once mostly fails from then on.
 #pragma once
 
 #include "kernels/op.hpp"
@@ -13,8 +14,9 @@
 
 namespace polarscope::kernels {
 
-inline constexpr std::uint32_t kCudaModuleVersion = 1;
+inline constexpr std::uint32_t kCudaModuleVersion = 2;
 inline constexpr const char* kCudaModuleSymbol = "polarscope_cuda_module";
+inline constexpr int kCudaFailed = 1, kCudaOutOfMemory = 2;
 
 // Where a member stands, as the device keeps it.
 struct CudaMember {
@@ -36,6 +38,8 @@ struct CudaModule {
   const char* (*error)();
   // 0 when a device answers. Writes one line either way: the device's name, or why there is none.
   int (*probe)(char* line, std::size_t size);
+  // Device memory that is free, in bytes.
+  int (*free_memory)(std::size_t* bytes);
 
   // Copies the program; `program` may go away afterwards.
   int (*open)(const Program& program, std::size_t scalar_bytes, std::size_t block_bytes, CudaGroup** group);
@@ -43,7 +47,7 @@ struct CudaModule {
   // Whether a member's whole state fits into shared memory, for the description.
   int (*resident)(const CudaGroup*);
 
-  // Members are numbered 0, 1, …; a new one has a zeroed block.
+  // Members are numbered 0, 1, …; a new one has a zeroed block. Makes room for a burst of all members too.
   int (*add)(CudaGroup*, std::uint64_t seed);
   int (*get_members)(CudaGroup*, int first, int count, CudaMember* out);
   int (*set_member)(CudaGroup*, int member, const CudaMember* in);

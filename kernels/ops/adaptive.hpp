@@ -64,8 +64,8 @@ template <class T> POLARSCOPE_FN AdamShares<typename T::Real> adam_shares(Contex
 
 // m ← β₁ m + (1−β₁) G;  v ← β₂ v + (1−β₂) G², or with kAdamSum v ← v + G²;  U = (a G + b m) / below. With bias
 // correction v̂ = v/(1−β₂ᵗ), without it v̂ = v. below: √v̂ + ε (torch), √(v̂) + ε/√(1−β₂ᵗ) (ε before the correction),
-// max(√v̂, ε) or √(v̂ + ε). a, b: see adam_shares. 0/0 is 0.
-// slots: G, m (none with kNoFirst), v, U, product of NAdam's factors;  hparams: β₁, β₂, ε, ψ
+// max(√v̂, ε) or √(v̂ + ε). a, b: see adam_shares. 0/0 is 0. Slot 5, where given, is added to a G + b m.
+// slots: G, m (none with kNoFirst), v, U, product of NAdam's factors, A;  hparams: β₁, β₂, ε, ψ
 template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), v = c.mat(op, 2), u = c.mat(op, 3);
@@ -93,12 +93,21 @@ template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
   }
   const auto m = c.mat(op, 1);
   const R share = static_cast<R>(1 - c.exact_hp(op, 0));
-  c.t.for_each(n, [=](int i) {
-    const R x = g.p[i], first = m.p[i] - share * m.p[i] + share * x, second = v.p[i] - forget * v.p[i] + take * (x * x);
-    m.p[i] = first;
-    v.p[i] = second;
-    u.p[i] = ratio(shares.gradient * x + shares.first * first, second);
-  });
+  const auto each = [&](auto above) {
+    c.t.for_each(n, [=](int i) {
+      const R x = g.p[i], first = m.p[i] - share * m.p[i] + share * x,
+              second = v.p[i] - forget * v.p[i] + take * (x * x);
+      m.p[i] = first;
+      v.p[i] = second;
+      u.p[i] = ratio(above(i, x, first), second);
+    });
+  };
+  if (c.has(op, 5)) {
+    const R* more = c.ptr(op, 5);
+    each([=](int i, R x, R first) { return shares.gradient * x + shares.first * first + more[i]; });
+  } else {
+    each([=](int, R x, R first) { return shares.gradient * x + shares.first * first; });
+  }
 }
 
 // U = β₁ m + (1−β₁) G with the old m, then m ← β₂ m + (1−β₂) G.  slots: G, m, U;  hparams: β₁, β₂

@@ -6,13 +6,35 @@
 #include "kernels/ops/adaptive.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
+
+// M ← β M + (1−β) G, U ← α M (AdEMAMix, 2409.03137). Up to step T, α rises from 0, and β's half-life from that of β₀, in
+// straight lines.  slots: G, M, U;  hparams: β, β₀, α, T;  constant: added to a β before its logarithm is taken
+template <class T> POLARSCOPE_FN void rising_average(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
+  const double t = static_cast<double>(c.step + 1), rise = c.exact_hp(op, 3), first = c.exact_hp(op, 1);
+  double beta = c.exact_hp(op, 0), alpha = c.exact_hp(op, 2);
+  if (t < rise) {
+    const double part = t / rise, added = c.constant(op, 0);
+    beta = exp_(1 / ((1 - part) / log_(first + added) + part / log_(beta + added)));
+    alpha *= part;
+  }
+  const R share = static_cast<R>(1 - beta), scale = static_cast<R>(alpha);
+  c.t.for_each(c.t.pad(g.size()), [=](int i) {
+    const R next = m.p[i] - share * m.p[i] + share * g.p[i];
+    m.p[i] = next;
+    u.p[i] = scale * next;
+  });
+}
+
 namespace ops {
 
 // Heavy ball M ← μ M + G or, word bit 0, average M ← μ M + (1 − μ) G; then U = M or, word bit 1 (Nesterov), the same
 // step applied once more: G + μ M, (1 − μ) G + μ M. Word bit 2: the hyperparameter is 1 − μ; bit 3: U = G, M kept aside.
-// slots: G, M, U;  hparam: μ
+// With more than one hyperparameter: rising_average.  slots: G, M, U;  hparam: μ
 template <class T> POLARSCOPE_FN void momentum(Context<T>& c, const Op& op) {
   using R = typename T::Real;
+  if (op.hparam[1] != kNone) return rising_average(c, op);
   const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
   const R mu = (op.word & 4) != 0 ? R(1) - c.hp(op, 0) : c.hp(op, 0);
   const R share = (op.word & 4) != 0 ? c.hp(op, 0) : op.word & 1 ? R(1) - mu : R(1);

@@ -17,7 +17,7 @@ template <class Acc, class R> POLARSCOPE_FN Acc top_eigenvalue(const R* a, const
   Acc bound = 0;
   for (int j = 0; j < n; ++j) {
     const Acc reach = Acc(a[j]) + (j > 0 ? abs_(Acc(b[j - 1])) : Acc(0)) + (j + 1 < n ? abs_(Acc(b[j])) : Acc(0));
-    bound = reach > bound ? reach : bound;
+    bound = reach > bound || reach != reach ? reach : bound; // once NaN it stays
   }
   if (!(bound > Acc(0))) return bound - bound; // 0, or NaN for a matrix that is not finite
   const Acc scale = Acc(1) / bound;

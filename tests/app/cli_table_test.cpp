@@ -56,5 +56,5 @@ TEST_CASE("long lines go on indented", "[cli][table]") {
   const std::string text = "title\n  options: one two three four five six\n";
   CHECK(wrapped(text, 0, 4) == text);
   CHECK(wrapped(text, 200, 4) == text);
-  CHECK(wrapped(text, 24, 4) == "title\n  options: one two three\n      four five six\n");
+  CHECK(wrapped(text, 24, 4) == "title\n  options: one two\n      three four five\n      six\n");
 }

@@ -89,6 +89,56 @@ TEST_CASE("a label stays where it was while that place is free") {
   CHECK(place_labels(requests, area, std::vector<Box>{in_the_way}, 2).front().slot != 7);
 }
 
+TEST_CASE("labels of points side by side keep their sides, and leaders do not cross") {
+  // Two runs close together, as SGD and AdamW at one norm: each label stands nearest to its own.
+  for (float apart : {8.0f, 14.0f, 24.0f, 40.0f})
+    for (float angle : {0.0f, 0.7f, 1.6f, 2.4f, 3.6f, 5.1f}) {
+      INFO(apart << " " << angle);
+      const ImVec2 a{200, 200}, b{200 + apart * std::cos(angle), 200 + apart * std::sin(angle)};
+      std::vector<LabelRequest> requests{{a, {70, 30}, 15, -1}, {b, {70, 30}, 15, -1}};
+      std::vector<Box> obstacles;
+      for (const ImVec2& p : {a, b}) obstacles.push_back({{p.x - 6, p.y - 6}, {p.x + 6, p.y + 6}});
+      const auto placed = place_labels(requests, {{0, 0}, {400, 400}}, obstacles, 3);
+      REQUIRE(placed[0].slot >= 0);
+      REQUIRE(placed[1].slot >= 0);
+      const auto end = [](const Box& box, ImVec2 to) {
+        return ImVec2{std::clamp(to.x, box.min.x, box.max.x), std::clamp(to.y, box.min.y, box.max.y)};
+      };
+      const ImVec2 ea = end(placed[0].box, a), eb = end(placed[1].box, b);
+      const auto side = [](ImVec2 p, ImVec2 q, ImVec2 r) {
+        return (q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x);
+      };
+      const bool crossing = side(a, ea, b) * side(a, ea, eb) < 0 && side(b, eb, a) * side(b, eb, ea) < 0;
+      CHECK_FALSE(crossing);
+      for (std::size_t i = 0; i < 2; ++i) {
+        const ImVec2 own = i == 0 ? a : b, other = i == 0 ? b : a, own_end = end(placed[i].box, own),
+                     other_end = end(placed[i].box, other);
+        CHECK(std::hypot(other.x - other_end.x, other.y - other_end.y) >=
+              0.9f * std::hypot(own.x - own_end.x, own.y - own_end.y) - 1e-3f);
+      }
+    }
+}
+
+TEST_CASE("in Show the disc keeps clear of the words in its corner") {
+  for (const ImVec2 size : {ImVec2{717, 560}, {560, 560}, {420, 500}, {900, 600}}) {
+    Canvas canvas(ThemeName::projector, 1, static_cast<int>(size.x), static_cast<int>(size.y));
+    canvas.frame([&] {
+      PolarOptions options;
+      options.keys = false;
+      options.rings_words = "rings: norm";
+      const Box area = canvas.area();
+      const PolarScale scale = polar_scale(canvas.theme(), area, 1, 4, options);
+      const float reach = scale.outer + canvas.theme().px(5) + rim_height(canvas.theme(), scale.outer);
+      const ImVec2 corner{area.min.x + canvas.theme().px(12) +
+                              measure(canvas.theme(), text::kLabel, "of the last update").x,
+                          area.max.y - canvas.theme().px(12 + 3 * 17)};
+      CHECK(std::hypot(scale.centre.x - corner.x, scale.centre.y - corner.y) > reach);
+      CHECK(scale.centre.x + reach <= area.max.x + 1);
+      CHECK(scale.outer > 0.3f * std::min(size.x, size.y) / 2);
+    });
+  }
+}
+
 TEST_CASE("end labels are spread without overlap and in order") {
   std::mt19937 engine(9);
   std::uniform_real_distribution<float> where(-50, 250);

@@ -388,3 +388,46 @@ TEST_CASE("the window obeys the scene's parameter and plane") {
   }
   std::filesystem::remove(file);
 }
+
+TEST_CASE("Esc gives up the drag of a start") {
+  TestWindow w;
+  w.send(command::ComputeTo{40});
+  const std::uint64_t before = w.frame().state_hash;
+  w.play([&](ImGuiTestContext& user) {
+    user.SetRef(w.panel("polar").c_str());
+    user.MouseMove("**/start of norm 4");
+    user.MouseDown();
+    user.MouseMoveToPos({ImGui::GetIO().MousePos.x + 50, ImGui::GetIO().MousePos.y - 50});
+    user.Yield(20);
+    CHECK(w.frame().state_hash != before);
+    user.KeyPress(ImGuiKey_Escape);
+    user.Yield(5);
+    user.MouseMoveToPos({ImGui::GetIO().MousePos.x + 20, ImGui::GetIO().MousePos.y});
+    user.MouseUp();
+  });
+  w.settle();
+  CHECK(w.frame().state_hash == before);
+  CHECK(std::none_of(w.frame().events.begin(), w.frame().events.end(),
+                     [](const Event& e) { return e.kind == EventKind::edit; }));
+}
+
+TEST_CASE("a refusal is shown where there is no status bar") {
+  TestWindow w;
+  w.view().layout = LayoutKind::show;
+  w.frames(3);
+  const auto shown = [] {
+    const ImGuiWindow* window = ImGui::FindWindowByName("##notice");
+    return window && window->WasActive;
+  };
+  CHECK_FALSE(shown());
+  w.send(command::OpenScene{"no_such_scene"});
+  w.frames(3);
+  CHECK(shown());
+  w.play([](ImGuiTestContext& user) { user.ItemClick("//##notice/notice"); });
+  w.frames(2);
+  CHECK_FALSE(shown());
+  w.view().layout = LayoutKind::study; // the status bar still says it
+  w.frames(3);
+  CHECK_FALSE(shown());
+  CHECK(w.frame().notice_is_error);
+}

@@ -37,7 +37,7 @@ WindowSetup remembering() {
 
 bool every_panel_is_docked(TestWindow& w) {
   for (const Panel& panel : panels()) {
-    if (panel.is_strip()) continue;
+    if (panel.is_strip() || !panel.in_layout(w.view().layout)) continue;
     const ImGuiWindow* window = ImGui::FindWindowByName(w.panel(panel.name.c_str()).c_str());
     if (!window || window->DockId == 0) return false;
   }
@@ -159,4 +159,16 @@ TEST_CASE("an old or broken layout file leaves every panel within reach") {
     w.frames(3);
     CHECK(every_panel_is_docked(w));
   }
+}
+
+TEST_CASE("keys of the user's own count only where the configuration folder is read") {
+  ConfigFolder folder;
+  folder.write("keys.toml", "no keys");
+  {
+    TestWindow pictures;
+    CHECK(pictures.view().notice.empty());
+  }
+  TestWindow w(remembering());
+  CHECK(w.view().notice.find("keys.toml") != std::string::npos);
+  CHECK(w.view().notice_is_error);
 }

@@ -54,15 +54,52 @@ TEST_CASE("both layouts are drawn without a display") {
   CHECK(colours(show) > 500);
 }
 
+TEST_CASE("a sweep is drawn in the layout Bench") {
+  auto scene = load_scene("interference/rates");
+  REQUIRE(scene);
+  ShotOptions options;
+  options.layout = "bench";
+  options.theme = "dark";
+  options.session = {"cpu", 2};
+  auto image = render_shot(std::move(*scene), options);
+  if (!image) FAIL(image.error().text());
+  REQUIRE(write_png(*image, picture_path("bench-dark")));
+  CHECK(colours(*image) > 500);
+}
+
 TEST_CASE("a shot repeats to the pixel") {
   CHECK(shot("study", "light", 1024, 640).rgba == shot("study", "light", 1024, 640).rgba);
+}
+
+TEST_CASE("a session that was computed before gives the same picture, and one that is given up none") {
+  const auto scene = load_scene("first_look");
+  REQUIRE(scene);
+  ShotOptions options;
+  options.step = 223;
+  options.layout = "study";
+  options.theme = "dark";
+  options.width = 1024;
+  options.height = 640;
+  options.session.device = "cpu";
+  options.session.threads = 1;
+  const auto session = [&] {
+    auto opened = Session::open(*scene, options.session);
+    REQUIRE(opened);
+    while ((*opened)->head() < 223) (*opened)->advance(1);
+    return std::move(*opened);
+  };
+  const auto image = render_shot(session(), options);
+  if (!image) FAIL(image.error().text());
+  CHECK(image->rgba == shot("study", "dark", 1024, 640).rgba);
+  options.stop = [] { return true; };
+  CHECK_FALSE(render_shot(session(), options));
 }
 
 TEST_CASE("a shot refuses what is not there") {
   auto scene = load_scene("first_look");
   REQUIRE(scene);
   ShotOptions options;
-  options.layout = "bench";
+  options.layout = "bnch";
   const auto image = render_shot(*scene, options);
   REQUIRE_FALSE(image);
   CHECK(image.error().kind == ErrorKind::bad_input);

@@ -80,6 +80,45 @@ TEST_CASE("a run whose last value a log axis cannot show keeps its name and its 
   CHECK(drawn.result.not_shown_words == "1 value of A not above 0, not shown");
 }
 
+TEST_CASE("where names have no room for all, that of the selected run is written") {
+  Canvas canvas(ThemeName::dark, 1, 500, 100);
+  const auto [program, view] = make_series({falling(101, 0.5)});
+  std::vector<PlotCurve> curves;
+  for (int i = 0; i < 12; ++i) curves.push_back(curve(canvas, i % 8, view, 0));
+  curves.back().selected = true;
+  const Drawn drawn = draw(canvas, curves, 100, false);
+  REQUIRE(drawn.cache.ends.size() == 12);
+  CHECK(drawn.cache.ends.front().curve == 11);
+}
+
+TEST_CASE("names have room of their own beside the curves") {
+  Canvas canvas(ThemeName::projector, 1, 500, 300);
+  const auto [program, view] = make_series({falling(101, 0.5)});
+  std::vector<PlotCurve> curves{curve(canvas, 0, view, 0)};
+  for (const char* name : {"A", "the free gain", "a name that no plot of this width has room for beside its curve"}) {
+    curves[0].name = name;
+    const Drawn drawn = draw(canvas, curves, 100, false);
+    const PlotAxis& x = drawn.cache.curves[0].drawn_x;
+    INFO(name);
+    const float words = measure(canvas.theme(), text::kName, name).x;
+    CHECK(500 - x.last >= std::min(words + canvas.theme().px(30), 0.4f * 500)); // the last step is beside the name
+    CHECK(x.last - x.first > 0.4f * 500);
+  }
+}
+
+TEST_CASE("a path before an edit stays in the picture, unless it ran away") {
+  Canvas canvas(ThemeName::dark, 1, 500, 300);
+  std::vector<double> now(101, 2.0), before(101, 4.0), wild;
+  now.back() = 1.9;
+  for (int i = 0; i <= 100; ++i) wild.push_back(std::pow(10.0, i));
+  const auto [program, view] = make_series({now, before, wild});
+  std::vector<PlotCurve> curves{curve(canvas, 0, view, 0)};
+  curves[0].ghost = PlotSource{view, 1};
+  CHECK(draw(canvas, curves, 100, false).cache.curves[0].drawn_y.most >= 4);
+  curves[0].ghost = PlotSource{view, 2};
+  CHECK(draw(canvas, curves, 100, false).cache.curves[0].drawn_y.most < 3);
+}
+
 TEST_CASE("the note about values that are not shown names each run, or how many") {
   Canvas canvas(ThemeName::dark, 1, 500, 300);
   const auto [program, view] = make_series({falling(101, 0), falling(101, -1), falling(101, -2)});

@@ -290,6 +290,35 @@ TEST_CASE_METHOD(Fixture, "a diverged run ends at its last finite point and leav
   CHECK(draw(frame_of({dead}, 50), {}).picture.radius_most > 1e18f); // alone it has them
 }
 
+TEST_CASE_METHOD(Fixture, "a run that diverged has turned: its plane is that of its last finite direction") {
+  std::vector<std::vector<double>> path;
+  for (int i = 0; i <= 50; ++i)
+    path.push_back(i < 20 ? std::vector<double>{std::cos(0.3 * i), std::sin(0.3 * i), 0.1}
+                          : std::vector<double>{NAN, NAN, NAN});
+  const Recorded recorded = record(1, 3, path);
+  RunFrame dead = run_of(recorded, 1, path[0]);
+  dead.diverged = true, dead.diverged_at = 20;
+  const auto drawing = draw(frame_of({dead}, 50), {});
+  CHECK(drawing.picture.note.empty());
+  REQUIRE(drawing.picture.trails.size() == 1);
+  CHECK(drawing.picture.trails[0].step.back() == 19);
+}
+
+TEST_CASE_METHOD(Fixture, "the rings hold the path before an edit, unless it ran away") {
+  const auto path = spiral(50);
+  auto wide = path, wild = path;
+  for (auto& w : wide)
+    for (double& x : w) x *= 4;
+  for (std::size_t i = 0; i < wild.size(); ++i) wild[i] = {std::pow(10.0, static_cast<double>(i)), 0};
+  const Recorded recorded = record(1, 2, path), before = record(1, 2, wide), away = record(1, 2, wild);
+  RunFrame run = run_of(recorded, 1, path[0]);
+  run.ghost = before.series->view();
+  CHECK(draw(frame_of({run}, 50), {}).picture.radius_most == Approx(6));
+  cache = {};
+  run.ghost = away.series->view();
+  CHECK(draw(frame_of({run}, 50), {}).picture.radius_most == Approx(1.5));
+}
+
 TEST_CASE_METHOD(Fixture, "the cursor moves along a path that is kept, and the path is the same as made anew") {
   const auto path = spiral(3000);
   const Recorded recorded = record(1, 2, path);

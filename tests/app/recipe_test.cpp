@@ -8,6 +8,7 @@
 #include "imgui_internal.h"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -193,6 +194,7 @@ TEST_CASE("the recipe is compared with each other run in turn") {
   const std::string text = recipe_text(w);
   CHECK(text.find("AdamW has direction adam.") != std::string::npos);
   CHECK(text.find("AdamW has lr 0.001.") != std::string::npos);
+  CHECK(text.find("it keeps: none") != std::string::npos);
   CHECK(text.find("Only AdamW has beta2, which is 0.999.") != std::string::npos);
   w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_C); });
   CHECK_FALSE(w.view().compare_with);
@@ -202,9 +204,36 @@ TEST_CASE("the recipe is compared with each other run in turn") {
     user.ItemClick(fmt::format("//$FOCUSED/AdamW##{}", w.run(2).id).c_str());
   });
   CHECK(w.view().compare_with == w.run(2).id);
+  w.send(command::SelectRun{w.run(2).id});
+  CHECK(recipe_text(w).find("8 bytes per weight") != std::string::npos); // two averages of four bytes
+  w.send(command::SelectRun{w.run(0).id});
   w.send(command::RemoveRun{w.run(2).id}); // what is gone differs in nothing
   w.frames(2);
   CHECK(recipe_text(w).find("Compared") == std::string::npos);
+}
+
+TEST_CASE("parameters that go by another recipe are named, with what that one keeps and costs") {
+  const TemporaryFolder folder;
+  WindowSetup setup;
+  setup.scene = folder.write("network.toml", "[scene]\nsteps = 20\n[problem]\nkind = \"mlp\"\nwidth = 8\nlayers = 2\n"
+                                             "embedding = true\nhead = true\n[[run]]\nlabel = \"A\"\noptimizer = "
+                                             "\"muon\"\n[[run]]\nlabel = \"B\"\noptimizer = \"adamw\"\n");
+  TestWindow w(setup);
+  w.view().compare_with = w.run(1).id;
+  const auto& parameters = w.run(0).program->parameters();
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    INFO(parameters[p].name);
+    w.view().polar.plane.parameter = static_cast<int>(p);
+    w.frames(2);
+    const std::string text = recipe_text(w);
+    CHECK(text.find("route of rest: adamw*.") != std::string::npos);
+    CHECK(text.find("In B, rest goes by the run's own.") != std::string::npos);
+    // Muon keeps one average of a matrix, AdamW two of anything.
+    const char* bytes = parameters[p].role == ParamRole::matrix ? " 4 bytes per weight" : " 8 bytes per weight";
+    CHECK(text.find(bytes) != std::string::npos);
+  }
+  CHECK(std::any_of(parameters.begin(), parameters.end(),
+                    [](const ParamInfo& p) { return p.role != ParamRole::matrix; }));
 }
 
 TEST_CASE("a saved recipe checks clean and runs to the window's bits") {

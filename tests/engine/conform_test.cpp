@@ -11,7 +11,30 @@
 
 using namespace polarscope;
 
-TEST_CASE("Every instruction set of this machine conforms") {
+namespace {
+
+// The proof that no check is empty: each op's right result is far from what it began with and from zeros.
+void check_that_nothing_passes_empty(const ConformReport& report) {
+  for (const ConformSection& s : report.sections) {
+    CHECK(s.ops.size() == report.ops_known);
+    for (const ConformRow& op : s.ops) {
+      CAPTURE(s.target, op.name, op.if_idle, op.if_zero, op.tolerance);
+      CHECK(op.tolerance <= 0.01);
+      CHECK(op.if_idle >= 10 * op.tolerance); // a body that leaves its output as it was
+      CHECK(op.if_zero >= 10 * op.tolerance); // a body that writes zeros
+    }
+    std::size_t moved = 0;
+    for (const ConformRow& path : s.trajectories) {
+      CHECK(path.tolerance <= 0.01);
+      moved += path.if_idle >= 10 * path.tolerance ? 1 : 0;
+    }
+    CHECK(moved + 15 >= s.trajectories.size()); // a row of one number that is kept centred goes nowhere
+  }
+}
+
+} // namespace
+
+TEST_CASE("Every instruction set of this machine conforms, and no op would by doing nothing or writing zeros") {
   const auto report = conform("cpu");
   REQUIRE(report.ok());
   for (const ConformSection& s : report->sections) {
@@ -20,6 +43,7 @@ TEST_CASE("Every instruction set of this machine conforms") {
     CHECK_FALSE(s.ops.empty());
     CHECK(s.trajectories.size() == report->programs);
   }
+  check_that_nothing_passes_empty(*report);
   const auto json = nlohmann::json::parse(report->to_json());
   CHECK(json["device"] == "cpu");
   CHECK(json["sections"].size() == report->sections.size());
@@ -46,13 +70,22 @@ TEST_CASE("A CUDA module that works conforms, one that loses a write does not") 
     INFO(good->to_text());
     CHECK(s.passed());
   }
+  check_that_nothing_passes_empty(*good);
 
   kernels::CudaModule broken = test::emulated_cuda();
   broken.run_ops = [](kernels::CudaGroup*, const int*, int, const kernels::OpRange*) { return 0; };
+  broken.advance = [](kernels::CudaGroup*, const int*, int, std::uint64_t, kernels::CudaRecords, void*) { return 0; };
   const auto bad = conform_module(broken, "broken");
   REQUIRE(bad.ok());
   CHECK_FALSE(bad->passed());
   CHECK(bad->to_text().find("FAIL") != std::string::npos);
+  for (const ConformSection& s : bad->sections) {
+    for (const ConformRow& op : s.ops) {
+      INFO(s.target << ": " << op.name);
+      CHECK_FALSE(op.passed());
+    }
+    for (const ConformRow& path : s.trajectories) CHECK_FALSE(path.passed()); // no step has been made
+  }
 
   kernels::CudaModule dead = test::emulated_cuda();
   dead.open = [](const kernels::Program&, std::size_t, std::size_t, kernels::CudaGroup**) { return 1; };

@@ -216,7 +216,7 @@ TEST_CASE("padding and neighbours are not in the hash, every persistent element 
   REQUIRE(backend.ok());
   auto group = (*backend)->open(*program);
   REQUIRE(group.ok());
-  const int a = (*group)->add(1), b = (*group)->add(2);
+  const int a = *(*group)->add(1), b = *(*group)->add(2);
   REQUIRE(hash_member(**program, **group, a) == hash_member(**program, **group, b));
   for (std::size_t i = 0; i < (*program)->slots().size(); ++i) {
     const SlotInfo& slot = (*program)->slots()[i];
@@ -246,7 +246,7 @@ TEST_CASE("evaluating losses leaves the member as it was and does not depend on 
   for (const int n : {1, 4}) {
     auto backend = open_backend("cpu", n);
     auto group = (*backend)->open(*program);
-    const int m = (*group)->add(1);
+    const int m = *(*group)->add(1);
     (*group)->write_slot(m, (*program)->parameters()[0].weight, std::vector<double>{1, 2});
     std::vector<std::vector<std::byte>> records;
     (*group)->start(std::vector<int>{m}, records);
@@ -264,10 +264,10 @@ TEST_CASE("a removed member's number is given again, its block is not", "[backen
   const auto program = compile(scene, scene.runs[0]);
   auto backend = open_backend("cpu", 2);
   auto group = (*backend)->open(*program);
-  const int a = (*group)->add(1), b = (*group)->add(2);
+  const int a = *(*group)->add(1), b = *(*group)->add(2);
   (*group)->write_slot(a, (*program)->parameters()[0].weight, std::vector<double>{1, 2});
   (*group)->remove(a);
-  REQUIRE((*group)->add(3) == a);
+  REQUIRE(*(*group)->add(3) == a);
   REQUIRE((*group)->count() == 2);
   std::vector<double> w(2);
   (*group)->read_slot(a, (*program)->parameters()[0].weight, w);

@@ -22,7 +22,7 @@ std::string with_header(const std::string& header, const std::string& data, std:
 
 template <class T> std::string bytes_of(const std::vector<T>& values) {
   std::string out(values.size() * sizeof(T), '\0');
-  std::memcpy(out.data(), values.data(), out.size());
+  if (!values.empty()) std::memcpy(out.data(), values.data(), out.size());
   return out;
 }
 

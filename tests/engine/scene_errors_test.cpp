@@ -117,10 +117,10 @@ const std::vector<Case> kCases = {
     // missing
     {10, "", "s.toml:8:1: [[run]] has no 'optimizer'"},
     {6, "", "s.toml:5:1: [problem] has no 'kind'"},
+    {18, "[sweep]\nroute = 3\n[view]", "s.toml:19:1: unknown key 'route' in [sweep]"},
     // not built yet
-    {18, "[sweep]\n[view]", "s.toml:18:2: [sweep] is not built yet: write one [[run]] per value"},
     {19, "panels = [\"polar\"]", "s.toml:19:1: 'panels' is not built yet: the layout says which panels are open"},
-    {19, "layout = \"bench\"", "s.toml:19:10: 'layout' has no value 'bench'"},
+    {19, "layout = \"bnch\"", "s.toml:19:10: 'layout' has no value 'bnch'; did you mean 'bench'?"},
     // TOML itself
     {4, "steps = ", "s.toml:4:9: "},
     {4, "seed = 12", "s.toml:4:"},

@@ -1,6 +1,7 @@
 // A run's recipe changed part by part: against fresh sessions of the scene that the change amounts to.
 #include "engine/optimizer/composition.hpp"
 #include "engine/session.hpp"
+#include "engine/trace.hpp"
 #include "tests/support/scenes.hpp"
 
 #include <algorithm>
@@ -242,4 +243,33 @@ TEST_CASE("a changed recipe outlives a drag, a restart and a moved start", "[rec
       opened(scene_text("optimizer = { base = \"sgd\", direction = \"momentum\" }\nstart.point = [" + list + "]"));
   fresh->advance(50);
   CHECK(s->state_hash() == fresh->state_hash());
+}
+
+TEST_CASE("recipes of networks and of recorded gradients change like any other", "[recipe]") {
+  Scene replay;
+  replay.problem = "trace";
+  replay.problem_values.trace = example_trace();
+  replay.steps = replay.problem_values.trace->steps();
+  auto network = parse_scene("[scene]\nsteps = 30\n[problem]\nkind = \"mlp\"\nwidth = 8\nlayers = 2\n"
+                             "[[run]]\noptimizer = \"sgd\"\n",
+                             "network.toml");
+  if (!network) FAIL(network.error().text());
+  for (Scene scene : {replay, *network}) {
+    CAPTURE(scene.problem);
+    RunSpec run;
+    run.label = "A";
+    run.optimizer = *load_optimizer("sgd");
+    scene.runs = {run};
+    auto s = open_session(scene);
+    s->advance(scene.steps);
+    done(*s, command::SetPart{frame_of(*s).runs[0].id, Part::direction, one("adam")});
+    done(*s, command::SetPart{frame_of(*s).runs[0].id, Part::magnitude, one("hyperball")});
+    finish(*s);
+    scene.runs[0].optimizer.chain(Part::direction) = one("adam");
+    scene.runs[0].optimizer.chain(Part::magnitude) = one("hyperball");
+    auto fresh = open_session(scene);
+    fresh->advance(scene.steps);
+    CHECK(s->state_hash() == fresh->state_hash());
+    CHECK(frame_of(*s).head == scene.steps);
+  }
 }

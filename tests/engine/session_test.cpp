@@ -1,5 +1,6 @@
 // What each command does to a session: against fresh sessions of the scene that the edits amount to.
 #include "engine/session.hpp"
+#include "engine/machine_memory.hpp"
 #include "tests/support/scenes.hpp"
 
 #include <algorithm>
@@ -288,6 +289,47 @@ TEST_CASE("names are unique, wrong commands are refused and change nothing") {
   REQUIRE(s->head() == 20);
 }
 
+TEST_CASE("a drag while playing is an event at the first step it acted on, also where it made the run diverge") {
+  auto s = open_session(two_runs());
+  s->advance(180);
+  const RunId run = frame_of(*s).runs[0].id;
+  for (const double lr : {0.4, 2.0, 5.0}) {
+    done(*s, command::SetHparam{run, "lr", lr, EditMode::from_here, true});
+    s->advance(5);
+  }
+  const auto said = s->apply(command::SetHparam{run, "lr", 10, EditMode::from_here});
+  REQUIRE(said);
+  CHECK(said->find("0.1 → 10, dragged over steps 180–195") != std::string::npos);
+  Frame f = frame_of(*s);
+  const auto edit =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
+  REQUIRE(edit != f.events.end());
+  CHECK(edit->step == 180);
+  CHECK(edit->text == "lr 0.1 → 10, dragged over steps 180–195");
+  const auto again = s->apply(command::Restart{});
+  REQUIRE(again);
+  CHECK(again->find("the path will be another") != std::string::npos);
+  CHECK(*s->apply(command::Restart{}) == "back at step 0");
+
+  SceneText rows; // of which a rate can be too large
+  rows.problem = "rows";
+  rows.start = {};
+  rows.optimizer = "adamw";
+  rows.lr = {0.01};
+  auto wild = open_session(scene_of(rows));
+  wild->advance(10);
+  const RunId one = frame_of(*wild).runs[0].id;
+  done(*wild, command::SetHparam{one, "weight_decay", 1e3, EditMode::from_here});
+  done(*wild, command::SetHparam{one, "lr", 1e3, EditMode::from_here, true});
+  wild->advance(200);
+  done(*wild, command::SetHparam{one, "lr", 1e3, EditMode::from_here});
+  f = frame_of(*wild);
+  REQUIRE(f.runs[0].diverged);
+  CHECK(std::any_of(f.events.begin(), f.events.end(), [](const Event& e) {
+    return e.kind == EventKind::edit && e.step == 10 && e.text.find("dragged over") != std::string::npos;
+  }));
+}
+
 TEST_CASE("restart keeps edits as starting values") {
   auto s = open_session(two_runs());
   s->advance(100);
@@ -527,7 +569,12 @@ TEST_CASE("previews while playing leave an edit for each value in force, and eve
   const Frame f = frame_of(*s);
   REQUIRE_FALSE(f.notice_is_error);
   REQUIRE(f.runs[0].hparams[0] == 0.1);
-  REQUIRE(count(f, EventKind::edit) == 0); // it ended where it began
+  // It ended where it began, but steps were made with other values: that is said, at the first of them.
+  REQUIRE(count(f, EventKind::edit) == 1);
+  const auto edit =
+      std::find_if(f.events.begin(), f.events.end(), [](const Event& e) { return e.kind == EventKind::edit; });
+  REQUIRE(edit->step == 100);
+  REQUIRE(edit->text == "lr changed, dragged over steps 100–135");
 }
 
 TEST_CASE("the recipe's values are those of its preset, whatever the runs of one program set") {
@@ -560,4 +607,34 @@ TEST_CASE("a norm that is too large to be measured stops the run") {
   const int norm = r.program->find_metric("W.frobenius_norm");
   for (long step = 0; step < r.diverged_at; ++step) REQUIRE(std::isfinite(*r.series.at(norm, step)));
   REQUIRE(r.diverged_at < 10);
+}
+
+TEST_CASE("a start that has not been moved is held once, and is not compared at every frame") {
+  auto s = open_session(SceneText{});
+  const auto opened = frame_of(*s).runs[0].start;
+  s->advance(10);
+  done(*s, command::SetHparam{1, "lr", 0.2, EditMode::from_start}); // makes the path, and its start, again
+  frame_of(*s);
+  CHECK(frame_of(*s).runs[0].start == opened);
+  done(*s, command::MoveStart{1, "W", {0.5, 0.5}});
+  frame_of(*s);
+  CHECK(frame_of(*s).runs[0].start != opened);
+  bool told = false;
+  for (const Event& e : frame_of(*s).events) told |= e.text.find("start") != std::string::npos;
+  CHECK(told);
+}
+
+TEST_CASE("memory that another session keeps is not there for a new one") {
+  SessionOptions options;
+  options.device = "cpu";
+  CHECK(Session::open(scene_of(SceneText{}), options).ok());
+  options.memory_in_use = machine_memory();
+  const auto refused = Session::open(scene_of(SceneText{}), options);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::machine_lacks);
+  auto s = open_session(SceneText{});
+  const std::size_t before = s->memory_bytes();
+  s->advance(1000);
+  CHECK(s->memory_bytes() > before);
+  CHECK(s->memory_bytes() == frame_of(*s).memory_bytes);
 }

@@ -1,6 +1,7 @@
 // Recorded gradients: what a trace file may say, windows of steps, and that a replayed recording is the run to the bit.
 #include "engine/trace.hpp"
 
+#include "engine/compile.hpp"
 #include "engine/preset.hpp"
 #include "engine/recording.hpp"
 #include "tests/support/process.hpp"
@@ -10,6 +11,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <limits>
 #include <map>
 #include <random>
 
@@ -26,7 +29,7 @@ struct Piece {
 
 template <class T> std::string bytes_of(const std::vector<T>& values) {
   std::string out(values.size() * sizeof(T), '\0');
-  std::memcpy(out.data(), values.data(), out.size());
+  if (!values.empty()) std::memcpy(out.data(), values.data(), out.size());
   return out;
 }
 
@@ -163,6 +166,40 @@ TEST_CASE("malformed traces are refused by name", "[trace]") {
   CHECK_FALSE(Trace::open(folder.path()).ok());
 }
 
+TEST_CASE("names that a program cannot hold are refused, those beside them are not", "[trace]") {
+  const auto named = [](const std::vector<std::string>& names) {
+    std::vector<Piece> pieces;
+    for (const std::string& name : names) {
+      pieces.push_back(doubles("gradient/" + name, {2, 3}, 1));
+      pieces.push_back(doubles("weight/" + name, {3}, 2));
+    }
+    return pieces;
+  };
+  CHECK(says(refusal(named({"metrics"})), "parameter 'metrics' has a name that the program keeps for itself"));
+  CHECK(says(refusal(named({"W", "hparams"})), "parameter 'hparams'"));
+  CHECK(says(refusal(named({"W", "W.gradient"})), "'W.gradient' would share names with 'W'"));
+  CHECK(says(refusal(named({"a.b.c", "a.b"})), "'a.b.c' would share names with 'a.b'"));
+  CHECK(says(refusal(named({"W\\nx"})), "'W?x' has a control character"));
+  CHECK(says(refusal(named({"A/metrics", "A/W"}), "\"runs\":\"2\"", "A"), "'metrics'"));
+  std::vector<std::string> many;
+  for (int i = 0; i < 501; ++i) many.push_back(fmt::format("p{}", i));
+  CHECK(says(refusal(named(many)), "more than 500"));
+  // every preset makes a program of names that only look alike, and of as many parameters as there may be
+  const TemporaryFolder folder;
+  many.pop_back();
+  for (const std::vector<std::string>& names :
+       {std::vector<std::string>{"W", "W2", "Wgradient", "metrics.W", "a.b", "a.c", "loss", "W/gradient"}, many})
+    for (const char* preset : {"sgd", "soap", "md_muon"}) {
+      CAPTURE(preset, names.size());
+      const auto scene = trace_scene(folder.write("x.safetensors", file_of(named(names))), "", preset);
+      INFO((scene ? std::string() : scene.error().text()));
+      REQUIRE(scene.ok());
+      auto session = open_session(*scene);
+      CHECK(session->advance(2) == 2);
+      CHECK(frame_of(*session).runs[0].program->parameters().size() == names.size());
+    }
+}
+
 TEST_CASE("plain descent on a trace is the running sum of its gradients, across windows and back in time", "[trace]") {
   constexpr long kSteps = 2500; // several windows
   constexpr std::size_t kRows = 3, kCols = 5;
@@ -243,6 +280,103 @@ TEST_CASE("a scene may name a trace", "[trace][scene]") {
   const auto none = load_scene(folder.write("n.toml", "[problem]\nkind = \"trace\"\n" + run));
   REQUIRE_FALSE(none.ok());
   CHECK(says(none.error().text(), "'file'"));
+}
+
+TEST_CASE("weights that only go to a file leave the session's memory as it is", "[trace]") {
+  constexpr long kSteps = 200, kSide = 512;
+  constexpr std::size_t kWeight = kSide * kSide * 4;
+  const TemporaryFolder folder;
+  const std::vector<float> ones(kSide * kSide, 1.0f);
+  std::string text = file_of({{"weight/W", "F32", {kSide, kSide}, bytes_of(ones)}, {"gradient/W", "F32", {0}, ""}});
+  // 200 MB of zero gradients that take no room on the disk
+  const std::string place = "\"shape\":[0],\"data_offsets\":[1048576,1048576]";
+  const auto at = text.find(place);
+  REQUIRE(at != std::string::npos);
+  text.replace(at, place.size(),
+               fmt::format("\"shape\":[{},{},{}],\"data_offsets\":[{},{}]", kSteps, kSide, kSide, kWeight,
+                           kWeight * (kSteps + 1)));
+  const std::uint64_t header = text.find("}}") + 2 - 8;
+  std::memcpy(text.data(), &header, 8);
+  const std::string path = folder.write("x.safetensors", text);
+  std::filesystem::resize_file(path, 8 + header + kWeight * (kSteps + 1));
+  const auto scene = trace_scene(path, "", "sgd");
+  INFO((scene ? std::string() : scene.error().text()));
+  REQUIRE(scene.ok());
+  constexpr std::uint32_t kAll = std::numeric_limits<std::uint32_t>::max();
+  // Of a session at its end, whose records hold weights of up to `recorded` elements and whose series keeps those of `kept`.
+  const auto memory = [&](std::uint32_t recorded, std::uint32_t kept) {
+    SessionOptions options;
+    options.memory_budget = std::size_t{64} << 20;
+    options.record.weight_limit = recorded;
+    options.record.kept_limit = kept;
+    long rows = 0;
+    std::size_t largest = 0;
+    options.sink = [&](RunId, const StepProgram&, long, std::span<const std::byte> records) {
+      ++rows;
+      largest = std::max(largest, records.size());
+    };
+    auto session = open_session(*scene, options);
+    session->advance(kSteps);
+    CHECK_FALSE(session->fault());
+    CHECK(largest < 2 * kWeight); // large records come one at a time
+    if (recorded == kAll) CHECK(rows == kSteps + 1);
+    const Frame frame = frame_of(*session);
+    CHECK(frame.runs[0].series.last_step() == kSteps);
+    std::vector<double> weight;
+    CHECK(frame.runs[0].series.weight(0, kSteps, weight) == (kept == kAll));
+    return frame.memory_bytes;
+  };
+  const std::size_t plain = memory(0, 0);
+  CHECK(memory(kAll, 0) < plain + kWeight);
+  CHECK(memory(kAll, kAll) > plain + 4 * kWeight); // what is kept is counted
+}
+
+TEST_CASE("of weights that are recorded, those that are small enough are kept", "[trace]") {
+  const auto trace = std::make_shared<const Trace>(
+      std::vector<TraceParameter>{
+          {"a", 2, 3, false, noise(6, 1)}, {"b", 4, 4, false, noise(16, 2)}, {"c", 1, 5, true, noise(5, 3)}},
+      60, std::vector<std::vector<double>>{noise(360, 4), noise(960, 5), noise(300, 6)});
+  Scene scene;
+  scene.steps = 60;
+  scene.precision = Precision::f64;
+  scene.problem = "trace";
+  scene.problem_values.trace = trace;
+  RunSpec run;
+  run.label = "sgd";
+  run.optimizer = *load_optimizer("sgd");
+  scene.runs = {run};
+  SessionOptions options;
+  options.record = {std::numeric_limits<std::uint32_t>::max(), true, 8};
+  auto session = open_session(scene, options);
+  session->advance(60);
+  const Frame frame = frame_of(*session);
+  for (const int p : {0, 1, 2}) {
+    const std::string& name = trace->parameters()[static_cast<std::size_t>(p)].name;
+    CAPTURE(name);
+    std::vector<double> weight;
+    CHECK(frame.runs[0].series.weight(p, 60, weight) == (p != 1));
+    if (p != 1) CHECK(weight == (*session->state_at(1, 60))->find(name)->values);
+    CHECK(frame.runs[0].series.weight(p, 0, weight) == (p != 1));
+    if (p != 1) CHECK(weight == trace->parameters()[static_cast<std::size_t>(p)].start);
+  }
+}
+
+TEST_CASE("a trace opens on its first matrix", "[trace]") {
+  const TemporaryFolder folder;
+  const auto opened_on = [&](const std::vector<Piece>& pieces) {
+    const auto scene = trace_scene(folder.write("x.safetensors", file_of(pieces)), "", "");
+    INFO((scene ? std::string() : scene.error().text()));
+    REQUIRE(scene.ok());
+    REQUIRE(compile(*scene, scene->runs[0]).ok());
+    return scene->view.parameter;
+  };
+  const Piece bias = doubles("gradient/0.bias", {5, 2}, 1), bias_start = doubles("weight/0.bias", {2}, 2),
+              row = doubles("gradient/0.row", {5, 1, 3}, 3), row_start = doubles("weight/0.row", {1, 3}, 4),
+              matrix = doubles("gradient/0.weight", {5, 2, 3}, 5), start = doubles("weight/0.weight", {2, 3}, 6),
+              other = doubles("gradient/1.weight", {5, 3, 2}, 7), other_start = doubles("weight/1.weight", {3, 2}, 8);
+  CHECK(opened_on({bias, row, matrix, other, bias_start, row_start, start, other_start}) == "0.weight");
+  CHECK(opened_on({other, matrix, start, other_start}) == ""); // the first as it is
+  CHECK(opened_on({bias, row, bias_start, row_start}) == "");  // there is none
 }
 
 TEST_CASE("a recording's states are the optimizer's, as they stand after the last step", "[trace]") {

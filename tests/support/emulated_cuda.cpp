@@ -61,7 +61,14 @@ bool fails() {
   return calls_left == 0;
 }
 
-const char* error() { return "emulated"; }
+long long memory_left = -1; // bytes
+bool out_of_memory = false; // the last call lacked memory, and nothing else was wrong
+
+const char* error() { return out_of_memory ? "emulated memory is full" : "emulated"; }
+int free_memory(std::size_t* bytes) {
+  *bytes = memory_left < 0 ? std::size_t{1} << 40 : static_cast<std::size_t>(memory_left);
+  return 0;
+}
 int probe(char* line, std::size_t size) { return std::snprintf(line, size, "emulated block"), 0; }
 
 int open(const Program& p, std::size_t scalar, std::size_t block_bytes, CudaGroup** out) {
@@ -83,11 +90,20 @@ int open(const Program& p, std::size_t scalar, std::size_t block_bytes, CudaGrou
   *out = g;
   return 0;
 }
-void close(CudaGroup* g) { delete g; }
+void close(CudaGroup* g) {
+  if (memory_left >= 0) memory_left += static_cast<long long>(g->blocks.size() * g->block_bytes);
+  delete g;
+}
 int resident(const CudaGroup*) { return 1; }
 
 int add(CudaGroup* g, std::uint64_t seed) {
-  if (fails()) return 1;
+  out_of_memory = false;
+  if (fails()) return kCudaFailed;
+  if (memory_left >= 0) {
+    out_of_memory = memory_left < static_cast<long long>(g->block_bytes);
+    if (out_of_memory) return kCudaOutOfMemory;
+    memory_left -= static_cast<long long>(g->block_bytes);
+  }
   g->blocks.emplace_back(g->block_bytes / sizeof(double) + 1);
   g->hparams.emplace_back(g->program.hparam_count);
   g->members.emplace_back();
@@ -154,10 +170,12 @@ int run_ops(CudaGroup* g, const int* members, int count, const OpRange* range) {
 } // namespace
 
 void emulated_cuda_fails_after(int calls) { calls_left = calls < 0 ? -1 : calls + 1; }
+void emulated_cuda_has_memory(long long bytes) { memory_left = bytes; }
 
 const kernels::CudaModule& emulated_cuda() {
-  static const CudaModule module = {kCudaModuleVersion, error,       probe, open, close, resident, add,     get_members,
-                                    set_member,         set_hparams, write, read, copy,  start,    advance, run_ops};
+  static const CudaModule module = {
+      kCudaModuleVersion, error,       probe, free_memory, open, close, resident, add,    get_members,
+      set_member,         set_hparams, write, read,        copy, start, advance,  run_ops};
   return module;
 }
 

@@ -37,16 +37,7 @@ std::shared_ptr<const StepProgram> program_for(const OptimizerSpec& spec, std::u
   const auto checked = check_optimizer(spec);
   INFO((checked.ok() ? "" : checked.error().text()));
   REQUIRE(checked.ok());
-  ProgramBuilder build(precision);
-  const HparamId lr = write_schedules(build, spec, steps);
-  build.metric("loss", -1, ProgramBuilder::kScalar, 1);
-  // There is no loss: 0 in every metric column that nothing else writes.
-  build.emit(make_op(OpCode::fill, {build.metric_slot()}, {}, build.constants({0})), "L = 0");
-  build.parameter("W", rows, cols, invariance);
-  const auto updates = write_updates(build, spec, lr, steps);
-  build.set_phase(Phase::metric);
-  write_finite_checks(build);
-  return build.finish();
+  return recipe_program(spec, rows, cols, precision, steps, invariance);
 }
 
 std::vector<double> hparams_of(const StepProgram& program, const OptimizerSpec& spec) {

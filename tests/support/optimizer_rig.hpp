@@ -33,6 +33,7 @@ public:
   void write(const std::string& slot, const std::vector<double>& values);
   void load(const InitialContents& contents);
   void set_hparam(const std::string& name, double value);
+  void set_step(std::uint64_t completed) { member_->member().step = completed; }
   double hparam(const std::string& name) const; // current value, after schedules
 
   void start();

@@ -66,6 +66,10 @@ public:
     hparams = {{"lr", 3e-3},           {"beta1", 0.95}, {"beta2", 0.95},
                {"shampoo_beta", 0.95}, {"eps", 1e-8},   {"weight_decay", 0.01}};
   }
+  explicit Soap(const SoapState& s) : Soap() {
+    l_ = s.left_factor, r_ = s.right_factor, left_ = s.left_basis, right_ = s.right_basis;
+    m_ = s.first, v_ = s.second, calls_ = s.steps;
+  }
   Matrix step(const Matrix& w, const Matrix& g) override {
     const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"), eps = hparams("eps");
     const double keep = hparams("shampoo_beta");
@@ -109,6 +113,10 @@ public:
   NemoSoap() {
     hparams = {{"beta1", 0.9}, {"beta2", 0.95}, {"shampoo_beta", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.01}};
   }
+  explicit NemoSoap(const SoapState& s) : NemoSoap() {
+    l_ = s.left_factor, r_ = s.right_factor, left_ = s.left_basis, right_ = s.right_basis;
+    m_ = s.first, v_ = s.second, t_ = s.steps;
+  }
   Matrix step(const Matrix& w, const Matrix& g) override {
     const double lr = hparams("lr"), beta1 = hparams("beta1"), beta2 = hparams("beta2"),
                  shampoo_beta = hparams("shampoo_beta");
@@ -141,6 +149,11 @@ private:
 };
 
 } // namespace
+
+std::unique_ptr<Oracle> soap_from(bool nemo, const SoapState& state) {
+  if (nemo) return std::make_unique<NemoSoap>(state);
+  return std::make_unique<Soap>(state);
+}
 
 void add_kronecker_oracles(Makers& makers) {
   makers["shampoo"] = plain({{"eps", 1e-4}}, shampoo(false));

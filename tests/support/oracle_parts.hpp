@@ -59,6 +59,13 @@ double spectral_scale(const Matrix& d); // √max(m, n)
 
 Shaping muon_shaping(std::string set, std::string form, double (*scale)(const Matrix&), double eps = 1e-7);
 
+// SOAP after so many steps: factors and bases as they then are, eigenvectors in columns, averages in the bases.
+struct SoapState {
+  Matrix left_factor, right_factor, left_basis, right_basis, first, second;
+  int steps = 0;
+};
+std::unique_ptr<Oracle> soap_from(bool nemo, const SoapState& state);
+
 // The three that reparametrise or constrain, open to any direction so that golden vectors can be asked of them.
 Maker hyperball(Hparams defaults, Direction direction, double eps = 1e-10);
 Maker row_lengths(Hparams defaults, Direction direction, Direction lengths); // Muown

@@ -62,6 +62,27 @@ Direction lion() {
   };
 }
 
+// 2409.03137 with apple/ml-ademamix's schedulers: α_t = α t/T and β₃(t) by linear half-lives for t < T;
+// U = (m̂₁ + α_t m₂)/(√v̂ + ε), m₂ not corrected.
+Direction ademamix() {
+  return [m1 = Matrix(), m2 = Matrix(), v = Matrix(), t = 0](const Hparams& h, const Matrix& g) mutable {
+    if (t++ == 0) m1 = m2 = v = Matrix::Zero(g.rows(), g.cols());
+    const double beta1 = h("beta1"), beta2 = h("beta2"), warmup = h("slow_warmup");
+    double beta3 = h("beta3"), alpha = h("alpha");
+    if (t < warmup) {
+      const auto half_life = [](double beta) { return std::log(0.5) / std::log(beta + 1e-8) - 1; };
+      const double done = t / warmup, now = (1 - done) * half_life(beta1) + done * half_life(beta3);
+      beta3 = std::pow(0.5, 1 / (now + 1));
+      alpha *= done;
+    }
+    m1 = beta1 * m1 + (1 - beta1) * g;
+    m2 = beta3 * m2 + (1 - beta3) * g;
+    v = beta2 * v + (1 - beta2) * g.cwiseProduct(g);
+    const Matrix above = m1 / (1 - std::pow(beta1, t)) + alpha * m2;
+    return Matrix(above.array() / ((v.array() / (1 - std::pow(beta2, t))).sqrt() + h("eps")));
+  };
+}
+
 // λW joins the gradient before anything else.
 Maker coupled(Hparams defaults, Direction u) {
   return rule(std::move(defaults), [u = std::move(u)](const Hparams& h, const Matrix& w, const Matrix& g) mutable {
@@ -93,6 +114,14 @@ void add_plain_oracles(Makers& makers) {
   makers["adamw"] = decoupled(with_decay(0.01), adam());
   makers["nadamw"] =
       decoupled({{"lr", 2e-3}, {"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8}, {"momentum_decay", 4e-3}}, nadam());
+  makers["ademamix"] = decoupled({{"lr", 1e-3},
+                                  {"beta1", 0.9},
+                                  {"beta2", 0.999},
+                                  {"beta3", 0.9999},
+                                  {"slow_warmup", 0},
+                                  {"eps", 1e-8},
+                                  {"weight_decay", 0}},
+                                 ademamix());
   makers["nadamw_optax"] =
       decoupled({{"beta1", 0.9}, {"beta2", 0.999}, {"eps", 1e-8}, {"weight_decay", 1e-4}}, optax_nadam());
 }

@@ -38,6 +38,8 @@ namespace {
 void pump(int out, int err, pid_t child, const ProcessOptions& options, Outcome& outcome) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
+  auto counted_from = start;
+  bool ready = !options.ready;
   std::vector<int> interrupts; // still to be sent, the next one last
   for (const int at : {options.interrupt_again_after_ms, options.interrupt_after_ms})
     if (at >= 0) interrupts.push_back(at);
@@ -49,8 +51,15 @@ void pump(int out, int err, pid_t child, const ProcessOptions& options, Outcome&
       ::kill(child, options.signal);
       signalled = true;
     }
-    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
-    if (!interrupts.empty() && passed >= interrupts.back()) {
+    if (!ready && options.ready()) {
+      ready = true;
+      counted_from = Clock::now();
+    }
+    const auto since = [](Clock::time_point from) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - from).count();
+    };
+    const auto passed = since(start);
+    if (ready && !interrupts.empty() && since(counted_from) >= interrupts.back()) {
       ::kill(child, SIGINT);
       interrupts.pop_back();
     }

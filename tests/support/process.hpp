@@ -17,6 +17,7 @@ struct ProcessOptions {
   std::string out_file = {};         // where stdout goes instead of being captured
   int interrupt_after_ms = -1;       // SIGINT after this time
   int interrupt_again_after_ms = -1; // a second one
+  std::function<bool()> ready = {};  // both count from when this first says so, instead of from the start
   int signal = 0;                    // sent once `signal_when` says so, which is asked every few milliseconds
   std::function<bool()> signal_when = {};
 };

@@ -56,13 +56,13 @@ void emit_check(StageContext& c) {
                    : make_op(OpCode::band_violation, {c.weight}, {}, c.build.constants({1, polynomial.top()}),
                              c.promise(2, 1e-3, kCheckEvery, false));
     check.every = kCheckEvery;
-    c.build.emit(check, "check WᵀW = I");
+    c.emit_check(check, "check WᵀW = I");
     return;
   }
   const SlotId radius = c.shared.at("constraint.radius");
   if (is_sphere(set)) {
     const std::uint32_t column = c.promise(0, c.rounding());
-    c.build.emit(
+    c.emit_check(
         make_op(OpCode::norm_violation, {c.weight, radius}, {}, c.build.constants({0}), column << 2 | slices_code(set)),
         "check ‖W‖ = R");
     return;
@@ -72,8 +72,8 @@ void emit_check(StageContext& c) {
   Op check = make_op(OpCode::norm_violation, {c.shared.at("constraint.value"), radius}, {}, c.build.constants({0}),
                      c.promise(0, 10 * c.rounding(), kCheckEvery) << 2);
   found.every = check.every = kCheckEvery;
-  c.build.emit(found, "σ ← largest singular value of W, exact");
-  c.build.emit(check, "check σ = R");
+  c.emit_check(found, "σ ← largest singular value of W, exact");
+  c.emit_check(check, "check σ = R");
 }
 
 void start(StageContext& c) {

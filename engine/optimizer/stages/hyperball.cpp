@@ -37,7 +37,7 @@ void leave(StageContext& c) {
   c.build.emit(make_op(OpCode::to_norms, {c.weight, c.weight, radii}, {}, c.build.constants({0, 1}), slices),
                "W ← ρ W/‖W‖");
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {c.weight, radii}, {}, c.build.constants({0}), column << 2 | slices),
+  c.emit_check(make_op(OpCode::norm_violation, {c.weight, radii}, {}, c.build.constants({0}), column << 2 | slices),
                "check ‖W‖ = ρ");
 }
 

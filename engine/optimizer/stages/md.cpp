@@ -191,7 +191,7 @@ void leave(StageContext& c) {
   c.weight = weight;
   if (equalises(sphere)) return;
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {direction, c.shared.at("magnitude.radius")}, {}, c.build.constants({0}),
+  c.emit_check(make_op(OpCode::norm_violation, {direction, c.shared.at("magnitude.radius")}, {}, c.build.constants({0}),
                        column << 2 | slices_code(sphere)),
                fmt::format("check ‖Ŵ‖ = c per {}", sphere));
 }

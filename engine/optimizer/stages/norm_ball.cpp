@@ -69,7 +69,7 @@ void leave(StageContext& c) {
   const std::string norm = c.word("norm");
   const bool spectral = norm == "spectral";
   const SlotId value = spectral ? c.shared.at("ball.value") : kNone, bound = c.shared.at("ball.bound");
-  c.build.emit(make_op(OpCode::ball_bound, {c.weight, value, bound}, {c.lr, c.hparam("radius")},
+  c.emit_check(make_op(OpCode::ball_bound, {c.weight, value, bound}, {c.lr, c.hparam("radius")},
                        c.build.constants({1, top(c)}), norm_code(norm)),
                "b ← |1 − η| b + ηρ");
   const int every = spectral ? kCheckEvery : 1;
@@ -78,11 +78,11 @@ void leave(StageContext& c) {
   if (spectral) {
     Op found = make_op(OpCode::top_singular, {c.weight, c.shared.at("ball.left"), c.shared.at("ball.right"), value});
     found.every = static_cast<std::uint16_t>(every);
-    c.build.emit(found, "σ ← largest singular value of W, exact");
+    c.emit_check(found, "σ ← largest singular value of W, exact");
   }
   Op check = make_op(OpCode::ball_violation, {c.weight, value, bound}, {}, constants, column << 3 | norm_code(norm));
   check.every = static_cast<std::uint16_t>(every);
-  c.build.emit(check, "check ‖W‖ ≤ b");
+  c.emit_check(check, "check ‖W‖ ≤ b");
 }
 
 std::vector<Setting> options() {

@@ -37,7 +37,7 @@ void emit(StageContext& c) {
   // The guard shortens slices shorter than itself; they keep the promise only without it.
   if (form != "tiny" || granularity == "alternate") return;
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(
+  c.emit_check(
       make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({slice_norm(c)}), column << 2 | slices),
       fmt::format("check ‖U‖ = {:.4g} per {}", slice_norm(c), granularity));
 }

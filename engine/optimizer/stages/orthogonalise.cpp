@@ -15,7 +15,7 @@ constexpr int kCheckEvery = 10;
 
 void emit_checked(StageContext& c, Op op, std::string text) {
   op.every = kCheckEvery;
-  c.build.emit(op, std::move(text));
+  c.emit_check(op, std::move(text));
 }
 
 // How many square blocks of rows are treated each on its own: queries, keys and values of a fused [3d, d] matrix.

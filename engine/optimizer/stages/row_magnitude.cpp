@@ -111,7 +111,7 @@ void leave(StageContext& c) {
   c.weight = p.weight;
   if (decayed == "weight_unmeasured") return; // the source lets rows and lengths part
   const std::uint32_t column = c.promise(0, c.rounding());
-  c.build.emit(make_op(OpCode::norm_violation, {p.weight, length}, {}, c.build.constants({0}), column << 2 | 1u),
+  c.emit_check(make_op(OpCode::norm_violation, {p.weight, length}, {}, c.build.constants({0}), column << 2 | 1u),
                "check ‖wᵢ‖ = |gᵢ|");
 }
 

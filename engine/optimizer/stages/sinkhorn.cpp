@@ -17,7 +17,7 @@ void emit(StageContext& c) {
         "u:ⱼ ← √m u:ⱼ/‖u:ⱼ‖");
   }
   const std::uint32_t at = c.promise(0, c.rounding());
-  c.build.emit(
+  c.emit_check(
       make_op(OpCode::norm_violation, {c.update}, {}, c.build.constants({column}), at << 2 | slices_code("column")),
       "check ‖u:ⱼ‖ = √m");
 }

@@ -59,7 +59,7 @@ void leave(StageContext& c) {
     const std::uint32_t column = c.promise(promise, tolerance, period(c));
     Op op = make_op(code, slots, {}, c.build.constants({0}), column << 2 | slices_code(slices));
     op.every = period(c);
-    c.build.emit(op, text);
+    c.emit_check(op, text);
   };
   check(OpCode::norm_violation, {c.weight, c.shared.at("norms")}, 0, c.rounding(), "check ‖W‖ = ρ");
   if (c.flag("centred") && slices != "matrix")

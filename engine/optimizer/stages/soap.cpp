@@ -77,7 +77,7 @@ void emit_bases_check(StageContext& c) {
   const std::string side = slot_of(c, "left") != kNone ? "left" : "right";
   if (slot_of(c, side) == kNone) return;
   const std::uint32_t column = c.promise(0, c.build.precision() == Precision::f64 ? 1e-12 : 1e-5);
-  c.build.emit(make_op(OpCode::basis_violation, {slot_of(c, side + ".basis")}, {}, 0, column), "check QᵀQ = I");
+  c.emit_check(make_op(OpCode::basis_violation, {slot_of(c, side + ".basis")}, {}, 0, column), "check QᵀQ = I");
 }
 
 void emit_decay(StageContext& c, std::uint32_t form, const char* text) {

@@ -34,8 +34,10 @@ void enter(StageContext& c) {
                dynamic(c) ? "W ← (1 + ηλ sign(R − σ)) W" : "W ← R W/(σ + ε)");
   if (dynamic(c) || sigma_iterations(c) > 0) return; // these come near R only
   const std::uint32_t column = c.promise(0, kTolerance, 1, false);
-  emit_top_pair(c, "sphere", c.weight, 0, false);
-  c.build.emit(make_op(OpCode::norm_violation, {value, radius}, {}, c.build.constants({0}), column << 2),
+  c.emit_check(
+      make_op(OpCode::top_singular, {c.weight, c.shared.at("sphere.left"), c.shared.at("sphere.right"), value}),
+      "σ ← largest singular value of W, exact");
+  c.emit_check(make_op(OpCode::norm_violation, {value, radius}, {}, c.build.constants({0}), column << 2),
                "check σ = R");
 }
 

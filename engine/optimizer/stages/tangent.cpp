@@ -12,7 +12,7 @@ void start(StageContext& c) {
 
 void emit_check(StageContext& c, SlotId normal, std::uint32_t slices) {
   const std::uint32_t column = c.promise(0, c.build.precision() == Precision::f64 ? 1e-9 : 2e-3);
-  c.build.emit(make_op(OpCode::tangency_violation, {normal, c.update}, {}, 0, column << 2 | slices),
+  c.emit_check(make_op(OpCode::tangency_violation, {normal, c.update}, {}, 0, column << 2 | slices),
                "check ⟨N, U⟩ = 0");
 }
 

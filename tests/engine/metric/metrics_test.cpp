@@ -102,6 +102,24 @@ TEST_CASE("metrics: every number is that of its formula, step by step", "[metric
     }
 }
 
+TEST_CASE("metrics: a weight that is not a number has none, spectral norm and stable rank included", "[metric]") {
+  for (const Precision precision : {Precision::f64, Precision::f32})
+    for (const double broken : {std::nan(""), HUGE_VAL}) {
+      Rig rig("rows", {{"rows", 4L}, {"cols", 6L}}, 3, {.precision = precision});
+      rig.start();
+      REQUIRE(rig.step());
+      Numbers w = rig.read("W");
+      w[7] = broken;
+      rig.write("W", w);
+      CHECK_FALSE(rig.step());
+      for (const char* metric : {"W.frobenius_norm", "W.spectral_norm", "W.stable_rank"}) {
+        CAPTURE(metric, broken);
+        CHECK_FALSE(std::isfinite(rig.metric(metric)));
+      }
+      CHECK(std::isnan(rig.metric("W.spectral_norm")));
+    }
+}
+
 TEST_CASE("metrics: the effective learning rate of an update with a size of its own is η‖U‖/‖W‖", "[metric]") {
   Rig rig("rows", {{"rows", 3L}, {"cols", 5L}}, 3, {.lr = 0.2, .own_size = true});
   rig.start();
@@ -266,7 +284,7 @@ TEST_CASE("metrics: the registry documents every entry", "[metric]") {
     CHECK_FALSE(m.formula.empty());
     CHECK_FALSE(m.meaning.empty());
     CHECK(std::count(m.meaning.begin(), m.meaning.end(), ' ') < 20);
-    CHECK((m.emit != nullptr) == (m.name != "loss"));
+    CHECK((m.emit != nullptr) == m.per_parameter); // those of the whole run are written by the problem
   }
   CHECK(metrics().front().name == "loss");
   Rig rig("circle");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace polarscope;
 using namespace polarscope::test;
@@ -148,10 +149,20 @@ TEST_CASE("the memory estimate holds what a session takes, scratch only where an
   CHECK((*plain)->view().scratch_size * 4.0 < 0.1 * kMatrix);
   CHECK((*muon)->view().scratch_size * 4.0 >= 4 * kMatrix);
   // Block, doubles of the start twice and of the reference, keyframes.
-  const double one = memory_estimate({*muon}, 4);
+  const double one = memory_estimate({*muon}, 1000, 4);
   const double scratch = (*muon)->view().scratch_size * 4.0;
   CHECK(one >= static_cast<double>((*muon)->block_bytes()) + scratch + 6 * kMatrix + 3 * kMatrix);
   // Two runs of one program on one thread share the scratch.
-  CHECK(memory_estimate({*muon, *muon}, 1) == Approx(2 * one - scratch));
-  CHECK(memory_estimate({*muon, *muon}, 2) == Approx(2 * one));
+  CHECK(memory_estimate({*muon, *muon}, 1000, 1) == Approx(2 * one - scratch));
+  CHECK(memory_estimate({*muon, *muon}, 1000, 2) == Approx(2 * one));
+  // A record as large as the weight passes by one at a time, and is kept only where the series is asked to.
+  RecordOptions record;
+  record.weight_limit = std::numeric_limits<std::uint32_t>::max();
+  const auto passing = compile(scene, run_of("muon"), {record});
+  record.kept_limit = record.weight_limit;
+  const auto keeping = compile(scene, run_of("muon"), {record});
+  REQUIRE(passing.ok());
+  REQUIRE(keeping.ok());
+  CHECK(memory_estimate({*passing}, 1000, 4) < one + 1.1 * kMatrix);
+  CHECK(memory_estimate({*keeping}, 1000, 4) > one + 20 * kMatrix);
 }

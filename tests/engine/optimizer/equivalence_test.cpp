@@ -42,7 +42,7 @@ double apart(const OptimizerSpec& a, const OptimizerSpec& b, int rows, int cols,
   }
   const double way = norm(minus(first.read("W"), origin)), whole = norm(origin);
   return norm(minus(first.read("W"), second.read("W"))) /
-         std::max({way, 1e-12 * whole, 1e-300}); // rows of one number may not move at all
+         std::max({way, 1e-9 * whole, 1e-300}); // rows of one number move by rounding alone
 }
 
 bool has_option(const OptimizerSpec& spec, Part part, const std::string& name) {

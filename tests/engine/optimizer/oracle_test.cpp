@@ -75,6 +75,7 @@ const std::vector<Exception> kExceptions = {
      "rows of one number have no direction gradient but rounding, which is as large as the 1e-7 under Newton–Schulz",
      "all",
      one_column},
+    {{"tvr"}, "f32", 5e-5, "50 steps of rounding after a jump, at the edge of 1e-5 by the compiler", "jump", one_column},
     {{"spel_nemo"}, "f32", 2e-4, "the second Newton–Schulz lifts what the first has lifted"},
     {{"shampoo_half"},
      "f64",
@@ -95,7 +96,7 @@ const std::vector<Exception> kExceptions = {
     {{"soap", "soap_nemo"},
      "both",
      kNoDigits,
-     "the larger factor has a null space, whose basis is arbitrary",
+     "the larger factor has a null space, whose basis is arbitrary; with full rank: soap_test.cpp",
      "all",
      not_square},
     {{"soap", "soap_nemo"}, "both", kNoDigits, "both factors have a null space, whose basis is arbitrary", "low rank"},
@@ -368,6 +369,18 @@ TEST_CASE("every preset follows its formula with decay, other rates, and a falli
       const Outcome o = compare(preset, spec, run);
       CAPTURE(o.step, o.distance);
       CHECK(o.distance <= tolerance_of(preset, Precision::f64, "varied", rows, cols));
+    }
+  }
+}
+
+TEST_CASE("AdEMAMix's slow average rises as its source's does", "[oracle]") {
+  OptimizerSpec spec = preset_spec("ademamix");
+  for (const double steps : {1.0, 30.0, 1000.0}) { // no rise, one that ends within the run, one that does not
+    spec.hparams["slow_warmup"] = steps;
+    for (const double beta1 : {0.0, 0.9}) {
+      spec.hparams["beta1"] = beta1;
+      CAPTURE(steps, beta1);
+      CHECK(compare("ademamix", spec, {Gradients::varied, 6, 20}).distance <= 1e-10);
     }
   }
 }

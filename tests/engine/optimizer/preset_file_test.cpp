@@ -85,7 +85,10 @@ TEST_CASE("a preset's file is refused in one line when it cannot be written", "[
   REQUIRE(save_preset(spec, {here, std::string(100, 'a')}, false));
   REQUIRE(save_preset(spec, {here, "mine"}, false));
   refused({here, "mine"}, "exists already");
-  const OptimizerSpec other = *load_optimizer("sgd");
+  OptimizerSpec other = *load_optimizer("sgd");
+  other.title = std::string(201, 't');
+  CHECK(save_preset(other, {here, "mine"}, true).error().text().find("title") != std::string::npos);
+  other.title = "Plain \"descent\"\t\\ of \u00e9";
   REQUIRE(save_preset(other, {here + "/", "mine"}, true));
   CHECK(load_optimizer(here + "/mine.toml")->title == other.title);
 }

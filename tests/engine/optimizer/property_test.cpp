@@ -126,7 +126,9 @@ TEST_CASE("promises are kept at random shapes, and a wrong weight breaks them", 
   Dice dice(7);
   for (const std::string& preset : preset_names())
     for (int k = 0; k < 4; ++k) {
-      const int m = int(dice.integer(1, 24)), n = int(dice.integer(1, 24));
+      const bool centred =
+          preset.starts_with("rotational"); // a centred row of two numbers has no tangent: rounding is left
+      const int m = int(dice.integer(1, 24)), n = int(dice.integer(centred ? 3 : 1, 24));
       CAPTURE(preset, m, n);
       ProgramRig rig = started(preset_spec(preset), m, n, dice.normals(static_cast<std::size_t>(m * n)));
       for (int t = 0; t < 20; ++t) {

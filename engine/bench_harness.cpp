@@ -1,0 +1,91 @@
+#include "engine/bench_harness.hpp"
+
+#include "kernels/cpu/execute.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <thread>
+
+namespace polarscope {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_of(const std::function<void(long)>& work, long n) {
+  const auto start = Clock::now();
+  work(n);
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+} // namespace
+
+BenchHarness::BenchHarness(const BenchOptions& options)
+    : blocks_(std::max(7, options.blocks)), block_seconds_(options.block_seconds) {}
+
+// Finding it also warms up.
+long BenchHarness::units_of_a_block(const std::function<void(long)>& work) const {
+  for (long n = 1;;) {
+    const double took = seconds_of(work, n);
+    if (took >= block_seconds_) return n;
+    n = took <= 0 ? 2 * n : std::max(n + 1, std::min(8 * n, static_cast<long>(1.2 * n * block_seconds_ / took)));
+  }
+}
+
+std::vector<double> BenchHarness::measure(const std::function<void(long)>& work) const {
+  return measure_in_turns({work}).front();
+}
+
+std::vector<std::vector<double>>
+BenchHarness::measure_in_turns(const std::vector<std::function<void(long)>>& works) const {
+  std::vector<long> units;
+  for (const auto& work : works) units.push_back(units_of_a_block(work));
+  std::vector<std::vector<double>> seconds(works.size());
+  for (int b = 0; b < blocks_; ++b)
+    for (std::size_t k = 0; k < works.size(); ++k)
+      seconds[k].push_back(seconds_of(works[k], units[k]) / static_cast<double>(units[k]));
+  return seconds;
+}
+
+double percentile(std::vector<double> values, double p) {
+  std::sort(values.begin(), values.end());
+  const double at = p * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const double part = at - static_cast<double>(low);
+  return low + 1 < values.size() ? values[low] * (1 - part) + values[low + 1] * part : values[low];
+}
+
+BenchRow row_of_values(std::string id, std::string name, std::string unit, const std::vector<double>& values) {
+  BenchRow row;
+  row.id = std::move(id);
+  row.name = std::move(name);
+  row.unit = std::move(unit);
+  row.median = percentile(values, 0.5);
+  row.p10 = percentile(values, 0.1);
+  row.p90 = percentile(values, 0.9);
+  return row;
+}
+
+BenchRow rate_row(std::string id, std::string name, std::string unit, double amount, std::vector<double> seconds) {
+  for (double& s : seconds) s = amount / s;
+  return row_of_values(std::move(id), std::move(name), std::move(unit), seconds);
+}
+
+double multiply_add_peak(const BenchHarness& harness, const char* isa, int threads) {
+  const kernels::CpuExecutors* e = kernels::cpu_executors(isa);
+  assert(e);
+  constexpr long kRounds = 20000; // long against starting a thread
+  std::vector<double> sinks(static_cast<std::size_t>(threads));
+  const auto seconds = harness.measure([&](long n) {
+    std::vector<std::thread> others;
+    for (int t = 1; t < threads; ++t)
+      others.emplace_back([&, t] { sinks[static_cast<std::size_t>(t)] = e->probes.multiply_add_f32(kRounds * n); });
+    sinks[0] = e->probes.multiply_add_f32(kRounds * n);
+    for (std::thread& t : others) t.join();
+  });
+  const double flops = static_cast<double>(e->probes.flops_f32) * kRounds * threads;
+  return rate_row({}, {}, {}, flops * 1e-9, seconds).median;
+}
+
+} // namespace polarscope

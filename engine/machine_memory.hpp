@@ -1,0 +1,12 @@
+// How much main memory this process may use.
+#pragma once
+
+#include <string>
+
+namespace polarscope {
+
+// Bytes: of the machine, or of the control group that the process is in (a container, a service) and those around it,
+// where these allow less. `root`: of the file system, another one in tests.
+double machine_memory(const std::string& root = "");
+
+} // namespace polarscope

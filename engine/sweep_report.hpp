@@ -1,0 +1,96 @@
+// What a sweep found: each setting's loss over its seeds, each run at its best, and which differences are decided.
+//
+// A *setting* is one run with one value of each swept number. Its loss is the mean over its seeds of the members' final
+// losses, a final loss being the mean over the last steps of the run (SweepReport::tail). A run's best setting is the one
+// of least loss among those of which no seed diverged. Runs are compared at their bests, seed by seed; a difference of
+// less than two standard errors, or from fewer than kFewestPairs seeds, is not decided.
+#pragma once
+
+#include "engine/scene.hpp"
+#include "engine/statistics.hpp"
+#include "engine/sweep_run.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace polarscope {
+
+struct SettingReport {
+  std::size_t run = 0;                                 // position in the scene
+  std::vector<std::pair<std::string, double>> hparams; // the swept ones
+  std::string text;                                    // "lr 0.01 momentum 0.9", "" where no number is swept
+  std::vector<const MemberResult*> members;            // that are finished, by seed
+  std::size_t planned = 0;                             // seeds in all
+  std::size_t diverged = 0;
+  Estimate loss;            // over those that did not diverge
+  std::vector<double> band; // mean loss per stretch of steps over those, and its standard error
+  std::vector<double> band_se;
+
+  // Every seed is there and none diverged.
+  bool sound() const { return members.size() == planned && diverged == 0 && planned > 0; }
+  double mean_of(std::string_view column) const; // of a final metric, over members that did not diverge
+};
+
+struct EdgeWarning {
+  std::string hparam;
+  double value;
+  bool largest; // else the smallest
+};
+
+struct BestReport {
+  std::size_t run = 0;
+  std::string label, optimizer;
+  std::optional<std::size_t> setting; // none: a seed diverged, or is missing, in each
+  std::vector<EdgeWarning> edges;
+  double seconds_per_step = 0; // wall time of one step of one member while all threads work, over all of its members
+  double state_bytes = 0;
+  double norm_ratio = 0; // final by start norm of the first parameter, mean over the seeds of the best
+};
+
+struct Difference {
+  std::size_t a = 0, b = 0; // positions in `best`
+  Estimate loss;            // of a − b over the seeds that both have
+  bool decided() const { return polarscope::decided(loss); }
+};
+
+struct SweepReport {
+  std::string scene, device, precision;
+  std::uint64_t seed = 0;
+  long steps = 0, tail = 0;                 // final losses are means over the last `tail` steps
+  std::size_t members = 0;                  // in all, finished or not
+  std::uint64_t state_hash = 0;             // of all members in order; 0 while some are missing
+  double seconds = 0;                       // of computing
+  std::vector<const MemberResult*> results; // finished, in the order of the members
+  std::vector<std::size_t> numbers;         // of these members
+  std::vector<std::string> swept;           // names of the swept numbers
+  std::vector<SettingReport> settings;
+  std::vector<BestReport> best;        // one per run of the scene
+  std::vector<Difference> differences; // of every two runs that have a best
+
+  bool complete() const { return results.size() == members; }
+  std::size_t diverged() const;
+  bool good() const; // no invariant broke, no expectation failed
+};
+
+// Of two settings, over the seeds that both have finished.
+Estimate difference_of(const SettingReport& a, const SettingReport& b);
+
+// `results` must outlive the report.
+SweepReport make_sweep_report(const Scene& scene, const KnownResults& results, double tail, const std::string& device);
+
+std::string sweep_members_table(const SweepReport& report);
+std::string sweep_summary(const SweepReport& report); // settings, bests, warnings, differences
+std::string sweep_csv(const SweepReport& report);     // a row per member
+std::string sweep_json(const SweepReport& report);
+
+// Parts of the summary, for other tables of the same report.
+std::string best_table(const SweepReport& report);
+std::string warning_lines(const SweepReport& report);
+std::string difference_lines(const SweepReport& report);
+std::string estimate_text(const Estimate& estimate); // "0.1234 ± 0.0012"
+std::string verdict(const Estimate& difference, const std::string& a,
+                    const std::string& b); // "a is lower", "not decided: …"
+
+} // namespace polarscope

@@ -1,0 +1,170 @@
+// The layout Bench: what it says of a sweep is what `sweep` says, and its table and map select runs.
+#include "app/bench_model.hpp"
+#include "engine/sweep.hpp"
+#include "engine/sweep_report.hpp"
+#include "tests/app/window_fixture.hpp"
+#include "tests/support/process.hpp"
+
+#include "imgui_internal.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+using namespace polarscope;
+using namespace polarscope::testing;
+
+namespace {
+
+const std::string kScene = R"([scene]
+seed = 3
+steps = 80
+[problem]
+kind = "quadratic"
+[sweep]
+optimizer = ["sgd", "adamw"]
+hparam.lr = { values = [0.001, 0.01, 1e6] }
+seeds = 3
+)";
+
+// The scene computed to its end in the layout Bench.
+struct Bench {
+  Bench() : path(folder.write("s.toml", kScene)), w(WindowSetup{.scene = path}) {
+    w.send(command::ComputeTo{80});
+    w.view().layout = LayoutKind::bench;
+    w.frames(4);
+  }
+  const RunFrame& selected() { return *w.frame().find(w.frame().selected); }
+  void click(const char* panel, const std::string& item) {
+    w.play([&](ImGuiTestContext& user) {
+      user.SetRef(w.panel(panel).c_str());
+      user.ItemClick(("**/" + item).c_str());
+    });
+    w.settle();
+    w.frames(2);
+  }
+
+  polarscope::test::TemporaryFolder folder;
+  std::string path;
+  TestWindow w;
+};
+
+} // namespace
+
+TEST_CASE("F4 is the layout Bench, with its own panels in docks") {
+  Bench bench;
+  bench.w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_F2); });
+  CHECK(bench.w.view().layout == LayoutKind::study);
+  CHECK_FALSE(panel_shown(bench.w.view(), "sweep_map"));
+  bench.w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_F4); });
+  bench.w.frames(4);
+  CHECK(bench.w.view().layout == LayoutKind::bench);
+  CHECK_FALSE(panel_shown(bench.w.view(), "polar"));
+  for (const char* name : {"table", "sweep_map", "loss"}) {
+    INFO(name);
+    const ImGuiWindow* window = ImGui::FindWindowByName(bench.w.panel(name).c_str());
+    REQUIRE(window);
+    CHECK(window->DockId != 0);
+    CHECK(window->Size.x > 300);
+  }
+  for (const auto& [width, height] : {std::pair{1024, 640}, std::pair{500, 400}, std::pair{320, 240}}) {
+    REQUIRE(bench.w.window().resize(width, height));
+    bench.w.frames(4);
+    CHECK(ImGui::FindWindowByName(bench.w.panel("table").c_str())->DockId != 0);
+  }
+}
+
+TEST_CASE("Bench finds the bests that the report of the sweep finds") {
+  Bench bench;
+  const BenchModel model = make_bench_model(bench.w.frame(), false);
+  const auto scene = load_scene(bench.path);
+  REQUIRE(scene.ok());
+  KnownResults known;
+  SweepRunOptions options;
+  options.session = {"cpu", 1};
+  REQUIRE(run_members(*scene, options, known).ok());
+  const SweepReport report = make_sweep_report(*scene, known, 0.1, "cpu");
+  CHECK(model.swept == std::vector<std::string>{"lr"});
+  CHECK(model.from == 73);
+  CHECK(model.to == 80);
+  REQUIRE(model.groups.size() == 2);
+  REQUIRE(model.settings.size() == report.settings.size());
+  for (std::size_t s = 0; s < model.settings.size(); ++s) {
+    INFO(report.settings[s].text);
+    CHECK(model.settings[s].diverged == report.settings[s].diverged);
+    CHECK(model.settings[s].loss.count == report.settings[s].loss.count);
+    if (model.settings[s].loss.count > 0)
+      CHECK(model.settings[s].loss.mean == Approx(report.settings[s].loss.mean).epsilon(1e-12));
+  }
+  for (std::size_t g = 0; g < 2; ++g) {
+    CHECK(model.groups[g].name == report.best[g].label);
+    CHECK(model.groups[g].best == report.best[g].setting);
+    CHECK(model.groups[g].edges.size() == report.best[g].edges.size());
+  }
+  REQUIRE(report.differences.size() == 1);
+  const Estimate d =
+      model.difference(bench.w.frame(), model.settings[*model.groups[0].best], model.settings[*model.groups[1].best]);
+  CHECK(d.count == 3);
+  CHECK(d.mean == Approx(report.differences[0].loss.mean).epsilon(1e-9));
+  // the other run's setting with the same rate
+  const BenchSetting& like = model.settings[*model.groups[0].best];
+  CHECK(model.settings[*model.same(1, like)].values == like.values);
+  // SGD diverges at the largest rate, and is never averaged
+  CHECK(model.settings[2].diverged == 3);
+  CHECK(model.settings[2].loss.count == 0);
+}
+
+TEST_CASE("a cell of the map selects its run, and again its next seed") {
+  Bench bench;
+  bench.click("sweep_map", "cell adamw lr 1e−2");
+  CHECK(bench.selected().label == "adamw lr 0.01 seed 3");
+  bench.click("sweep_map", "cell adamw lr 1e−2");
+  CHECK(bench.selected().label == "adamw lr 0.01 seed 4");
+  bench.click("sweep_map", "cell sgd lr 1e−3");
+  CHECK(bench.selected().label == "sgd lr 0.001 seed 3");
+}
+
+TEST_CASE("the table sorts its members, the diverged last") {
+  Bench bench;
+  bench.click("table", "best adamw");
+  CHECK(bench.selected().group == "adamw");
+  bench.w.view().bench.table = 1;
+  bench.w.frames(3);
+  const auto order = [&] { // members from above
+    std::vector<std::pair<float, std::string>> found;
+    bench.w.play([&](ImGuiTestContext& user) {
+      user.SetRef(bench.w.panel("table").c_str());
+      for (const RunFrame& run : bench.w.frame().runs)
+        if (const ImGuiTestItemInfo item = user.ItemInfo(("**/member " + run.label).c_str(), ImGuiTestOpFlags_NoError);
+            item.ID != 0)
+          found.emplace_back(item.RectFull.Min.y, run.label);
+    });
+    std::sort(found.begin(), found.end());
+    std::vector<std::string> labels;
+    for (const auto& [y, label] : found) labels.push_back(label);
+    return labels;
+  };
+  const BenchModel model = make_bench_model(bench.w.frame(), false);
+  const auto loss = [&](const std::string& label) {
+    for (std::size_t r = 0; r < bench.w.frame().runs.size(); ++r)
+      if (bench.w.frame().runs[r].label == label) return model.loss[r];
+    return std::nan("");
+  };
+  bench.click("table", "sort final loss");
+  const auto rising = order();
+  REQUIRE(rising.size() >= 4);
+  for (std::size_t i = 1; i < rising.size(); ++i)
+    CHECK((std::isnan(loss(rising[i])) || loss(rising[i - 1]) <= loss(rising[i])));
+  bench.click("table", "sort final loss");
+  const auto falling = order();
+  CHECK_FALSE(std::isnan(loss(falling.front())));
+  for (std::size_t i = 1; i < falling.size(); ++i)
+    CHECK((std::isnan(loss(falling[i])) || loss(falling[i - 1]) >= loss(falling[i])));
+  bench.click("table", "member " + falling.front());
+  CHECK(bench.selected().label == falling.front());
+}
+
+TEST_CASE("members of a sweep have the colour of their run, and its bands") {
+  Bench bench;
+  for (const RunFrame& run : bench.w.frame().runs) CHECK(run.style == (run.group == "sgd" ? 0 : 1));
+}

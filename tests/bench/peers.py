@@ -1,0 +1,440 @@
+#!/usr/bin/env python3
+"""Times the training of small normalised networks in polarscope, PyTorch and JAX, on the same weights and data.
+
+    python3 tests/bench/peers.py build/release/polarscope [--cases w64 …] [--optimizers adam …] [--runs 1 256]
+                                 [--peers torch jax …] [--seconds 2] [--check-only] [--json FILE]
+
+A case counts only when the losses of all agree: to 1e-6 over 10 steps and 2e-4 over 100, relative to the first loss.
+Ours and the peers take turns, at least seven blocks each; the table has each peer's best setting. Peers that are not
+installed are left out and named. Exits 1 when losses disagree.
+
+The workload: three layers w × w without bias; h = x/√(mean(x²) + 1e-6), z = h Wᵀ, ReLU after the first two; loss = mean
+over batch and outputs of (z − y)²; 16 batches of N(0, 1) inputs and targets, step t uses batch t mod 16.
+"""
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+BATCHES = 16
+CASES = {"w16": (16, 32), "w64": (64, 64), "w128": (128, 64), "w256": (256, 128)}  # width, batch
+RATES = {"sgd": 0.1, "adam": 1e-3, "muon": 0.02, "rmnp": 0.02, "muonh": 0.02, "md": 0.02}
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+BETA1, BETA2, EPS, MOMENTUM = 0.9, 0.95, 1e-8, 0.95
+GAIN_RATE = 1e-3
+GAIN_START = math.log(math.e - 1)  # softplus of it is 1
+
+
+def rates(optimizer, runs):
+    base = RATES[optimizer]
+    return [base] if runs == 1 else [base * 2.0 ** (r % 8 - 4) for r in range(runs)]
+
+
+def write_workload(path, width, batch, runs, optimizer, steps):
+    import numpy
+    from safetensors.numpy import save_file
+
+    rng = numpy.random.default_rng(1234)
+
+    def normal(*shape):
+        return rng.standard_normal(shape).astype(numpy.float32)
+
+    tensors = {f"weight/{k}": normal(runs, width, width) / numpy.float32(math.sqrt(width)) for k in (1, 2, 3)}
+    tensors["inputs"] = normal(BATCHES, batch, width)
+    tensors["targets"] = normal(BATCHES, batch, width)
+    save_file(tensors, path, {"optimizer": optimizer, "steps": str(steps)})
+
+
+# ---- the same formulas over either library --------------------------------------------------------------------------
+
+
+class Rules:
+    """Loss and optimizers written with the operations that torch and jax.numpy share; `lib` names what differs."""
+
+    def __init__(self, lib):
+        self.lib = lib
+
+    def forward(self, weights, x, y):
+        lib = self.lib
+        z = x
+        for k, w in enumerate(weights):
+            h = z / lib.sqrt(lib.mean(z * z, -1, keepdims=True) + 1e-6)
+            z = h @ lib.transpose(w)
+            if k < 2:
+                z = lib.relu(z)
+        return lib.mean((z - y) ** 2)
+
+    def norm(self, x):
+        return self.lib.sqrt((x * x).sum())
+
+    def orthogonalise(self, g):
+        a, b, c = NEWTON_SCHULZ
+        x = g / (self.norm(g) + 1e-7)
+        for _ in range(5):
+            s = x @ self.lib.transpose(x)
+            x = a * x + (b * s + c * (s @ s)) @ x
+        return x
+
+    def normalise_rows(self, g):
+        lib = self.lib
+        return g / lib.maximum(lib.sqrt((g * g).sum(-1, keepdims=True)), 1e-12)
+
+    def moment_step(self, g, m, v, t):
+        m = BETA1 * m + (1 - BETA1) * g
+        v = BETA2 * v + (1 - BETA2) * g * g
+        u = (m / (1 - BETA1**t)) / (self.lib.sqrt(v / (1 - BETA2**t)) + EPS)
+        return u, m, v
+
+    def start(self, optimizer, weights):
+        """What one run trains: a list of one tuple for each layer."""
+        lib = self.lib
+        state = []
+        for w in weights:
+            zero = lib.zeros_like(w)
+            if optimizer == "sgd":
+                state.append((w,))
+            elif optimizer == "adam":
+                state.append((w, zero, zero))
+            elif optimizer in ("muon", "rmnp"):
+                state.append((w, zero))
+            elif optimizer == "muonh":
+                state.append((w, zero, self.norm(w)))
+            else:
+                gain, none = lib.full_like(w[0], GAIN_START), lib.zeros_like(w[0])
+                state.append((w * (math.sqrt(w.shape[-1]) / self.norm(w)), zero, gain, none, none, gain, none, none))
+        return state
+
+    def weights(self, optimizer, state):
+        if optimizer != "md":
+            return [s[0] for s in state]
+        lib = self.lib
+        return [lib.softplus(s[2])[:, None] * s[0] * lib.softplus(s[5])[None, :] for s in state]
+
+    def update(self, optimizer, state, grads, lr, t):
+        return [self.layer(optimizer, s, g, lr, t) for s, g in zip(state, grads)]
+
+    def layer(self, optimizer, s, g, lr, t):
+        w = s[0]
+        if optimizer == "sgd":
+            return (w - lr * g,)
+        if optimizer == "adam":
+            u, m, v = self.moment_step(g, s[1], s[2], t)
+            return (w - lr * u, m, v)
+        if optimizer == "md":
+            return self.md(s, g, lr, t)
+        m = MOMENTUM * s[1] + (1 - MOMENTUM) * g
+        n = (1 - MOMENTUM) * g + MOMENTUM * m
+        if optimizer == "muon":
+            return (w - lr * self.orthogonalise(n), m)
+        if optimizer == "rmnp":
+            return (w - lr * self.normalise_rows(n), m)
+        rho, u = s[2], self.orthogonalise(n)
+        w = w - lr * rho * u / self.lib.maximum(self.norm(u), 1e-10)
+        return (w * (rho / self.norm(w)), m, rho)
+
+    def md(self, s, g, lr, t):
+        lib = self.lib
+        h, m, a, am, av, b, bm, bv = s
+        ra, rb = lib.softplus(a)[:, None], lib.softplus(b)[None, :]
+        gh = g * ra * rb
+        ga = (g * h * rb).sum(1) * lib.sigmoid(a)
+        gb = (g * h * ra).sum(0) * lib.sigmoid(b)
+        m = MOMENTUM * m + (1 - MOMENTUM) * gh
+        h = h - lr * self.orthogonalise((1 - MOMENTUM) * gh + MOMENTUM * m)
+        h = h * (math.sqrt(h.shape[-1]) / self.norm(h))
+        ua, am, av = self.moment_step(ga, am, av, t)
+        ub, bm, bv = self.moment_step(gb, bm, bv, t)
+        return (h, m, a - GAIN_RATE * ua, am, av, b - GAIN_RATE * ub, bm, bv)
+
+
+# ---- peers: each takes a workload and steps, and returns losses [steps][runs] and seconds ----------------------------
+
+
+def load_workload(path):
+    from safetensors.numpy import load_file
+
+    tensors = load_file(path)
+    return [tensors[f"weight/{k}"] for k in (1, 2, 3)], tensors["inputs"], tensors["targets"]
+
+
+class TorchLib:
+    def __init__(self):
+        import torch
+
+        self.torch = torch
+        self.relu, self.sqrt = torch.relu, torch.sqrt
+        self.zeros_like, self.full_like, self.sigmoid = torch.zeros_like, torch.full_like, torch.sigmoid
+        self.softplus = torch.nn.functional.softplus
+
+    def mean(self, x, axis=None, keepdims=False):
+        return x.mean() if axis is None else x.mean(axis, keepdim=keepdims)
+
+    def maximum(self, x, least):
+        return x.clamp(min=least)
+
+    def transpose(self, x):
+        return x.mT
+
+
+def torch_users(path, optimizer, steps):
+    """One run at a time, as people write it: a module, autograd, an optimizer that loops over parameters."""
+    import torch
+
+    stacks, inputs, targets = load_workload(path)
+    inputs, targets = torch.from_numpy(inputs), torch.from_numpy(targets)
+    rules = Rules(TorchLib())
+    losses = []
+    start = time.perf_counter()
+    for run, lr in enumerate(rates(optimizer, stacks[0].shape[0])):
+        params = [torch.nn.Parameter(torch.from_numpy(s[run].copy())) for s in stacks]
+        library = None
+        if optimizer == "adam":
+            library = torch.optim.Adam(params, lr=lr, betas=(BETA1, BETA2), eps=EPS)
+        elif optimizer == "sgd":
+            library = torch.optim.SGD(params, lr=lr)
+        state = rules.start(optimizer, [p.detach().clone() for p in params])
+        curve = []
+        for t in range(steps):
+            if not library:
+                with torch.no_grad():
+                    for p, w in zip(params, rules.weights(optimizer, state)):
+                        p.copy_(w)
+            for p in params:
+                p.grad = None
+            loss = rules.forward(params, inputs[t % BATCHES], targets[t % BATCHES])
+            loss.backward()
+            curve.append(loss.detach())
+            if library:
+                library.step()
+            else:
+                with torch.no_grad():
+                    state = rules.update(optimizer, state, [p.grad for p in params], lr, t + 1)
+        losses.append([float(x) for x in curve])
+    return [list(row) for row in zip(*losses)], time.perf_counter() - start
+
+
+def torch_vmap(path, optimizer, steps, compiled=False):
+    """All runs at once by torch.func.vmap over a functional step."""
+    import torch
+
+    stacks, inputs, targets = load_workload(path)
+    inputs, targets = torch.from_numpy(inputs), torch.from_numpy(targets)
+    lrs = torch.tensor(rates(optimizer, stacks[0].shape[0]))
+    rules = Rules(TorchLib())
+
+    def one(state, x, y, lr, t):
+        weights = rules.weights(optimizer, state)
+        grads, loss = torch.func.grad_and_value(lambda w: rules.forward(w, x, y))(weights)
+        return rules.update(optimizer, state, grads, lr, t), loss
+
+    step = torch.vmap(one, in_dims=(0, None, None, 0, None))
+    if compiled:
+        step = torch.compile(step)
+    with torch.no_grad():
+        state = torch.vmap(lambda *w: rules.start(optimizer, list(w)))(*[torch.from_numpy(s) for s in stacks])
+        clock = [torch.tensor(float(t + 1)) for t in range(steps)]
+        step(state, inputs[0], targets[0], lrs, clock[0])  # compiles
+        losses = []
+        start = time.perf_counter()
+        for t in range(steps):
+            state, loss = step(state, inputs[t % BATCHES], targets[t % BATCHES], lrs, clock[t])
+            losses.append(loss)
+        seconds = time.perf_counter() - start
+    return [[float(x) for x in row] for row in losses], seconds
+
+
+def torch_compile(path, optimizer, steps):
+    return torch_vmap(path, optimizer, steps, compiled=True)
+
+
+def jax_map(path, optimizer, steps, vectorised=False):
+    """Whole runs by lax.scan, one after another by lax.map, or side by side by vmap; compiled once."""
+    import types
+
+    import jax
+    import jax.numpy as jnp
+
+    stacks, inputs, targets = load_workload(path)
+    lib = types.SimpleNamespace(
+        relu=jax.nn.relu, sqrt=jnp.sqrt, zeros_like=jnp.zeros_like, full_like=jnp.full_like, maximum=jnp.maximum,
+        sigmoid=jax.nn.sigmoid, softplus=jax.nn.softplus, mean=jnp.mean, transpose=lambda x: x.T)
+    rules = Rules(lib)
+    lrs = jnp.array(rates(optimizer, stacks[0].shape[0]), jnp.float32)
+
+    def run(inputs, targets, w1, w2, w3, lr):
+        def step(state, t):
+            weights = rules.weights(optimizer, state)
+            loss, grads = jax.value_and_grad(rules.forward)(weights, inputs[t % BATCHES], targets[t % BATCHES])
+            return rules.update(optimizer, state, grads, lr, (t + 1).astype(jnp.float32)), loss
+
+        return jax.lax.scan(step, rules.start(optimizer, [w1, w2, w3]), jnp.arange(steps))[1]
+
+    def everything(inputs, targets, *members):
+        if vectorised:
+            return jax.vmap(lambda *m: run(inputs, targets, *m))(*members)
+        return jax.lax.map(lambda m: run(inputs, targets, *m), members)
+
+    members = [jnp.asarray(s) for s in stacks] + [lrs]
+    data = (jnp.asarray(inputs), jnp.asarray(targets))
+    program = jax.jit(everything).lower(*data, *members).compile()
+    program(*data, *members).block_until_ready()
+    start = time.perf_counter()
+    losses = program(*data, *members).block_until_ready()
+    seconds = time.perf_counter() - start
+    return [[float(x) for x in row] for row in losses.T], seconds
+
+
+def jax_vmap(path, optimizer, steps):
+    return jax_map(path, optimizer, steps, vectorised=True)
+
+
+PEERS = {"torch": torch_users, "torch-vmap": torch_vmap, "torch-compile": torch_compile, "jax": jax_map, "jax-vmap": jax_vmap}
+NEEDS = {"torch": "torch", "torch-vmap": "torch", "torch-compile": "torch", "jax": "jax", "jax-vmap": "jax"}
+
+
+def work(arguments):
+    """The child: one peer in a process of its own, whose threads were set before its library was loaded."""
+    peer, path, optimizer, steps, threads = arguments
+    if peer.startswith("torch"):
+        import torch
+
+        torch.set_num_threads(int(threads))
+    losses, seconds = PEERS[peer](path, optimizer, int(steps))
+    json.dump({"losses": losses, "seconds": seconds}, sys.stdout)
+
+
+def run_peer(peer, path, optimizer, steps, threads):
+    """Seconds and losses of one pass in a process that may use `threads` cores."""
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
+                       JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3")
+    command = [sys.executable, __file__, "--work", peer, path, optimizer, str(steps), str(threads)]
+    if threads == 1:
+        command = ["taskset", "-c", "0"] + command
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise RuntimeError(lines[-1] if lines else f"exit {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def run_ours(program, path, threads):
+    done = subprocess.run([program, "bench", "--workload", path, "--threads", str(threads), "--json", "-"],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{program}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+# ---- comparing ---------------------------------------------------------------------------------------------------------
+
+
+def worst(ours, theirs, steps):
+    """Largest difference of the losses over the first steps, relative to the run's first loss."""
+    return max(abs(a - b) / abs(first) for row, other in zip(ours[:steps], theirs[:steps])
+               for a, b, first in zip(row, other, ours[0]))
+
+
+def agrees(program, peer, width, batch, runs, optimizer, folder):
+    path = os.path.join(folder, "check.safetensors")
+    write_workload(path, width, batch, runs, optimizer, 100)
+    ours = run_ours(program, path, 1)["losses"]
+    theirs = run_peer(peer, path, optimizer, 100, 1)["losses"]
+    return worst(ours, theirs, 10), worst(ours, theirs, 100)
+
+
+def timed(program, peers, width, batch, runs, optimizer, seconds, folder):
+    """Microseconds per run and step, of ours and of each peer's best thread setting; all take turns."""
+    path = os.path.join(folder, "timed.safetensors")
+    write_workload(path, width, batch, runs, optimizer, 100)
+    one = run_ours(program, path, 1)["seconds"] / 100
+    steps = max(100, int(seconds / max(one, 1e-7)))
+    write_workload(path, width, batch, runs, optimizer, steps)
+    settings = [("ours", 1), ("ours", 2)] + [(peer, threads) for peer in peers for threads in (1, 2)]
+    samples = {s: [] for s in settings}
+    for _ in range(7):
+        for name, threads in list(samples):
+            # the peers are slower by far: fewer steps fill their share of time
+            count = steps if name == "ours" else max(32, min(steps, int(seconds / max(30 * one, 1e-7))))
+            try:
+                if name == "ours":
+                    took = run_ours(program, path, threads)["seconds"]
+                else:
+                    took = run_peer(name, path, optimizer, count, threads)["seconds"]
+            except RuntimeError as error:
+                print(f"  {name}, {threads} threads: {error}", file=sys.stderr)
+                del samples[(name, threads)]
+                continue
+            samples[(name, threads)].append(took / count / runs * 1e6)
+    best = {}
+    for (name, threads), values in samples.items():
+        middle = statistics.median(values)
+        if name not in best or middle < best[name][0]:
+            best[name] = (middle, threads)
+    return best
+
+
+def installed(names):
+    import importlib.util
+
+    missing = sorted({NEEDS[n] for n in names if importlib.util.find_spec(NEEDS[n]) is None})
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)}", file=sys.stderr)
+    return [n for n in names if NEEDS[n] not in missing]
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1] == "--work":
+        return work(sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("program")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=["w16", "w64", "w128"])
+    parser.add_argument("--optimizers", nargs="+", choices=RATES, default=["adam", "muon", "rmnp"])
+    parser.add_argument("--runs", nargs="+", type=int, default=[1, 64])
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--check-only", action="store_true")
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    peers = installed(options.peers)
+    rows, disagree = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        for case in options.cases:
+            width, batch = CASES[case]
+            for optimizer in options.optimizers:
+                usable = []
+                for peer in peers:
+                    try:
+                        near, far = agrees(options.program, peer, width, batch, 2, optimizer, folder)
+                    except RuntimeError as error:
+                        print(f"{case} {optimizer} {peer}: fails: {error}")
+                        continue
+                    good = near <= 1e-6 and far <= 2e-4
+                    print(f"{case} {optimizer} {peer}: losses differ by {near:.1e} over 10 steps, {far:.1e} over 100"
+                          f"{'' if good else ': TOO MUCH'}", flush=True)
+                    disagree += not good
+                    if good:
+                        usable.append(peer)
+                if options.check_only:
+                    continue
+                for runs in options.runs:
+                    best = timed(options.program, usable, width, batch, runs, optimizer, options.seconds, folder)
+                    rows.append({"case": case, "optimizer": optimizer, "runs": runs,
+                                 "us_per_step": {k: v[0] for k, v in best.items()},
+                                 "threads": {k: v[1] for k, v in best.items()}})
+                    ours = best["ours"][0]
+                    others = "  ".join(f"{k} {v[0]:.1f} ({v[0] / ours:.1f}x, {v[1]} thr)" for k, v in best.items()
+                                       if k != "ours")
+                    print(f"{case} {optimizer} x{runs}: ours {ours:.2f} us/step ({best['ours'][1]} thr)  {others}", flush=True)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=1)
+    return 1 if disagree else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

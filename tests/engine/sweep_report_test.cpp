@@ -1,0 +1,274 @@
+// What a sweep's report says of results that were made by hand.
+#include "engine/sweep_report.hpp"
+
+#include "engine/compare.hpp"
+#include "engine/preset.hpp"
+#include "engine/sweep.hpp"
+
+#include "tests/support/catch.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+using namespace polarscope;
+using Json = nlohmann::json;
+
+namespace {
+
+Scene scene_of(const std::string& sweep) {
+  auto scene = parse_scene("[scene]\nsteps = 100\n[problem]\nkind = \"rows\"\n" + sweep, "s.toml");
+  if (!scene) FAIL(scene.error().text());
+  return *scene;
+}
+
+const std::string kTwo =
+    "[sweep]\noptimizer = [\"sgd\", \"muon\"]\nhparam.lr = { values = [0.1, 0.01, 1.0] }\nseeds = 3\n";
+
+// One member; NaN: diverged.
+void add(KnownResults& known, const Scene& scene, const std::string& label, double loss) {
+  MemberResult r;
+  r.label = label;
+  r.group = label.substr(0, label.find(' '));
+  r.optimizer = r.group;
+  for (std::size_t m = 0; m < static_cast<std::size_t>(sweep_size(scene)); ++m)
+    if (const RunSpec spec = member_spec(scene, m); spec.label == label) {
+      r.seed = spec.seed.value_or(scene.seed);
+      r.hparams = {{"lr", spec.hparams.at("lr")}};
+    }
+  r.diverged = std::isnan(loss);
+  r.step = r.diverged ? 7 : 100;
+  r.final_loss = loss;
+  r.curve = {loss + 1, loss};
+  r.start = {{"W.frobenius_norm", 2.0}};
+  r.final = {{"loss", loss}, {"W.frobenius_norm", 3.0}};
+  r.seconds = 0.5;
+  known[label] = r;
+}
+
+void add_seeds(KnownResults& known, const Scene& scene, const std::string& setting, std::vector<double> losses) {
+  for (std::size_t i = 0; i < losses.size(); ++i)
+    add(known, scene, setting + " seed " + std::to_string(scene.seed + i), losses[i]);
+}
+
+KnownResults two_runs(const Scene& scene) {
+  KnownResults known;
+  add_seeds(known, scene, "sgd lr 0.01", {5, 6, 7});
+  add_seeds(known, scene, "sgd lr 0.1", {2, 3, 4});
+  add_seeds(known, scene, "sgd lr 1", {0.1, 0.1, NAN}); // low where it lives, and no best
+  add_seeds(known, scene, "muon lr 0.01", {1.5, 2.6, 3.4});
+  add_seeds(known, scene, "muon lr 0.1", {8, 9, 9});
+  add_seeds(known, scene, "muon lr 1", {NAN, NAN, NAN});
+  return known;
+}
+
+} // namespace
+
+TEST_CASE("settings are means over seeds, and what diverged is in none", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  const KnownResults known = two_runs(scene);
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  CHECK(report.complete());
+  CHECK(report.members == 18);
+  CHECK(report.tail == 10);
+  CHECK(report.diverged() == 4);
+  REQUIRE(report.settings.size() == 6);
+  const SettingReport& sgd = report.settings[0]; // as written: 0.1 comes first
+  CHECK(sgd.text == "lr 0.1");
+  CHECK(sgd.loss.mean == 3);
+  CHECK(sgd.loss.se == Approx(1 / std::sqrt(3.0)));
+  CHECK(sgd.band == std::vector<double>{4, 3});
+  CHECK(sgd.band_se[1] == Approx(1 / std::sqrt(3.0)));
+  const SettingReport& lost = report.settings[2];
+  CHECK(lost.diverged == 1);
+  CHECK(lost.loss.count == 2);
+  CHECK(lost.loss.mean == Approx(0.1));
+  CHECK_FALSE(lost.sound());
+  CHECK(report.settings[5].loss.count == 0);
+}
+
+TEST_CASE("the best has the least mean of those of which no seed diverged", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  const KnownResults known = two_runs(scene);
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  REQUIRE(report.best.size() == 2);
+  REQUIRE(report.best[0].setting);
+  CHECK(report.settings[*report.best[0].setting].text == "lr 0.1");
+  CHECK(report.best[0].edges.empty()); // 0.01 and 1 were tried too
+  CHECK(report.best[0].norm_ratio == 1.5);
+  CHECK(report.best[0].seconds_per_step == Approx(9 * 0.5 / (8 * 100 + 7)));
+  REQUIRE(report.best[1].edges.size() == 1);
+  CHECK(report.best[1].edges[0].hparam == "lr");
+  CHECK(report.best[1].edges[0].value == 0.01);
+  CHECK_FALSE(report.best[1].edges[0].largest);
+  const std::string text = sweep_summary(report);
+  INFO(text);
+  CHECK(text.find("WARNING: the best lr of muon, 0.01, is the smallest that was tried: widen the range") !=
+        std::string::npos);
+  CHECK(text.find("WARNING: the best lr of sgd") == std::string::npos);
+  CHECK(text.find("4 of 18 members diverged; no mean has them in it") != std::string::npos);
+  CHECK(text.find("1 diverged, mean of the others") != std::string::npos);
+  CHECK(text.find("loss: mean over steps 91 to 100") != std::string::npos);
+}
+
+TEST_CASE("differences are taken seed by seed and not ranked within two standard errors", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  KnownResults known = two_runs(scene);
+  {
+    // sgd at 0.1 less muon at 0.01: 0.5, 0.4, 0.6: mean 0.5, se 0.1/√3
+    const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+    REQUIRE(report.differences.size() == 1);
+    const Difference& d = report.differences[0];
+    CHECK(d.loss.mean == Approx(0.5));
+    CHECK(d.loss.se == Approx(0.1 / std::sqrt(3.0)));
+    CHECK(d.decided());
+    CHECK(difference_lines(report).find("muon is lower") != std::string::npos);
+    CHECK(Json::parse(sweep_json(report)).at("differences").at(0).at("lower") == "muon");
+  }
+  add_seeds(known, scene, "muon lr 0.01", {1, 4, 3.1}); // differences 1, −1, 0.9
+  {
+    const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+    CHECK_FALSE(report.differences[0].decided());
+    CHECK(difference_lines(report).find("not decided: less than two standard errors") != std::string::npos);
+    const Json one = Json::parse(sweep_json(report)).at("differences").at(0);
+    CHECK(one.at("decided") == false);
+    CHECK(one.at("lower").is_null());
+  }
+}
+
+TEST_CASE("what is missing is no best and is said", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  KnownResults known = two_runs(scene);
+  known.erase("sgd lr 0.1 seed 1");
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  CHECK_FALSE(report.complete());
+  CHECK(report.state_hash == 0);
+  REQUIRE(report.best[0].setting);
+  CHECK(report.settings[*report.best[0].setting].text == "lr 0.01"); // the one that is whole
+  const Json json = Json::parse(sweep_json(report));
+  CHECK(json.at("complete") == false);
+  CHECK(json.at("members").size() == 17);
+  CHECK(json.at("members").at(1).at("member") == 2); // numbers stay
+  CHECK(sweep_summary(report).find("2 of 3") != std::string::npos);
+}
+
+TEST_CASE("a sweep's CSV has a row per member and reads back", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  const KnownResults known = two_runs(scene);
+  const std::string csv = sweep_csv(make_sweep_report(scene, known, 0.1, "cpu"));
+  INFO(csv);
+  CHECK(csv.find("run,member,seed,step,of,optimizer,lr,status,final_loss,state_hash,loss,W.frobenius_norm\n") == 0);
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 19);
+  CHECK(csv.find("\nsgd lr 0.1 seed 1,1,1,100,sgd,sgd,0.1") != std::string::npos);
+  CHECK(csv.find("\nmuon lr 1 seed 2,17,2,7,muon,muon,1,diverged,,0000000000000000,,3\n") != std::string::npos);
+}
+
+TEST_CASE("values around a default are rungs of 1, 2, 5", "[compare]") {
+  const auto around = [](const std::string& optimizer, const std::string& name) {
+    const OptimizerSpec spec = *load_optimizer(optimizer);
+    for (const Setting& s : optimizer_hparams(spec))
+      if (s.name == name) return values_around(s, std::get<double>(s.value));
+    FAIL("no " + name);
+    return std::vector<double>{};
+  };
+  CHECK(around("muon", "lr") == std::vector<double>{0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2});
+  CHECK(around("adamw", "lr") == std::vector<double>{0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01});
+  CHECK(around("sgd", "lr") == std::vector<double>{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1});
+  CHECK(around("muon", "momentum") == std::vector<double>{0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995});
+  CHECK(around("muon", "weight_decay").empty()); // 0 has no neighbours
+  Setting third = log_number("x", 0.3, 0, 0.4, "");
+  CHECK(values_around(third, 0.3) == std::vector<double>{0.02, 0.05, 0.1, 0.2}); // as far as allowed; 0.2 is nearest
+}
+
+TEST_CASE("a comparison widens its range where an end was best, and says so", "[compare]") {
+  const Scene base = scene_of("[[run]]\noptimizer = \"adamw\"\nstart = { norm = 2.0 }\n");
+  CompareSpec spec{{"sgd", "muon"}, "lr", 3};
+  auto made = compare_scene(base, spec);
+  if (!made) FAIL(made.error().text());
+  Scene scene = *made;
+  CHECK(sweep_size(scene) == 2 * 7 * 3);
+  CHECK(scene.runs[1].start.norm == 2.0);
+  CHECK(member_spec(scene, 0).label == "sgd lr 0.01 seed 0");
+  CHECK(member_spec(scene, 41).label == "muon lr 0.2 seed 2");
+  const auto fill = [&](const std::string& run, double best) { // a bowl around the best
+    KnownResults known;
+    for (const SweepAxis& axis : scene.sweep->hparams)
+      for (std::size_t i = 0; i < axis.values.size(); ++i) {
+        const std::string name = axis.of_run[0] ? "sgd" : "muon";
+        const double at = name == run ? best : 0.05;
+        const double loss = std::pow(std::log(axis.values[i] / at), 2);
+        add_seeds(known, scene, name + " lr " + axis.texts[i], {loss, loss + 0.1, loss + 0.2});
+      }
+    return known;
+  };
+  {
+    const KnownResults known = fill("sgd", 0.05);
+    CHECK(widen(scene, spec, make_sweep_report(scene, known, 0.1, "cpu")).empty());
+    // the rate that suits the first goes to all, and is there already
+    CHECK(add_same_value(scene, spec, make_sweep_report(scene, known, 0.1, "cpu")) == 0.05);
+    CHECK(sweep_size(scene) == 2 * 7 * 3);
+  }
+  std::size_t rounds = 0;
+  for (std::string said; ++rounds < 10;) {
+    const KnownResults known = fill("sgd", 1e9); // never inside
+    said = widen(scene, spec, make_sweep_report(scene, known, 0.1, "cpu"));
+    if (said.empty()) break;
+    if (rounds == 1) CHECK(said == "lr of sgd on to 10");
+  }
+  CHECK(rounds == 4); // three extensions, then it stops
+  CHECK(scene.sweep->hparams[0].values.back() == 1000);
+  CHECK(scene.sweep->hparams[1].values.size() == 7);
+  CHECK(member_spec(scene, 0).label == "sgd lr 0.01 seed 0"); // labels stay, so that results do
+  const KnownResults known = fill("sgd", 1e9);
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  CHECK(compare_text(report, spec, std::nullopt).find("WARNING: the best lr of sgd, 1000, is the largest") !=
+        std::string::npos);
+  CHECK(comparison_good(report));
+}
+
+TEST_CASE("a comparison says both: each at its best, and all at one rate", "[compare]") {
+  CompareSpec spec{{"sgd", "muon"}, "lr", 3};
+  Scene scene = *compare_scene(scene_of("[[run]]\noptimizer = \"adamw\"\n"), spec);
+  KnownResults known;
+  for (const SweepAxis& axis : scene.sweep->hparams)
+    for (std::size_t i = 0; i < axis.values.size(); ++i) {
+      const bool sgd = axis.of_run[0];
+      const double loss = std::pow(std::log(axis.values[i] / (sgd ? 0.5 : 0.02)), 2);
+      add_seeds(known, scene, std::string(sgd ? "sgd" : "muon") + " lr " + axis.texts[i],
+                {loss, loss + 0.1, loss + 0.2});
+    }
+  const auto same = add_same_value(scene, spec, make_sweep_report(scene, known, 0.1, "cpu"));
+  REQUIRE(same == 0.5);
+  CHECK(scene.sweep->hparams[1].values.back() == 0.5);
+  add_seeds(known, scene, "muon lr 0.5", {10, 11, 12.1});
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  const std::string text = compare_text(report, spec, same);
+  INFO(text);
+  CHECK(text.find("each at its best:") != std::string::npos);
+  CHECK(text.find("not decided: equal") != std::string::npos); // both bowls end in the same numbers
+  const auto at = text.find("all at lr 0.5, the best of sgd:");
+  REQUIRE(at != std::string::npos);
+  CHECK(text.find("sgd is lower", at) != std::string::npos);
+  const Json json = Json::parse(compare_json(report, spec, same));
+  CHECK(json.at("same").at("value") == 0.5);
+  CHECK(json.at("same").at("differences").at(0).at("lower") == "sgd");
+  CHECK(json.at("differences").at(0).at("decided") == false);
+}
+
+TEST_CASE("comparisons that mean nothing are refused", "[compare]") {
+  const Scene base = scene_of("[[run]]\noptimizer = \"adamw\"\n");
+  const auto error = [&](const CompareSpec& spec) {
+    const auto scene = compare_scene(base, spec);
+    return scene ? "no error" : scene.error().text();
+  };
+  CHECK(error({{"sgd", "muom"}, "lr", 3}).find("unknown optimizer 'muom'; did you mean 'muon'?") != std::string::npos);
+  CHECK(error({{"sgd", "muon"}, "lrr", 3}) == "--sweep lrr: no optimizer has this hyperparameter; did you mean 'lr'?");
+  CHECK(error({{"sgd", "muon"}, "weight_decay", 3}).find("is 0 by default, which has no range around it") !=
+        std::string::npos);
+  // one that lacks the number takes part as it is
+  const auto scene = compare_scene(base, {{"sgd", "muon"}, "momentum", 3});
+  REQUIRE(scene.ok());
+  CHECK(sweep_size(*scene) == 3 + 7 * 3);
+}

@@ -1,0 +1,243 @@
+// Going through a sweep: what a member leaves is that of the run alone, in any batch, on any number of threads, and
+// after any interruption.
+#include "engine/sweep.hpp"
+#include "engine/sweep_journal.hpp"
+#include "engine/sweep_run.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/support/process.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+using namespace polarscope;
+using namespace polarscope::test;
+
+namespace {
+
+const std::string kScene = R"([scene]
+seed = 4
+steps = 60
+[problem]
+kind = "rows"
+rows = 2
+cols = 4
+[sweep]
+optimizer = ["sgd", "muon"]
+hparam.lr = { values = [0.01, 0.1] }
+seeds = 3
+)";
+
+Scene scene_of(const std::string& text) {
+  auto scene = parse_scene(text, "s.toml");
+  if (!scene) FAIL(scene.error().text());
+  return *scene;
+}
+
+KnownResults results_of(const Scene& scene, int threads, double tail = 0.1) {
+  SweepRunOptions options;
+  options.session = {"cpu", threads};
+  options.tail = tail;
+  KnownResults known;
+  const auto done = run_members(scene, options, known);
+  if (!done) FAIL(done.error().text());
+  REQUIRE(*done);
+  return known;
+}
+
+bool same(const MemberResult& a, const MemberResult& b) {
+  const bool loss = a.final_loss == b.final_loss || (std::isnan(a.final_loss) && std::isnan(b.final_loss));
+  return a.label == b.label && a.group == b.group && a.seed == b.seed && a.hparams == b.hparams &&
+         a.diverged == b.diverged && a.step == b.step && a.state_hash == b.state_hash && loss && a.curve == b.curve &&
+         a.start == b.start && a.final == b.final && a.failed == b.failed && a.expected == b.expected &&
+         a.invariants.size() == b.invariants.size() && a.state_bytes == b.state_bytes;
+}
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+} // namespace
+
+TEST_CASE("members of a sweep are the runs alone, on any number of threads", "[sweep][determinism]") {
+  const Scene scene = scene_of(kScene);
+  const KnownResults one = results_of(scene, 1);
+  REQUIRE(one.size() == 12);
+  for (std::size_t m = 0; m < 12; ++m) {
+    const Scene alone = with_members(scene, {m});
+    auto session = Session::open(alone, {"cpu", 1});
+    REQUIRE(session.ok());
+    (*session)->advance(60);
+    Frame frame;
+    (*session)->fill(frame);
+    const RunFrame& run = frame.runs[0];
+    INFO(run.label);
+    const MemberResult& result = one.at(run.label);
+    CHECK(result.state_hash == run.state_hash);
+    CHECK(result.seed == run.seed);
+    CHECK_FALSE(result.diverged);
+    const int loss = run.program->find_metric("loss");
+    double tail = 0; // the last tenth: steps 55 to 60
+    for (long step = 55; step <= 60; ++step) tail += *run.series.at(loss, step) / 6;
+    CHECK(result.final_loss == Approx(tail).epsilon(1e-12));
+    CHECK(result.value("loss") == *run.series.at(loss, 60));
+    CHECK(result.curve.size() == kCurvePoints);
+    // 60 steps in 50 stretches: the first has steps 1 and 2
+    CHECK(result.curve.front() == Approx((*run.series.at(loss, 1) + *run.series.at(loss, 2)) / 2).epsilon(1e-12));
+    CHECK(result.curve.back() == *run.series.at(loss, 60));
+    CHECK(result.good());
+  }
+  for (const int threads : {2, 4}) {
+    const KnownResults others = results_of(scene, threads);
+    REQUIRE(others.size() == one.size());
+    for (const auto& [label, result] : others) CHECK(same(result, one.at(label)));
+  }
+}
+
+TEST_CASE("a final loss is the mean over the last steps, at least one", "[sweep]") {
+  CHECK(tail_steps(1000, 0.1) == 100);
+  CHECK(tail_steps(5, 0.1) == 1);
+  CHECK(tail_steps(1, 0) == 1);
+  CHECK(tail_steps(10, 1) == 10);
+  const Scene scene = scene_of(kScene);
+  const KnownResults last = results_of(scene, 1, 0);
+  for (const auto& [label, result] : last) CHECK(result.final_loss == result.value("loss"));
+}
+
+TEST_CASE("a sweep that is stopped keeps what was finished and goes on", "[sweep]") {
+  const Scene scene = scene_of(kScene);
+  const KnownResults whole = results_of(scene, 1);
+  KnownResults known;
+  SweepRunOptions options;
+  options.session = {"cpu", 1};
+  std::size_t batches = 0, computed = 0;
+  options.stop = [&] { return batches == 1; };
+  options.finished = [&](const std::vector<MemberResult>& results) -> Result<void> {
+    ++batches;
+    computed += results.size();
+    return {};
+  };
+  auto done = run_members(scene, options, known);
+  REQUIRE(done.ok());
+  CHECK_FALSE(*done);
+  CHECK(known.size() == computed);
+  REQUIRE(computed > 0);
+  REQUIRE(computed < 12);
+  options.stop = {};
+  done = run_members(scene, options, known);
+  REQUIRE(done.ok());
+  CHECK(*done);
+  CHECK(computed == 12); // none of them twice
+  for (const auto& [label, result] : known) CHECK(same(result, whole.at(label)));
+}
+
+TEST_CASE("diverged members are told as such", "[sweep]") {
+  const Scene scene = scene_of("[scene]\nsteps = 300\n[problem]\nkind = \"quadratic\"\n[[run]]\noptimizer = \"sgd\"\n"
+                               "[sweep]\nhparam.lr = { values = [0.001, 1e6] }\nseeds = 2\n");
+  const KnownResults known = results_of(scene, 2);
+  CHECK_FALSE(known.at("sgd lr 0.001 seed 0").diverged);
+  const MemberResult& lost = known.at("sgd lr 1e+06 seed 1");
+  CHECK(lost.diverged);
+  CHECK(lost.step < 300);
+  CHECK(std::isnan(lost.final_loss));
+  CHECK(std::isnan(lost.curve.back()));
+}
+
+TEST_CASE("expectations and losses are asked of every member", "[sweep]") {
+  const KnownResults known =
+      results_of(scene_of(kScene + "[expect]\nloss = [{ run = \"sgd\", below = -1 }, { above = -1 }]\n"), 1);
+  for (const auto& [label, result] : known) {
+    CHECK(result.expected == (result.group == "sgd" ? 2u : 1u));
+    CHECK(result.failed.size() == (result.group == "sgd" ? 1u : 0u));
+    CHECK(result.good() == (result.group != "sgd"));
+  }
+}
+
+TEST_CASE("the journal gives back what it was given", "[sweep][journal]") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/j";
+  const KnownResults whole = results_of(scene_of(kScene), 2);
+  std::vector<MemberResult> first, second;
+  for (const auto& [label, result] : whole) (first.size() < 5 ? first : second).push_back(result);
+  second.front().final_loss = NAN;
+  second.front().curve.back() = INFINITY;
+  {
+    auto journal = SweepJournal::open(path, 7, false);
+    REQUIRE(journal.ok());
+    CHECK((*journal)->take_kept().empty());
+    REQUIRE((*journal)->append(first).ok());
+    REQUIRE((*journal)->append(second).ok());
+    // while it is open nobody else writes it
+    const auto other = SweepJournal::open(path, 7, false);
+    REQUIRE_FALSE(other.ok());
+    CHECK(other.error().text().find("is the journal of a sweep that is running") != std::string::npos);
+  }
+  const std::string text = read_text(path);
+  {
+    auto journal = SweepJournal::open(path, 7, false);
+    REQUIRE(journal.ok());
+    const KnownResults kept = (*journal)->take_kept();
+    REQUIRE(kept.size() == 12);
+    for (const MemberResult& r : first) CHECK(same(kept.at(r.label), r));
+    for (const MemberResult& r : second) CHECK(same(kept.at(r.label), r));
+  }
+  CHECK(read_text(path) == text);
+
+  SECTION("a torn end is cut off and written over, wherever it tore") {
+    std::vector<std::size_t> ends = {0}; // of the whole lines
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos;) ends.push_back(++at);
+    for (std::size_t cut = 1; cut < text.size(); cut += 97) {
+      write(path, text.substr(0, cut));
+      auto journal = SweepJournal::open(path, 7, false);
+      REQUIRE(journal.ok());
+      const auto lines = static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), cut) - ends.begin()) - 1;
+      CHECK((*journal)->take_kept().size() == (lines > 0 ? lines - 1 : 0));
+      CHECK_FALSE((*journal)->replaced());
+      REQUIRE((*journal)->append({second.back()}).ok());
+      journal = SweepJournal::open(path + "2", 1, false); // closes the first
+      auto again = SweepJournal::open(path, 7, false);
+      REQUIRE(again.ok());
+      CHECK((*again)->take_kept().contains(second.back().label));
+    }
+  }
+  SECTION("a flipped bit ends what is believed") {
+    std::string wrong = text;
+    const auto third = wrong.find('\n', wrong.find('\n', wrong.find('\n') + 1) + 1);
+    wrong[third + 40] ^= 1;
+    write(path, wrong);
+    CHECK((*SweepJournal::open(path, 7, false))->take_kept().size() == 2);
+  }
+  SECTION("another key, or --fresh, begins anew") {
+    auto journal = SweepJournal::open(path, 8, false);
+    REQUIRE(journal.ok());
+    CHECK((*journal)->replaced());
+    CHECK((*journal)->take_kept().empty());
+    journal = SweepJournal::open(path + "2", 1, false);
+    write(path, text);
+    CHECK((*SweepJournal::open(path, 7, true))->take_kept().empty());
+  }
+  SECTION("what is no journal is left alone") {
+    write(path, "my thesis\n");
+    const auto journal = SweepJournal::open(path, 7, false);
+    REQUIRE_FALSE(journal.ok());
+    CHECK(journal.error().text().find("exists and is no journal of a sweep") != std::string::npos);
+    CHECK(read_text(path) == "my thesis\n");
+  }
+}
+
+TEST_CASE("the journal's key is of everything that a result depends on", "[sweep][journal]") {
+  const Scene scene = scene_of(kScene);
+  const std::uint64_t key = sweep_key(scene, {"cpu"}, 0.1);
+  CHECK(sweep_key(scene_of(kScene), {"cpu"}, 0.1) == key);
+  CHECK(sweep_key(scene, {"cpu", 4}, 0.1) == key); // threads change nothing
+  CHECK(sweep_key(scene, {"cpu"}, 0.2) != key);
+  Scene other = scene;
+  other.steps = 61;
+  other.schedule_steps = 60;
+  CHECK(sweep_key(other, {"cpu"}, 0.1) != key);
+  other = scene;
+  other.seed = 5;
+  CHECK(sweep_key(other, {"cpu"}, 0.1) != key);
+  std::string text = kScene;
+  text.replace(text.find("0.01, 0.1"), 9, "0.01, 0.2");
+  CHECK(sweep_key(scene_of(text), {"cpu"}, 0.1) != key);
+}
