@@ -4,6 +4,7 @@
 #include "app/cli_usage.hpp"
 #include "engine/csv.hpp"
 #include "engine/files.hpp"
+#include "engine/sweep.hpp"
 #include "engine/trace.hpp"
 
 #include <CLI/CLI.hpp>
@@ -196,7 +197,8 @@ NotJudged changed_runs(const SceneArguments& arguments, const Scene& scene) {
   SceneArguments plain = arguments;
   plain.sets.clear();
   plain.seed.reset();
-  const auto original = open_scene(plain);
+  auto original = open_scene(plain);
+  if (original && original->sweep) original = expanded(*original);
   const char* why = !arguments.seed          ? "changed by --set"
                     : arguments.sets.empty() ? "changed by --seed"
                                              : "changed by --set or --seed";

@@ -42,7 +42,7 @@ void add_window_options(CLI::App& command, SceneArguments& arguments);
 Result<Scene> open_scene(const SceneArguments& arguments);
 SessionOptions session_options(const SceneArguments& arguments);
 
-// The runs of the scene that --set or --seed made other experiments than those its expectations were written for.
+// The runs of the scene, a sweep's members among them, that --set or --seed made other experiments than those its expectations were written for.
 NotJudged changed_runs(const SceneArguments& arguments, const Scene& scene);
 
 // While one lives, SIGINT, SIGTERM and SIGHUP ask to stop and are answered between bursts; a second one ends the program

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <numeric>
 
 namespace polarscope {
 
@@ -34,16 +33,20 @@ std::vector<std::string> lines_of(const std::string& text, std::size_t width) {
   return lines;
 }
 
-// What remains beside the narrow columns goes to the wide ones, in proportion to what they hold.
+// The wide columns share what the narrow ones leave: equal parts, but for those that need less than theirs.
 void shrink(std::vector<std::size_t>& widths, std::size_t width) {
-  const std::size_t all = std::accumulate(widths.begin(), widths.end(), kGap * (widths.size() - 1));
-  if (all <= width) return;
-  std::size_t wide = 0;
-  for (const std::size_t w : widths)
-    if (w > kNarrow) wide += w;
-  const std::size_t fixed = all - wide, left = width > fixed ? width - fixed : 0;
-  for (std::size_t& w : widths)
-    if (w > kNarrow) w = std::max(kLeast, w * left / wide);
+  std::size_t taken = kGap * (widths.size() - 1);
+  std::vector<std::size_t*> wide;
+  for (std::size_t& w : widths) {
+    if (w > kNarrow) wide.push_back(&w);
+    else taken += w;
+  }
+  std::sort(wide.begin(), wide.end(), [](const auto* a, const auto* b) { return *a < *b; });
+  std::size_t left = width > taken ? width - taken : 0;
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    *wide[i] = std::min(*wide[i], std::max(kLeast, left / (wide.size() - i)));
+    left -= std::min(left, *wide[i]);
+  }
 }
 
 } // namespace
@@ -92,7 +95,12 @@ std::string fitted_table(const std::vector<std::vector<std::string>>& rows, std:
       for (const auto& cell : cells) out.push_back(line < cell.size() ? cell[line] : "");
     }
   }
-  return text_table(broken);
+  std::string out;
+  for (const char c : text_table(broken)) {
+    if (c == '\n') out.erase(out.find_last_not_of(' ') + 1);
+    out += c;
+  }
+  return out;
 }
 
 } // namespace polarscope

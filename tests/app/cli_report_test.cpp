@@ -107,6 +107,15 @@ TEST_CASE("expectations of a run that was changed are not judged", "[cli][expect
   CHECK(table.exit_code == 1);
   CHECK(says(table.out, "not judged: changed by --set: loss of 'a' at step 20 above 100"));
   CHECK(says(table.out, "FAILED: loss of 'b' at step 20 above 100"));
+  // members of a sweep
+  const std::string swept = folder.write("swept.toml", kScene + "[sweep]\nseeds = 2\n");
+  const auto not_judged = [&](const std::string& set) {
+    return Json::parse(program({"run", swept, "--device", "cpu", "--json", "-", "--set", set}).out)
+        .at("not_judged")
+        .size();
+  };
+  CHECK(not_judged("view.layout=show") == 0);
+  CHECK(not_judged("a:lr=0.01") == 2);
   // a metric that only the unchanged problem has
   const std::string named = folder.write("named.toml", kScene + "W.angle = { run = \"a\", above = 100 }\n");
   CHECK(program({"run", named, "--device", "cpu", "--set", "metrics.angle.every=0"}).exit_code == 2);

@@ -44,7 +44,10 @@ TEST_CASE("a table is broken into the width that is asked for, without losing a 
     const std::string table = fitted_table(kRows, width);
     INFO(table);
     CHECK(sorted_words(table) == sorted_words(whole));
-    for (const std::string& line : lines_of(table)) CHECK(line.size() <= width);
+    for (const std::string& line : lines_of(table)) {
+      CHECK(line.size() <= width);
+      CHECK_FALSE(line.ends_with(" "));
+    }
     CHECK(lines_of(table).size() > kRows.size());
     CHECK(lines_of(table)[1].starts_with("direction  momentum  "));
     CHECK(lines_of(table)[2].starts_with("                     ")); // goes on below
