@@ -53,7 +53,7 @@ public:
     if (auto done = work_.open(sweep_key(scene_, work_.session(), work_.tail())); !done) return done.error();
     const auto finished = go();
     if (!finished) return finished.error();
-    const SweepReport report = report_now();
+    const SweepReport report = work_.report(scene_);
     const std::string text = compare_text(report, spec(), same_);
     if (auto done = work_.write(report, compare_json(report, spec(), same_), text, *finished); !done)
       return done.error();
@@ -63,11 +63,6 @@ public:
 
 private:
   CompareSpec& spec() { return arguments_.spec; }
-
-  SweepReport report_now() const {
-    return make_sweep_report(scene_, work_.results(), work_.tail(),
-                             arguments_.sweep.scene.device == "cuda" ? "cuda" : "cpu");
-  }
 
   // A result alone says nothing.
   void add_baseline() {
@@ -81,11 +76,11 @@ private:
     for (;;) {
       const auto done = work_.run(scene_);
       if (!done || !*done) return done;
-      const std::string added = widen(scene_, spec(), report_now());
+      const std::string added = widen(scene_, spec(), work_.report(scene_));
       if (added.empty()) break;
       fmt::print(stderr, "polarscope: the best was at an end: {}\n", added);
     }
-    same_ = add_same_value(scene_, spec(), report_now());
+    same_ = add_same_value(scene_, spec(), work_.report(scene_));
     return work_.run(scene_);
   }
 

@@ -41,8 +41,7 @@ Result<int> run_sweep(const SweepArguments& arguments) {
   if (auto done = work.open(sweep_key(*scene, work.session(), work.tail())); !done) return done.error();
   const auto finished = work.run(*scene);
   if (!finished) return finished.error();
-  const auto device = arguments.scene.device == "cuda" ? "cuda" : "cpu";
-  const SweepReport report = make_sweep_report(*scene, work.results(), work.tail(), device);
+  const SweepReport report = work.report(*scene);
   const std::string text = sweep_members_table(report) + "\n" + sweep_summary(report);
   if (auto done = work.write(report, sweep_json(report), text, *finished); !done) return done.error();
   return work.exit_code(report, *finished);
@@ -104,6 +103,10 @@ Result<bool> SweepWork::run(const Scene& scene) {
   auto done = run_members(scene, options, known_);
   progress_.clear();
   return done;
+}
+
+SweepReport SweepWork::report(const Scene& scene) const {
+  return make_sweep_report(scene, known_, tail(), arguments_.scene.device == "cuda" ? "cuda" : "cpu");
 }
 
 Result<void> SweepWork::write(const SweepReport& report, const std::string& json, const std::string& text,

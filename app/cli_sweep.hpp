@@ -34,7 +34,7 @@ public:
   Result<void> open(std::uint64_t key);
   // Every member of the scene; false when interrupted.
   Result<bool> run(const Scene& scene);
-  const KnownResults& results() const { return known_; }
+  SweepReport report(const Scene& scene) const; // of the members known so far
   double tail() const { return arguments_.tail / 100; }
   SessionOptions session() const { return session_options(arguments_.scene); }
   // The files, and on stdout `text` where no file goes there. Removes the journal when everything is `finished`.

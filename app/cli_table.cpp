@@ -16,17 +16,13 @@ constexpr std::size_t kNarrow = 24;   // a column that is never broken
 constexpr std::size_t kLeast = 16;    // of a broken column
 constexpr std::size_t kTerminal = 80; // where it does not say
 
-std::size_t width_of(const std::string& text) { // code points
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 // Words longer than `width` stay whole.
 std::vector<std::string> lines_of(const std::string& text, std::size_t width) {
   std::vector<std::string> lines(1);
   for (std::size_t from = 0; from < text.size();) {
     const std::size_t space = std::min(text.find(' ', from), text.size());
     const std::string word = text.substr(from, space - from);
-    if (!lines.back().empty() && width_of(lines.back()) + 1 + width_of(word) > width) lines.emplace_back();
+    if (!lines.back().empty() && text_width(lines.back()) + 1 + text_width(word) > width) lines.emplace_back();
     lines.back() += (lines.back().empty() ? "" : " ") + word;
     from = space + 1;
   }
@@ -64,7 +60,7 @@ std::string wrapped(const std::string& text, std::size_t width, std::size_t inde
     const std::size_t end = std::min(text.find('\n', from), text.size());
     const std::string line = text.substr(from, end - from);
     from = end + 1;
-    if (width_of(line) <= width) {
+    if (text_width(line) <= width) {
       out += line + "\n";
       continue;
     }
@@ -80,7 +76,7 @@ std::string fitted_table(const std::vector<std::vector<std::string>>& rows, std:
   if (width == 0 || rows.empty()) return text_table(rows);
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
   shrink(widths, width);
   std::vector<std::vector<std::string>> broken;
   for (const auto& row : rows) {

@@ -163,7 +163,7 @@ void bench_products(const BenchHarness& h, std::vector<BenchRow>& rows) {
   for (const char* isa : kIsas) {
     const auto* e = kernels::cpu_executors(isa);
     if (!e) continue;
-    const double peak = fma_row(h, isa, e->probes, Precision::f32).median;
+    const double peak = multiply_add_peak(h, isa, 1);
     for (const int n : {16, 32, 64, 128, 256})
       for (const Form& form : kForms) rows.push_back(product_row(h, isa, e->probes, peak, n, form));
   }
@@ -200,14 +200,7 @@ Result<void> bench_first_step(const BenchHarness& h, std::vector<BenchRow>& rows
     for (long i = 0; i < n; ++i) (void)first_step(text);
   });
   for (double& s : ms) s *= 1e3;
-  BenchRow row;
-  row.id = "B14";
-  row.name = "scene text to first step, circle, sgd";
-  row.unit = "ms";
-  row.median = percentile(ms, 0.5);
-  row.p10 = percentile(ms, 0.1);
-  row.p90 = percentile(ms, 0.9);
-  rows.push_back(std::move(row));
+  rows.push_back(row_of_values("B14", "scene text to first step, circle, sgd", "ms", ms));
   return {};
 }
 

@@ -1,5 +1,6 @@
 // The report of inspect_checkpoints as a table for people and as JSON for programs.
 #include "engine/inspect.hpp"
+#include "engine/json_number.hpp"
 #include "engine/report.hpp"
 
 #include <fmt/format.h>
@@ -21,10 +22,6 @@ constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 bool continues(char c) { return (c & 0xC0) == 0x80; } // inside a UTF-8 character
 
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
-}
-
 std::string grouped(std::uint64_t n) {
   std::string digits = std::to_string(n);
   for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
@@ -44,16 +41,16 @@ using Rows = std::vector<std::vector<std::string>>;
 std::string name_table(const Rows& rows, std::size_t left) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
   std::size_t others = 0;
   for (std::size_t i = 1; i < widths.size(); ++i) others += widths[i] + 2;
   widths[0] = std::min(widths[0], std::max<std::size_t>(12, kWidth - std::min(kWidth, others)));
   std::string out;
   for (const auto& row : rows) {
     std::string line = short_name(row[0], widths[0]);
-    line.append(widths[0] - width_of(line), ' ');
+    line.append(widths[0] - text_width(line), ' ');
     for (std::size_t i = 1; i < row.size(); ++i) {
-      const std::string space(widths[i] - width_of(row[i]), ' ');
+      const std::string space(widths[i] - text_width(row[i]), ' ');
       line += "  " + (i <= left ? row[i] + space : space + row[i]);
     }
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
@@ -151,15 +148,9 @@ std::string strangers_text(const InspectReport& report) {
 
 // ---- JSON ---------------------------------------------------------------------------------------------------------
 
-Json number(double value) { // JSON has no words for what is not finite
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
-
 Json numbers(const std::vector<double>& values) {
   Json out = Json::array();
-  for (const double v : values) out.push_back(number(v));
+  for (const double v : values) out.push_back(json_number<Json>(v));
   return out;
 }
 
@@ -170,16 +161,16 @@ Json tensor_json(const TensorReport& t) {
           {"rows", t.rows},
           {"cols", t.cols},
           {"not_finite", t.not_finite},
-          {"largest", number(t.largest)},
-          {"frobenius_norm", number(t.frobenius_norm)},
-          {"spectral_norm", number(t.spectral_norm)},
-          {"stable_rank", number(t.stable_rank)},
-          {"rms", number(t.rms)},
+          {"largest", json_number<Json>(t.largest)},
+          {"frobenius_norm", json_number<Json>(t.frobenius_norm)},
+          {"spectral_norm", json_number<Json>(t.spectral_norm)},
+          {"stable_rank", json_number<Json>(t.stable_rank)},
+          {"rms", json_number<Json>(t.rms)},
           {"row_norms", numbers(t.row_norms)},
           {"column_norms", numbers(t.column_norms)},
           {"singular_values", numbers(t.singular_values)},
           {"singular_values_by", t.gram ? "gram" : "svd"},
-          {"singular_values_resolved_above", number(t.resolution)}};
+          {"singular_values_resolved_above", json_number<Json>(t.resolution)}};
 }
 
 Json checkpoint_json(const CheckpointReport& report) {
@@ -192,7 +183,7 @@ Json checkpoint_json(const CheckpointReport& report) {
               {"skipped", skipped},
               {"values", report.values()},
               {"not_finite", report.not_finite()},
-              {"frobenius_norm", number(report.frobenius_norm())}};
+              {"frobenius_norm", json_number<Json>(report.frobenius_norm())}};
   if (report.recorded_step) out["recorded_step"] = *report.recorded_step;
   return out;
 }
@@ -202,12 +193,12 @@ Json change_json(const TensorChange& c) {
           {"rows", c.rows},
           {"cols", c.cols},
           {"rows_not_finite", c.not_finite},
-          {"weight_norm", number(c.weight_norm)},
-          {"change_norm", number(c.change_norm)},
-          {"relative_change", number(c.relative_change)},
-          {"angle_degrees", number(c.angle)},
-          {"radial_fraction", number(c.radial_fraction)},
-          {"norm_ratio", number(c.norm_ratio)},
+          {"weight_norm", json_number<Json>(c.weight_norm)},
+          {"change_norm", json_number<Json>(c.change_norm)},
+          {"relative_change", json_number<Json>(c.relative_change)},
+          {"angle_degrees", json_number<Json>(c.angle)},
+          {"radial_fraction", json_number<Json>(c.radial_fraction)},
+          {"norm_ratio", json_number<Json>(c.norm_ratio)},
           {"row_radial", numbers(c.row_radial)},
           {"row_tangential", numbers(c.row_tangential)},
           {"row_angle_degrees", numbers(c.row_angle)}};
@@ -251,7 +242,7 @@ std::string inspect_json(const InspectReport& report) {
     out["files"] = files;
     out["changes"] = Json::array();
     for (const TensorChange& c : report.changes) out["changes"].push_back(change_json(c));
-    out["relative_change"] = number(report.relative_change());
+    out["relative_change"] = json_number<Json>(report.relative_change());
     out["only_in_first"] = report.only_in_first;
     out["only_in_second"] = report.only_in_second;
     out["other_shape"] = Json::array();

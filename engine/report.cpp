@@ -1,5 +1,6 @@
 #include "engine/report.hpp"
 
+#include "engine/json_number.hpp"
 #include "engine/metric/metric.hpp"
 #include "engine/preset.hpp"
 #include "engine/toml_reader.hpp"
@@ -22,16 +23,6 @@ constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 using Json = nlohmann::ordered_json;
 
 // JSON has no words for what is not finite.
-Json json_number(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
-
-std::size_t width_of(const std::string& text) { // code points; continuation bytes take no column
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 long last_step(const Frame& frame, const RunFrame& run) { return run.diverged ? run.diverged_at : frame.head; }
 
 bool with_single_parameter(const StepProgram& program) { return program.parameters().size() == 1; }
@@ -199,18 +190,22 @@ std::string short_number(double value) {
 
 std::string hash_text(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
 
+std::size_t text_width(std::string_view text) { // continuation bytes take no column
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 std::string text_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
   }
   std::string out;
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       line += row[i];
-      if (i + 1 < row.size()) line.append(widths[i] - width_of(row[i]) + 2, ' ');
+      if (i + 1 < row.size()) line.append(widths[i] - text_width(row[i]) + 2, ' ');
     }
     out += line + "\n";
   }
@@ -386,23 +381,24 @@ std::string report_json(const Report& report) {
     one["member"] = run.member;
     one["seed"] = run.seed;
     one["hparams"] = Json::object();
-    for (const auto& [name, value] : run.hparams) one["hparams"][name] = json_number(value);
+    for (const auto& [name, value] : run.hparams) one["hparams"][name] = json_number<Json>(value);
     one["status"] = run.diverged ? "diverged" : "ok";
     one["step"] = run.step;
     one["state_hash"] = hash_text(run.state_hash);
     one["final"] = Json::object();
-    for (const auto& [name, value] : run.final) one["final"][name] = json_number(value);
+    for (const auto& [name, value] : run.final) one["final"][name] = json_number<Json>(value);
     one["invariants"] = Json::array();
     for (const InvariantStatus& i : run.invariants)
       one["invariants"].push_back(
-          Json{{"name", i.name}, {"held", i.held()}, {"worst", json_number(i.worst)}, {"at_step", i.worst_step}});
-    one["steps_per_second"] = json_number(run.steps_per_second);
+          Json{{"name", i.name}, {"held", i.held()}, {"worst", json_number<Json>(i.worst)}, {"at_step", i.worst_step}});
+    one["steps_per_second"] = json_number<Json>(run.steps_per_second);
     json["runs"].push_back(std::move(one));
   }
   json["expect"] = Json::array();
   json["not_judged"] = Json::array();
   for (const ExpectReport& e : report.expect)
-    if (e.judged()) json["expect"].push_back(Json{{"what", e.what}, {"held", e.held}, {"value", json_number(e.value)}});
+    if (e.judged())
+      json["expect"].push_back(Json{{"what", e.what}, {"held", e.held}, {"value", json_number<Json>(e.value)}});
     else json["not_judged"].push_back(Json{{"what", e.what}, {"why", e.reached ? e.not_judged : "not reached"}});
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -98,6 +98,8 @@ std::string short_number(double value);
 double degrees(double radians);
 std::string hash_text(std::uint64_t hash); // 16 hexadecimal digits
 
+// Columns that a text takes on a terminal: code points.
+std::size_t text_width(std::string_view text);
 // Rows of equal length as aligned columns; the first row is the heading.
 std::string text_table(const std::vector<std::vector<std::string>>& rows);
 

@@ -325,8 +325,7 @@ long Session::Impl::burst(std::span<Run* const> some, long target, double second
 }
 
 bool Session::Impl::catch_up(double seconds) {
-  const auto begin = Clock::now();
-  const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const TimeLimit limit(seconds);
   const auto next = [this]() -> Run* {
     if (Run* first = find(first_to_catch_up); first && behind(*first)) return first;
     for (const auto& r : runs)
@@ -334,15 +333,14 @@ bool Session::Impl::catch_up(double seconds) {
     return nullptr;
   };
   for (Run* r; (r = next());) {
-    if (burst({&r, 1}, head, std::max(0.0, left())) == 0) return false;
-    if (left() <= 0) return next() != nullptr;
+    if (burst({&r, 1}, head, limit.left()) == 0) return false;
+    if (limit.over()) return next() != nullptr;
   }
   return false;
 }
 
 long Session::Impl::advance(long steps, double seconds) {
-  const auto begin = Clock::now();
-  const auto left = [&] { return seconds - std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const TimeLimit limit(seconds);
   if (catch_up(seconds)) return 0;
   if (device_failed()) return 0; // a run may have stayed behind
   const bool follow = cursor == head;
@@ -351,9 +349,9 @@ long Session::Impl::advance(long steps, double seconds) {
     std::vector<Run*> going;
     for (const auto& r : runs)
       if (!r->diverged) going.push_back(r.get());
-    const long made = going.empty() ? target - head : burst(going, target, std::max(0.0, left()));
+    const long made = going.empty() ? target - head : burst(going, target, limit.left());
     head += made;
-    if (made == 0 || left() <= 0) break;
+    if (made == 0 || limit.over()) break;
   }
   if (follow) cursor = head;
   return head - first;

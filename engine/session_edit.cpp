@@ -144,10 +144,8 @@ std::string Session::Impl::set_from_start(Run& run, int column, const command::S
 
 // A cheap run is at the head before the next picture; what an expensive one leaves is for continue_work().
 void Session::Impl::catch_up_at_once(Run& run) {
-  const auto begin = Clock::now();
-  double left = kAtOnce;
-  for (Run* r = &run; behind(*r) && left > 0 && burst({&r, 1}, head, left) > 0;)
-    left = kAtOnce - std::chrono::duration<double>(Clock::now() - begin).count();
+  const TimeLimit limit(kAtOnce);
+  for (Run* r = &run; behind(*r) && !limit.over() && burst({&r, 1}, head, limit.left()) > 0;) {}
 }
 
 // The whole path again, to the same head. What an expensive one leaves goes first in continue_work().

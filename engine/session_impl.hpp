@@ -7,6 +7,7 @@
 #include "engine/session.hpp"
 #include "engine/timeline.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <optional>
@@ -97,6 +98,20 @@ using Clock = std::chrono::steady_clock;
 
 inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
+// Seconds that a piece of work may take, from now on.
+class TimeLimit {
+public:
+  explicit TimeLimit(double seconds) : seconds_(seconds) {}
+  double left() const { // 0 when they are over
+    return std::max(0.0, seconds_ - std::chrono::duration<double>(Clock::now() - begin_).count());
+  }
+  bool over() const { return !(left() > 0); }
+
+private:
+  double seconds_;
+  Clock::time_point begin_ = Clock::now();
+};
+
 struct Session::Impl {
   std::shared_ptr<const Scene> scene;
   SessionOptions options;
@@ -184,6 +199,9 @@ struct Session::Impl {
   // `whole`: gradient and scratch are needed too, not only the persistent head.
   void at_step(Run& run, long step, bool whole, const std::function<void()>& f);
   void replay(Run& run, long from, long to);
+  // Makes the next of a run's steps on a member that stands at `step`, `most` or as many as one burst holds: under the edits
+  // of then and fed. Returns how many.
+  long make_again(Run& run, int member, long& fed, long step, long most);
   void check_replay(Run& run, int member, long step, std::span<const std::byte> truth);
   std::shared_ptr<const StateView> read_state(Run& run, int member, long step);
   std::uint64_t hash_of(Run& run);
@@ -198,7 +216,7 @@ struct Session::Impl {
   bool past_stands_at(const Run& run, long step) const { return past && past->path == run.path && past->step == step; }
 
   void fill(Frame& frame);
-  void add_start_events(Run& run, std::vector<Event>& events) const;
+  void add_start_events(Run& run, bool other_recipe, std::vector<Event>& events) const;
   void fill_run(RunFrame& f, Run& run, bool with_hash, bool playing);
 };
 

@@ -11,8 +11,6 @@ namespace {
 constexpr long kNear = 8;                                  // states kept between two keyframes while replaying
 constexpr std::size_t kNearBytes = std::size_t{128} << 20; // of all of them
 
-double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
-
 } // namespace
 
 void Session::Impl::forget_past() {
@@ -48,28 +46,23 @@ void Session::Impl::keep_near(Run& run, long spacing) {
 }
 
 bool Session::Impl::replay_past(Run& run, long step, double seconds) {
-  const auto begin = Clock::now();
+  const TimeLimit limit(seconds);
   const long first = run.timeline.before(std::max(0l, step - 1)).step;
   const long spacing = std::max(1l, (step - first) / kNear);
-  const int one[] = {past->member};
   // Where the cursor went far away nothing of the last look helps.
   std::erase_if(past->near, [&](const Keyframe& k) { return k.step < first || k.step > step; });
-  for (long steps = 1; past->step < step;) {
-    const auto start = Clock::now();
-    steps = std::min(steps, step - past->step);
-    steps = std::min(steps, spacing - past->step % spacing);
-    for (const Edit& e : run.edits)
-      if (e.step > past->step) steps = std::min(steps, e.step - past->step);
-    run.members().set_hparams(past->member, edited_row(run.start_hparams, run.edits, past->step));
-    steps = std::min(steps, feed(run, past->member, past->fed, past->step));
-    run.members().advance(one, static_cast<std::uint64_t>(steps), records);
+  for (long wished = 1; past->step < step;) {
+    const double before = limit.left();
+    const long most = std::min({wished, step - past->step, spacing - past->step % spacing});
+    const long steps = make_again(run, past->member, past->fed, past->step, most);
     if (device_failed()) return false;
     past->step += steps;
     keep_near(run, spacing);
-    if (past->step < step && seconds_since(begin) >= seconds) return false;
-    const double each = std::max(1e-9, seconds_since(start)) / static_cast<double>(steps);
-    const double room = std::min(seconds - seconds_since(begin), 1.0) / each;
-    steps = std::clamp(static_cast<long>(std::min(room, 1e6)), 1l, steps * 8);
+    if (past->step < step && limit.over()) return false;
+    wished = 8 * steps;
+    if (seconds == kNoLimit) continue;
+    const double each = std::max(1e-9, before - limit.left()) / static_cast<double>(steps);
+    wished = std::clamp(static_cast<long>(std::min(limit.left() / each, 1e6)), 1l, wished);
   }
   return true;
 }

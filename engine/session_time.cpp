@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t kShownElements = 4096;                      // of a slot; larger ones are listed without values
 constexpr std::size_t kHashedWhilePlaying = std::size_t{1} << 16; // scalars of all runs together
-constexpr long kReplayBurst = 256;
 
 double norm_of(const std::vector<double>& v) {
   double square = 0;
@@ -46,19 +45,19 @@ const RunFrame* Frame::find(RunId run) const {
   return nullptr;
 }
 
+long Session::Impl::make_again(Run& run, int member, long& fed, long step, long most) {
+  long steps = std::min(most, longest_burst(run.program()));
+  for (const Edit& e : run.edits)
+    if (e.step > step) steps = std::min(steps, e.step - step);
+  run.members().set_hparams(member, edited_row(run.start_hparams, run.edits, step));
+  steps = std::min(steps, feed(run, member, fed, step));
+  const int one[] = {member};
+  run.members().advance(one, static_cast<std::uint64_t>(steps), records);
+  return steps;
+}
+
 void Session::Impl::replay(Run& run, long from, long to) {
-  const std::size_t record = run.program().record_size() * run.program().scalar_bytes();
-  const long longest = std::clamp(static_cast<long>((std::size_t{1} << 20) / record), 1l, kReplayBurst);
-  const int one[] = {run.member};
-  for (long step = from; step < to;) {
-    long steps = std::min(to - step, longest);
-    for (const Edit& e : run.edits)
-      if (e.step > step) steps = std::min(steps, e.step - step);
-    run.members().set_hparams(run.member, edited_row(run.start_hparams, run.edits, step));
-    steps = std::min(steps, feed(run, run.member, run.fed, step));
-    run.members().advance(one, static_cast<std::uint64_t>(steps), records);
-    step += steps;
-  }
+  for (long step = from; step < to;) step += make_again(run, run.member, run.fed, step, to - step);
 }
 
 // Replaying must give the bits that were there before: the numbers contract. If not, it is said and stays said.
@@ -241,14 +240,14 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
 }
 
 // What differs at step 0 from what was opened: edits from step 0, moved starts.
-void Session::Impl::add_start_events(Run& run, std::vector<Event>& events) const {
+void Session::Impl::add_start_events(Run& run, bool other_recipe, std::vector<Event>& events) const {
   const StepProgram& program = run.program();
   for (std::size_t i = 0; i < run.start_hparams.size(); ++i)
     if (run.start_hparams[i] != run.opened_hparams[i])
       events.push_back({EventKind::edit, 0, run.id,
                         change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
   for (const Part part : kRecipeParts)
-    if (has_other_recipe(run) && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
+    if (other_recipe && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
       events.push_back({EventKind::edit, 0, run.id,
                         fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
   if (run.start == run.opened_start) return; // the usual case, at every frame
@@ -304,7 +303,7 @@ void Session::Impl::fill(Frame& frame) {
     hashes.push_back(frame.runs[i].state_hash);
     frame.events.insert(frame.events.end(), r.watch.events().begin(), r.watch.events().end());
     for (const auto& [column, event] : r.edit_events) frame.events.push_back(event);
-    if (!r.dragging) add_start_events(r, frame.events);
+    if (!r.dragging) add_start_events(r, frame.runs[i].recipe_changed, frame.events);
   }
   style_by_group(frame);
   std::stable_sort(frame.events.begin(), frame.events.end(),

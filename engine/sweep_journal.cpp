@@ -1,6 +1,7 @@
 #include "engine/sweep_journal.hpp"
 
 #include "engine/files.hpp"
+#include "engine/json_number.hpp"
 #include "engine/sweep.hpp"
 
 #include <fmt/format.h>
@@ -50,12 +51,6 @@ std::string header_text(std::uint64_t key) {
   return fmt::format(R"({{"polarscope":"sweep","version":1,"key":"{:016x}"}})", key);
 }
 
-Json number(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
-
 double number(const Json& json) {
   if (json.is_number()) return json.get<double>();
   const std::string word = json.get<std::string>();
@@ -67,7 +62,7 @@ using Named = std::vector<std::pair<std::string, double>>;
 
 Json named(const Named& values) {
   Json out = Json::array();
-  for (const auto& [name, value] : values) out.push_back({name, number(value)});
+  for (const auto& [name, value] : values) out.push_back({name, json_number<Json>(value)});
   return out;
 }
 
@@ -87,18 +82,19 @@ std::string text_of(const MemberResult& r) {
   json["diverged"] = r.diverged;
   json["step"] = r.step;
   json["state_hash"] = r.state_hash;
-  json["final_loss"] = number(r.final_loss);
+  json["final_loss"] = json_number<Json>(r.final_loss);
   json["start"] = named(r.start);
   json["final"] = named(r.final);
   json["curve"] = Json::array();
-  for (const double v : r.curve) json["curve"].push_back(number(v));
+  for (const double v : r.curve) json["curve"].push_back(json_number<Json>(v));
   json["invariants"] = Json::array();
   for (const InvariantStatus& i : r.invariants)
-    json["invariants"].push_back({i.name, i.meaning, number(i.tolerance), number(i.worst), i.worst_step, i.broken_at});
+    json["invariants"].push_back(
+        {i.name, i.meaning, json_number<Json>(i.tolerance), json_number<Json>(i.worst), i.worst_step, i.broken_at});
   json["failed"] = r.failed;
   json["expected"] = r.expected;
-  json["seconds"] = number(r.seconds);
-  json["state_bytes"] = number(r.state_bytes);
+  json["seconds"] = json_number<Json>(r.seconds);
+  json["state_bytes"] = json_number<Json>(r.state_bytes);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

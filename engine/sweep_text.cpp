@@ -1,4 +1,5 @@
 // A sweep's report as tables, CSV and JSON.
+#include "engine/json_number.hpp"
 #include "engine/report.hpp"
 #include "engine/sweep_report.hpp"
 
@@ -18,12 +19,6 @@ using Row = std::vector<std::string>;
 
 constexpr std::size_t kMostDifferences = 15; // lines; more runs are told apart from the best alone
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
-
-Json json_number(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  return value;
-}
 
 double hparam_of(const std::vector<std::pair<std::string, double>>& hparams, const std::string& name) {
   const auto it = std::find_if(hparams.begin(), hparams.end(), [&](const auto& h) { return h.first == name; });
@@ -96,12 +91,12 @@ std::vector<std::string> final_names(const SweepReport& report) {
 }
 
 Json estimate_json(const Estimate& e) {
-  return {{"mean", json_number(e.mean)}, {"se", json_number(e.se)}, {"seeds", e.count}};
+  return {{"mean", json_number<Json>(e.mean)}, {"se", json_number<Json>(e.se)}, {"seeds", e.count}};
 }
 
 Json hparams_json(const std::vector<std::pair<std::string, double>>& hparams) {
   Json out = Json::object();
-  for (const auto& [name, value] : hparams) out[name] = json_number(value);
+  for (const auto& [name, value] : hparams) out[name] = json_number<Json>(value);
   return out;
 }
 
@@ -116,12 +111,12 @@ Json member_json(const MemberResult& m, std::size_t number) {
   one["status"] = m.diverged ? "diverged" : "ok";
   one["step"] = m.step;
   one["state_hash"] = hash_text(m.state_hash);
-  one["final_loss"] = json_number(m.final_loss);
+  one["final_loss"] = json_number<Json>(m.final_loss);
   one["final"] = hparams_json(m.final);
   one["invariants"] = Json::array();
   for (const InvariantStatus& i : m.invariants)
     one["invariants"].push_back(
-        Json{{"name", i.name}, {"held", i.held()}, {"worst", json_number(i.worst)}, {"at_step", i.worst_step}});
+        Json{{"name", i.name}, {"held", i.held()}, {"worst", json_number<Json>(i.worst)}, {"at_step", i.worst_step}});
   one["failed"] = m.failed;
   return one;
 }
@@ -130,8 +125,8 @@ Json best_json(const SweepReport& report, const BestReport& best) {
   Json one;
   one["run"] = best.label;
   one["optimizer"] = best.optimizer;
-  one["seconds_per_step"] = json_number(best.seconds_per_step);
-  one["state_bytes"] = json_number(best.state_bytes);
+  one["seconds_per_step"] = json_number<Json>(best.seconds_per_step);
+  one["state_bytes"] = json_number<Json>(best.state_bytes);
   if (!best.setting) {
     one["hparams"] = nullptr;
     return one;
@@ -139,16 +134,16 @@ Json best_json(const SweepReport& report, const BestReport& best) {
   const SettingReport& s = report.settings[*best.setting];
   one["hparams"] = hparams_json(s.hparams);
   one["loss"] = estimate_json(s.loss);
-  one["norm_ratio"] = json_number(best.norm_ratio);
+  one["norm_ratio"] = json_number<Json>(best.norm_ratio);
   one["edge"] = Json::array();
   for (const EdgeWarning& e : best.edges)
     one["edge"].push_back(
-        Json{{"hparam", e.hparam}, {"value", json_number(e.value)}, {"end", e.largest ? "largest" : "smallest"}});
+        Json{{"hparam", e.hparam}, {"value", json_number<Json>(e.value)}, {"end", e.largest ? "largest" : "smallest"}});
   Json mean = Json::array(), se = Json::array(), step = Json::array();
   for (std::size_t i = 0; i < s.band.size(); ++i) {
     step.push_back(static_cast<long>(i + 1) * report.steps / static_cast<long>(s.band.size()));
-    mean.push_back(json_number(s.band[i]));
-    se.push_back(json_number(s.band_se[i]));
+    mean.push_back(json_number<Json>(s.band[i]));
+    se.push_back(json_number<Json>(s.band_se[i]));
   }
   one["band"] = Json{{"until_step", step}, {"mean", mean}, {"se", se}};
   return one;
@@ -295,7 +290,7 @@ std::string sweep_json(const SweepReport& report) {
   json["tail_steps"] = report.tail;
   json["complete"] = report.complete();
   json["state_hash"] = report.complete() ? Json(hash_text(report.state_hash)) : Json(nullptr);
-  json["seconds"] = json_number(report.seconds);
+  json["seconds"] = json_number<Json>(report.seconds);
   json["swept"] = report.swept;
   json["diverged"] = report.diverged();
   json["members"] = Json::array();

@@ -1,6 +1,6 @@
 // `check` of optimizers: what it finds, how it fails, and where it says that a file is wrong.
 #include "tests/support/catch.hpp"
-#include "tests/support/process.hpp"
+#include "tests/app/program.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,8 +21,6 @@ Outcome check(std::vector<std::string> arguments) {
   options.folder = POLARSCOPE_SOURCE_DIR;
   return run_process(arguments, options);
 }
-
-bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 const Json& symmetry(const Json& report, const std::string& test) {
   for (const Json& s : report.at("symmetries"))

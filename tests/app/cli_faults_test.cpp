@@ -4,7 +4,7 @@
 #include "engine/trace.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/emulated_cuda.hpp"
-#include "tests/support/process.hpp"
+#include "tests/app/program.hpp"
 #include "tests/support/tensors.hpp"
 
 #include <algorithm>
@@ -27,15 +27,6 @@ std::string trace_of(long steps, long side) {
   return tensor_file(
       {{"gradient/W", {"F32", {steps, side, side}, gradient}}, {"weight/W", {"F32", {side, side}, weight}}});
 }
-
-Outcome program(std::vector<std::string> arguments) {
-  ProcessOptions options;
-  options.folder = POLARSCOPE_SOURCE_DIR;
-  arguments.insert(arguments.begin(), POLARSCOPE_PROGRAM);
-  return run_process(arguments, options);
-}
-
-long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 } // namespace
 

@@ -1,7 +1,7 @@
 // polarscope inspect by running the built program: exit codes, what goes to which stream, and the files.
 #include "tests/support/catch.hpp"
 #include "tests/support/oracle.hpp"
-#include "tests/support/process.hpp"
+#include "tests/app/program.hpp"
 #include "tests/support/tensors.hpp"
 
 #include <nlohmann/json.hpp>
@@ -20,8 +20,6 @@ Outcome inspect(std::vector<std::string> arguments, ProcessOptions options = {})
   arguments.insert(arguments.begin(), {POLARSCOPE_PROGRAM, "inspect"});
   return run_process(arguments, options);
 }
-
-long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 std::string small_checkpoint(double factor) {
   return tensor_file({{"w", {"F32", {2, 2}, {3 * factor, 4 * factor, 0, 1}}},

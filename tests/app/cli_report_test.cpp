@@ -1,6 +1,6 @@
 // What commands say of runs that were changed, diverged, were stopped or came from a recording.
 #include "tests/support/catch.hpp"
-#include "tests/support/process.hpp"
+#include "tests/app/program.hpp"
 #include "tests/support/tensors.hpp"
 
 #include <nlohmann/json.hpp>
@@ -20,14 +20,6 @@ using namespace polarscope::test;
 using Json = nlohmann::json;
 
 namespace {
-
-Outcome program(std::vector<std::string> arguments, ProcessOptions options = {}) {
-  if (options.folder.empty()) options.folder = POLARSCOPE_SOURCE_DIR;
-  arguments.insert(arguments.begin(), POLARSCOPE_PROGRAM);
-  return run_process(arguments, options);
-}
-
-bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string last_line(const std::string& text) {
   const std::string whole = text.substr(0, text.find_last_not_of('\n') + 1);

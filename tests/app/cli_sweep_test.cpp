@@ -1,6 +1,6 @@
 // polarscope sweep and compare, by running the built program.
 #include "tests/support/catch.hpp"
-#include "tests/support/process.hpp"
+#include "tests/app/program.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,14 +14,6 @@ using namespace polarscope::test;
 using Json = nlohmann::json;
 
 namespace {
-
-Outcome program(std::vector<std::string> arguments, ProcessOptions options = {}) {
-  if (options.folder.empty()) options.folder = POLARSCOPE_SOURCE_DIR;
-  arguments.insert(arguments.begin(), POLARSCOPE_PROGRAM);
-  return run_process(arguments, options);
-}
-
-long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 std::string sweep_scene(long steps) {
   return "[scene]\nseed = 2\nsteps = " + std::to_string(steps) +

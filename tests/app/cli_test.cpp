@@ -1,6 +1,6 @@
 // The command line, by running the built program: exit codes, what goes to which stream, and the files.
 #include "tests/support/catch.hpp"
-#include "tests/support/process.hpp"
+#include "tests/app/program.hpp"
 #include "tests/support/tensors.hpp"
 
 #include <nlohmann/json.hpp>
@@ -18,14 +18,6 @@ using namespace polarscope::test;
 using Json = nlohmann::json;
 
 namespace {
-
-Outcome program(std::vector<std::string> arguments, ProcessOptions options = {}) {
-  if (options.folder.empty()) options.folder = POLARSCOPE_SOURCE_DIR;
-  arguments.insert(arguments.begin(), POLARSCOPE_PROGRAM);
-  return run_process(arguments, options);
-}
-
-long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 // A result's file stands under another name from before the computing until its end: the program listens to interrupts.
 bool is_computing(const TemporaryFolder& folder) {

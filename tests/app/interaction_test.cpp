@@ -15,19 +15,11 @@ using namespace polarscope::testing;
 
 namespace {
 
-void press(TestWindow& w, int chord) {
-  w.play([chord](ImGuiTestContext& user) { user.KeyPress(chord); });
-}
-
 // Key events as the display hands them over, all of them between two frames.
 void key(ImGuiKey modifier, ImGuiKey side, bool down) {
   ImGuiIO& io = ImGui::GetIO();
   io.AddKeyEvent(modifier, down);
   io.AddKeyEvent(side, down);
-}
-
-double hparam(TestWindow& w, std::size_t run, const char* name) {
-  return w.run(run).hparams[static_cast<std::size_t>(w.run(run).program->find_hparam(name))];
 }
 
 } // namespace

@@ -11,23 +11,6 @@
 using namespace polarscope;
 using namespace polarscope::testing;
 
-namespace {
-
-void press(TestWindow& w, int chord) {
-  w.play([chord](ImGuiTestContext& user) { user.KeyPress(chord); });
-}
-
-double hparam(TestWindow& w, std::size_t run, const char* name) {
-  return w.run(run).hparams[static_cast<std::size_t>(w.run(run).program->find_hparam(name))];
-}
-
-bool window_shown(const std::string& name) {
-  const ImGuiWindow* window = ImGui::FindWindowByName(name.c_str());
-  return window && window->Active && !window->Hidden;
-}
-
-} // namespace
-
 TEST_CASE("a picture's name says scene and layout, and no picture is overwritten") {
   const std::filesystem::path before = std::filesystem::current_path();
   const std::filesystem::path folder = std::filesystem::path(POLARSCOPE_PROGRAM).parent_path() / "test-pictures";

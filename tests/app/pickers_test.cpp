@@ -11,14 +11,6 @@
 using namespace polarscope;
 using namespace polarscope::testing;
 
-namespace {
-
-void press(TestWindow& w, int chord) {
-  w.play([chord](ImGuiTestContext& user) { user.KeyPress(chord); });
-}
-
-} // namespace
-
 TEST_CASE("Enter in the filter takes the best match") {
   TestWindow w;
   press(w, ImGuiMod_Ctrl | ImGuiKey_O);

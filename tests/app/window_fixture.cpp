@@ -1,5 +1,7 @@
 #include "tests/app/window_fixture.hpp"
 
+#include "imgui_internal.h"
+
 #include <utility>
 
 namespace polarscope::testing {
@@ -73,6 +75,20 @@ std::string TestWindow::panel(const char* name) const {
   const Panel* found = find_panel(name);
   REQUIRE(found);
   return shell_->layout().window_name(*found);
+}
+
+void press(TestWindow& window, int chord) {
+  window.play([chord](ImGuiTestContext& user) { user.KeyPress(chord); });
+}
+
+double hparam(TestWindow& window, std::size_t run, const char* name) {
+  const RunFrame& frame = window.run(run);
+  return frame.hparams[static_cast<std::size_t>(frame.program->find_hparam(name))];
+}
+
+bool window_shown(const std::string& name) {
+  const ImGuiWindow* window = ImGui::FindWindowByName(name.c_str());
+  return window && window->Active && !window->Hidden;
 }
 
 } // namespace polarscope::testing

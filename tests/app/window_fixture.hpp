@@ -59,4 +59,11 @@ private:
   ImGuiTestEngine* engine_ = nullptr;
 };
 
+// The user presses a key with its modifiers.
+void press(TestWindow& window, int chord);
+// A hyperparameter's present value.
+double hparam(TestWindow& window, std::size_t run, const char* name);
+// Is ImGui's window of this name on screen, not behind a tab?
+bool window_shown(const std::string& name);
+
 } // namespace polarscope::testing

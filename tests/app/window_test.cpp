@@ -16,10 +16,6 @@ using namespace polarscope::testing;
 
 namespace {
 
-void press(TestWindow& w, int chord) {
-  w.play([chord](ImGuiTestContext& user) { user.KeyPress(chord); });
-}
-
 double norm_of(const std::vector<double>& v) {
   double square = 0;
   for (double x : v) square += x * x;
