@@ -209,7 +209,8 @@ void panel_rows(Tile<R> const* tiles, int max_rows, int first, int m, int depth,
 }
 
 // Fills a panel with `width` columns of op(B) from column j on, rows [k, k + depth); columns past n become zero.
-template <class R> void fill_panel(const Mat<R>& b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
+template <class R>
+void fill_panel(const Mat<R>& b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
   if (!transposed) {
     for (int i = 0; i < depth; ++i) {
       const R* from = b.row(k + i) + j;
