@@ -22,6 +22,7 @@ struct BenchArguments {
   std::vector<std::string> ids;
   std::string json, workload;
   int threads = 0;
+  bool full = false;
 };
 
 // Losses and time of the workload in a file: what peers are compared by.
@@ -51,6 +52,7 @@ std::vector<MoreBench> more_benchmarks() {
 
 Result<void> measure(const BenchArguments& arguments) {
   BenchOptions options;
+  options.full = arguments.full;
   options.more = more_benchmarks();
   const auto report = run_bench(arguments.ids, options);
   if (!report) return report.error();
@@ -73,6 +75,7 @@ void bench_command(Commands& commands) {
   CLI::App* command = commands.app.add_subcommand("bench", "Measures speed on this machine");
   command->add_option("ID", arguments->ids, known_benchmarks());
   command->add_option("--json", arguments->json, "The measurements; - is stdout")->type_name("FILE");
+  command->add_flag("--full", arguments->full, "B15 at its full length rather than from a part of its steps");
   auto* workload = command->add_option("--workload", arguments->workload,
                                        "Instead: losses of the peers' workload in a .safetensors file");
   workload->type_name("FILE")->excludes("ID");

@@ -2,7 +2,9 @@
 
 #include "engine/backend.hpp"
 #include "engine/bench_harness.hpp"
+#include "engine/bench_kernels.hpp"
 #include "engine/bench_networks.hpp"
+#include "engine/bench_sweep.hpp"
 #include "engine/compile.hpp"
 #include "kernels/cpu/execute.hpp"
 
@@ -30,19 +32,6 @@ namespace {
 
 constexpr const char* kIsas[] = {"v2", "v3", "v4", "base"};
 
-struct Free {
-  void operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
-};
-std::unique_ptr<float, Free> numbers(std::size_t count) {
-  std::unique_ptr<float, Free> p(static_cast<float*>(::operator new (count * sizeof(float), std::align_val_t{64})));
-  std::uint32_t x = 12345; // not zero: some units are faster on zeros
-  for (std::size_t i = 0; i < count; ++i) {
-    x = x * 1664525u + 1013904223u;
-    p.get()[i] = static_cast<float>(x >> 8) / 8388608.0f - 1.0f;
-  }
-  return p;
-}
-
 volatile double g_sink; // results go here, so that no work is optimised away
 
 // ---- B0: the machine -----------------------------------------------------------------------------------------------
@@ -56,24 +45,20 @@ BenchRow fma_row(const BenchHarness& h, const char* isa, const kernels::CpuProbe
 }
 
 void bench_machine(const BenchHarness& h, std::vector<BenchRow>& rows) {
-  const kernels::CpuExecutors* widest = nullptr;
+  const char* widest = nullptr;
   for (const char* isa : kIsas)
     if (const auto* e = kernels::cpu_executors(isa)) {
       rows.push_back(fma_row(h, isa, e->probes, Precision::f32));
       rows.push_back(fma_row(h, isa, e->probes, Precision::f64));
-      widest = e;
+      widest = isa;
     }
   for (const auto& [name, kib] : {std::pair{"16 KiB (first level)", 16},
                                   {"256 KiB (second level)", 256},
                                   {"8 MiB (third level)", 8192},
                                   {"256 MiB (memory)", 262144}}) {
-    const std::size_t count = static_cast<std::size_t>(kib) * 256;
-    const auto data = numbers(count);
-    rows.push_back(rate_row("B0", fmt::format("read, {}, one core", name), "GB/s", static_cast<double>(count) * 4e-9,
-                            h.measure([&](long n) {
-                              for (long i = 0; i < n; ++i)
-                                g_sink = widest->probes.read(data.get(), static_cast<long>(count));
-                            })));
+    const auto seconds = read_seconds(h, widest, static_cast<std::size_t>(kib));
+    rows.push_back(
+        rate_row("B0", fmt::format("read, {}, one core", name), "GB/s", static_cast<double>(kib) * 1024e-9, seconds));
   }
 }
 
@@ -122,51 +107,6 @@ Result<void> bench_toys(const BenchHarness& h, std::vector<BenchRow>& rows) {
       rows.push_back(std::move(*row));
     }
   return {};
-}
-
-// ---- B4: small matrix products -------------------------------------------------------------------------------------
-
-struct Form {
-  const char* name;
-  bool transpose_a, transpose_b, symmetric;
-};
-constexpr Form kForms[] = {{"A B", false, false, false},
-                           {"Aᵀ B", true, false, false},
-                           {"A Bᵀ", false, true, false},
-                           {"A Aᵀ, half of it", false, true, true}};
-
-BenchRow product_row(const BenchHarness& h, const char* isa, const kernels::CpuProbes& probes, double peak, int n,
-                     const Form& form) {
-  const int ld = (n + 15) / 16 * 16;
-  const auto size = static_cast<std::size_t>(n) * static_cast<std::size_t>(ld);
-  const auto a = numbers(size), b = numbers(size), c = numbers(size);
-  kernels::RawMatmul r{};
-  r.c = c.get();
-  r.a = a.get();
-  r.b = form.symmetric ? a.get() : b.get();
-  r.rows = r.cols = r.inner = n;
-  r.ld_a = r.ld_b = r.ld_c = ld;
-  r.transpose_a = form.transpose_a;
-  r.transpose_b = form.transpose_b;
-  r.symmetric = form.symmetric;
-  const double flops = 2.0 * n * n * n;
-  BenchRow row = rate_row("B4", fmt::format("{}, n = {}, {}, one core", form.name, n, isa), "GFLOP/s", flops * 1e-9,
-                          h.measure([&](long k) {
-                            for (long i = 0; i < k; ++i) probes.matmul_f32(r);
-                          }));
-  row.percent = 100 * row.median / peak;
-  row.against = fmt::format("multiply-add, {}{}", isa, form.symmetric ? ", as if all of it were computed" : "");
-  return row;
-}
-
-void bench_products(const BenchHarness& h, std::vector<BenchRow>& rows) {
-  for (const char* isa : kIsas) {
-    const auto* e = kernels::cpu_executors(isa);
-    if (!e) continue;
-    const double peak = multiply_add_peak(h, isa, 1);
-    for (const int n : {16, 32, 64, 128, 256})
-      for (const Form& form : kForms) rows.push_back(product_row(h, isa, e->probes, peak, n, form));
-  }
 }
 
 // ---- B14: from a scene's text to its first step --------------------------------------------------------------------
@@ -265,9 +205,18 @@ Result<void> infallible(const BenchHarness& h, std::vector<BenchRow>& rows) {
   f(h, rows);
   return {};
 }
-constexpr Bench kFunctions[] = {
-    infallible<bench_machine>,  bench_toys,      bench_single_networks, bench_network_ensembles,
-    infallible<bench_products>, bench_telemetry, bench_first_step};
+constexpr Bench kFunctions[] = {infallible<bench_machine>,
+                                bench_toys,
+                                bench_single_networks,
+                                bench_network_ensembles,
+                                infallible<bench_products>,
+                                bench_newton_schulz,
+                                infallible<bench_adam>,
+                                infallible<bench_rows>,
+                                bench_telemetry,
+                                bench_first_step,
+                                bench_sweep,
+                                bench_threads};
 
 } // namespace
 
@@ -277,8 +226,13 @@ const std::vector<BenchInfo>& benchmarks() {
                                               {"B2", "a training step of one small network"},
                                               {"B3", "training steps of many small networks at once"},
                                               {"B4", "small matrix products, percent of the probe"},
+                                              {"B5", "Newton–Schulz of many matrices, percent of the probe"},
+                                              {"B6", "the pass of Adam over memory of the second level"},
+                                              {"B8", "rows there and back: RMSNorm, softmax"},
                                               {"B11", "what measuring everything at every step costs"},
-                                              {"B14", "from a scene's text to its first step"}};
+                                              {"B14", "from a scene's text to its first step"},
+                                              {"B15", "a sweep of six optimizers, eight rates, five seeds"},
+                                              {"B17", "the same runs with one thread and with all, bits compared"}};
   return list;
 }
 

@@ -48,6 +48,8 @@ struct MoreBench {
 struct BenchOptions {
   int blocks = 15;              // at least 7
   double block_seconds = 0.005; // each; longer blocks only collect what else the machine does
+  bool quick = false;           // a part of the work where all of it takes seconds: for tests
+  bool full = false;            // all of it where it takes half a minute
   std::vector<MoreBench> more = {};
 };
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <cstdint>
+#include <new>
 #include <thread>
 
 namespace polarscope {
@@ -12,6 +14,8 @@ namespace polarscope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+volatile double g_sum; // of what was read, so that the reading is not optimised away
 
 double seconds_of(const std::function<void(long)>& work, long n) {
   const auto start = Clock::now();
@@ -22,7 +26,8 @@ double seconds_of(const std::function<void(long)>& work, long n) {
 } // namespace
 
 BenchHarness::BenchHarness(const BenchOptions& options)
-    : blocks_(std::max(7, options.blocks)), block_seconds_(options.block_seconds) {}
+    : blocks_(std::max(7, options.blocks)), block_seconds_(options.block_seconds), quick_(options.quick),
+      full_(options.full) {}
 
 // Finding it also warms up.
 long BenchHarness::units_of_a_block(const std::function<void(long)>& work) const {
@@ -70,6 +75,32 @@ BenchRow row_of_values(std::string id, std::string name, std::string unit, const
 BenchRow rate_row(std::string id, std::string name, std::string unit, double amount, std::vector<double> seconds) {
   for (double& s : seconds) s = amount / s;
   return row_of_values(std::move(id), std::move(name), std::move(unit), seconds);
+}
+
+void FreeNumbers::operator()(float* p) const { ::operator delete (p, std::align_val_t{64}); }
+
+std::unique_ptr<float, FreeNumbers> bench_numbers(std::size_t count) {
+  std::unique_ptr<float, FreeNumbers> p(
+      static_cast<float*>(::operator new (count * sizeof(float), std::align_val_t{64})));
+  std::uint32_t x = 12345;
+  for (std::size_t i = 0; i < count; ++i) {
+    x = x * 1664525u + 1013904223u;
+    p.get()[i] = static_cast<float>(x >> 8) / 8388608.0f - 1.0f;
+  }
+  return p;
+}
+
+std::vector<double> read_seconds(const BenchHarness& harness, const char* isa, std::size_t kib) {
+  const std::size_t count = kib * 256;
+  const auto data = bench_numbers(count);
+  const auto read = kernels::cpu_executors(isa)->probes.read;
+  return harness.measure([&](long n) {
+    for (long i = 0; i < n; ++i) g_sum = read(data.get(), static_cast<long>(count));
+  });
+}
+
+double read_bandwidth(const BenchHarness& harness, const char* isa, std::size_t kib) {
+  return rate_row({}, {}, {}, static_cast<double>(kib) * 1024e-9, read_seconds(harness, isa, kib)).median;
 }
 
 double multiply_add_peak(const BenchHarness& harness, const char* isa, int threads) {

@@ -3,7 +3,9 @@
 
 #include "engine/bench.hpp"
 
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,11 +20,21 @@ public:
   // The same for several kinds of work that take turns, block by block, so that each meets the same machine.
   std::vector<std::vector<double>> measure_in_turns(const std::vector<std::function<void(long)>>& works) const;
 
+  bool quick() const { return quick_; }
+  bool full() const { return full_; }
+
 private:
   long units_of_a_block(const std::function<void(long)>& work) const;
   int blocks_;
   double block_seconds_;
+  bool quick_, full_;
 };
+
+// Numbers in −1 … 1 on a cache line's border; not zero: some units are faster on zeros.
+struct FreeNumbers {
+  void operator()(float* p) const;
+};
+std::unique_ptr<float, FreeNumbers> bench_numbers(std::size_t count);
 
 double percentile(std::vector<double> values, double p);
 
@@ -30,6 +42,10 @@ double percentile(std::vector<double> values, double p);
 BenchRow row_of_values(std::string id, std::string name, std::string unit, const std::vector<double>& values);
 // `amount` per unit of work, from the seconds of each.
 BenchRow rate_row(std::string id, std::string name, std::string unit, double amount, std::vector<double> seconds);
+
+// Numbers read again and again by an instruction set's probe, one core, GB/s, in a set of so many KiB.
+std::vector<double> read_seconds(const BenchHarness& harness, const char* isa, std::size_t kib);
+double read_bandwidth(const BenchHarness& harness, const char* isa, std::size_t kib);
 
 // Multiply-adds in f32 per second, GFLOP/s, of `threads` threads at once, by an instruction set's probe.
 double multiply_add_peak(const BenchHarness& harness, const char* isa, int threads);

@@ -31,7 +31,7 @@ struct Recipe {
 };
 constexpr Recipe kRecipes[] = {
     {"sgd", 0.1, "optimizer = \"sgd\"\n"},
-    {"adam", 1e-3, "optimizer = \"adam\"\nhparam.beta2 = 0.95\n"},
+    {"adam", 1e-3, "optimizer.base = \"adam\"\noptimizer.decay = { kind = \"none\" }\nhparam.beta2 = 0.95\n"},
     {"muon", 0.02, "optimizer = \"muon\"\n"},
     {"rmnp", 0.02,
      "optimizer.base = \"rmnp\"\n"

@@ -24,6 +24,7 @@
 // give 0 for zero inputs there, or loop over cols instead.
 #pragma once
 
+#include "kernels/math.hpp"
 #include "kernels/op.hpp"
 #include "kernels/view.hpp"
 
@@ -42,6 +43,12 @@ template <class T> struct Context {
 
   // Set by the check_finite op: the run stops after this step. Only the executor reads it.
   bool stopped = false;
+
+  struct Power {
+    double base = 0, value = 0; // 0ᵗ
+  };
+  Power powers[2] = {};
+  int oldest = 0;
 
   POLARSCOPE_FN Mat<R> mat(std::uint16_t id) const {
     const Slot& s = program.slots[id];
@@ -63,6 +70,18 @@ template <class T> struct Context {
   }
   POLARSCOPE_FN R hp_or(const Op& op, int k, R otherwise) const {
     return op.hparam[k] == kNone ? otherwise : hp(op, k);
+  }
+  // βᵗ with t the number of this step. Ops of one kind ask for the same powers parameter after parameter: the CPU keeps two.
+  POLARSCOPE_FN double power(double beta) {
+#if defined(__CUDA_ARCH__)
+    return pow_(beta, static_cast<double>(step + 1));
+#else
+    for (Power& p : powers)
+      if (p.base == beta) return p.value;
+    powers[oldest] = {beta, pow_(beta, static_cast<double>(step + 1))};
+    oldest ^= 1;
+    return powers[oldest ^ 1].value;
+#endif
   }
   POLARSCOPE_FN double constant(const Op& op, int k) const { return program.constants[op.constant + k]; }
 };

@@ -42,8 +42,8 @@ const CpuExecutors* cpu_executors(const char* isa) { return std::strcmp(isa, "ba
 
 const char* choose_isa(std::uint32_t widest_row) {
 #if defined(__x86_64__)
-  // Rows of at most 16 numbers lose more in horizontal sums on 512-bit vectors than they gain.
-  if (widest_row > 16 && cpu_executors("v4")) return "v4";
+  // Rows of fewer than 16 numbers do not fill a 512-bit vector.
+  if (widest_row >= 16 && cpu_executors("v4")) return "v4";
   return cpu_executors("v3") ? "v3" : "v2";
 #else
   (void)widest_row;

@@ -22,7 +22,8 @@ template <> struct Lane<double> {
 template <class R> using Half = typename Lane<R>::Type;
 template <class R> constexpr int kHalf = 32 / static_cast<int>(sizeof(R)); // lanes, and rows at a time
 
-template <class R> POLARSCOPE_FN Half<R> half(const R* p) {
+// A reference: vectors wider than the instruction set's are no return values.
+template <class R> POLARSCOPE_FN const typename Lane<R>::Unaligned& half(const R* p) {
   return *reinterpret_cast<const typename Lane<R>::Unaligned*>(p);
 }
 
@@ -30,8 +31,8 @@ template <class R> POLARSCOPE_FN Half<R> half(const R* p) {
   (__builtin_shufflevector(a, b, POLARSCOPE_LANES even) + __builtin_shufflevector(a, b, POLARSCOPE_LANES odd))
 #define POLARSCOPE_LANES(...) __VA_ARGS__
 
-// Lane r of the result: the sum over the lanes of s[r].
-POLARSCOPE_FN Half<float> across(const Half<float> (&s)[8]) {
+// sums[r] ← the sum over the lanes of s[r].
+POLARSCOPE_FN void across(const Half<float> (&s)[8], Half<float>& sums) {
   Half<float> two[4], four[2];
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i)
@@ -39,13 +40,13 @@ POLARSCOPE_FN Half<float> across(const Half<float> (&s)[8]) {
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i)
     four[i] = POLARSCOPE_PAIRS(two[2 * i], two[2 * i + 1], (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15));
-  return POLARSCOPE_PAIRS(four[0], four[1], (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15));
+  sums = POLARSCOPE_PAIRS(four[0], four[1], (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15));
 }
-POLARSCOPE_FN Half<double> across(const Half<double> (&s)[4]) {
+POLARSCOPE_FN void across(const Half<double> (&s)[4], Half<double>& sums) {
   Half<double> two[2];
 #pragma GCC unroll 2
   for (int i = 0; i < 2; ++i) two[i] = POLARSCOPE_PAIRS(s[2 * i], s[2 * i + 1], (0, 4, 2, 6), (1, 5, 3, 7));
-  return POLARSCOPE_PAIRS(two[0], two[1], (0, 1, 4, 5), (2, 3, 6, 7));
+  sums = POLARSCOPE_PAIRS(two[0], two[1], (0, 1, 4, 5), (2, 3, 6, 7));
 }
 #undef POLARSCOPE_LANES
 #undef POLARSCOPE_PAIRS
@@ -70,12 +71,35 @@ POLARSCOPE_FN void rows_together(const R* a, std::ptrdiff_t ld_a, const R* b, st
       }
       low[r] += high;
     }
-    const Half<R> block = across(low);
+    Half<R> block;
+    across(low, block);
 #pragma GCC unroll 8
     for (int r = 0; r < G; ++r) sums[r] += static_cast<double>(block[r]);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < G; ++r) out[r] = h(sums[r]);
+}
+
+// h(‖a_r‖², row + r) of four rows from a on, in double throughout.
+template <class R, class H>
+POLARSCOPE_FN void squares_together(const R* a, std::ptrdiff_t ld, int n, int row, H h, R* out) {
+  typedef R Eight __attribute__((vector_size(8 * sizeof(R)), aligned(alignof(R)), may_alias));
+  typedef double Wide __attribute__((vector_size(64)));
+  Half<double> low[4];
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) {
+    const R* x = a + r * ld;
+    Wide sum{};
+    for (int j = 0; j < n; j += 8) {
+      const Wide u = __builtin_convertvector(*reinterpret_cast<const Eight*>(x + j), Wide);
+      sum += u * u;
+    }
+    low[r] = __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+  }
+  Half<double> sums;
+  across(low, sums);
+#pragma GCC unroll 4
+  for (int r = 0; r < 4; ++r) out[r] = h(sums[r], row + r);
 }
 
 } // namespace dots

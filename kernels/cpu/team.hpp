@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/context.hpp"
+#include "kernels/cpu/dots.hpp"
 #include "kernels/cpu/matmul.hpp"
 
 #include <cassert>
@@ -67,6 +68,38 @@ public:
     return top;
   }
 
+  // for_each_dot and for_each_square (kernels/ops/dots.hpp): the sums of several rows together. Rows left over are done one by one, in the
+  // same order of additions.
+  template <class H, class F> POLARSCOPE_FN void dots(const Mat<Real>& a, const Mat<Real>& b, H h, F f) {
+    constexpr int G = dots::kHalf<Real>;
+    const int n = pad(a.ld), rows = a.rows;
+    Real values[G];
+    int i = 0;
+    for (; i + G <= rows; i += G) {
+      dots::rows_together(a.row(i), a.ld, b.row(i), b.ld, n, h, values);
+      for (int r = 0; r < G; ++r) f(*this, i + r, values[r]);
+    }
+    for (; i < rows; ++i) {
+      dots::rows_together(a.row(i), 0, b.row(i), 0, n, h, values);
+      f(*this, i, values[0]);
+    }
+  }
+  template <class H, class F> POLARSCOPE_FN void squares(const Mat<Real>& a, H h, F f) {
+    const int n = pad(a.ld), rows = a.rows;
+    Real values[4];
+    int i = 0;
+    for (; i + 4 <= rows; i += 4) {
+      dots::squares_together(a.row(i), a.ld, n, i, h, values);
+      for (int r = 0; r < 4; ++r) f(*this, i + r, values[r]);
+    }
+    for (; i < rows; ++i) {
+      const auto alone = [=](Acc sum, int) { return h(sum, i); };
+      dots::squares_together(a.row(i), 0, n, i, alone, values);
+      f(*this, i, values[0]);
+    }
+  }
+  POLARSCOPE_FN int row_width(const Mat<Real>& a) const { return pad(a.ld); }
+
   template <class F> POLARSCOPE_FN void single(F f) { f(); }
   POLARSCOPE_FN void sync() {}
 
@@ -82,7 +115,9 @@ public:
   }
   POLARSCOPE_FN void release_scratch() { used_ = 0; } // by the executor, after each op
 
-  void matmul(Mat<Real> c, Mat<Real> a, Mat<Real> b, const MatmulArgs<Real>& args = {}) {
+  // References: matrices copied into a call would be written in pieces and read as vectors, which stalls.
+  POLARSCOPE_FN void matmul(const Mat<Real>& c, const Mat<Real>& a, const Mat<Real>& b,
+                            const MatmulArgs<Real>& args = {}) {
     gemm::multiply(c, a, b, args);
   }
 

@@ -14,10 +14,10 @@ template <class R> struct Average {
   R correction; // 1 / (1 − βᵗ)
   POLARSCOPE_FN R next(R past, R now) const { return past - share * past + share * now; }
 };
-template <class T> POLARSCOPE_FN Average<typename T::Real> average(const Context<T>& c, const Op& op, int k) {
+template <class T> POLARSCOPE_FN Average<typename T::Real> average(Context<T>& c, const Op& op, int k) {
   using R = typename T::Real;
   const double beta = c.exact_hp(op, k);
-  return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - pow_(beta, static_cast<double>(c.step + 1))))};
+  return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - c.power(beta)))};
 }
 
 // The options of the adam op's word.
@@ -54,7 +54,7 @@ template <class T> POLARSCOPE_FN AdamShares<typename T::Real> adam_shares(Contex
   const bool corrected = !(op.word & kAdamUncorrected);
   if (first == kNoFirst) return {R(1), R(0)};
   const double beta = c.exact_hp(op, 0), t = static_cast<double>(c.step + 1);
-  const double now = corrected ? 1 / (1 - pow_(beta, t)) : 1.0;
+  const double now = corrected ? 1 / (1 - c.power(beta)) : 1.0;
   if (first == kNesterovTorch) return nadam_shares(c, op, beta, corrected);
   if (first == kNesterovOptax)
     return {static_cast<R>((1 - beta) * now), static_cast<R>(corrected ? beta / (1 - pow_(beta, t + 1)) : beta)};
@@ -73,8 +73,7 @@ template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
   const std::uint32_t place = op.word >> 5 & 3;
   const AdamShares<R> shares = adam_shares(c, op);
   const R forget = sum ? R(0) : static_cast<R>(1 - c.exact_hp(op, 1)), take = sum ? R(1) : forget;
-  const R correction =
-      corrected && !sum ? static_cast<R>(1 / (1 - pow_(c.exact_hp(op, 1), static_cast<double>(c.step + 1)))) : R(1);
+  const R correction = corrected && !sum ? static_cast<R>(1 / (1 - c.power(c.exact_hp(op, 1)))) : R(1);
   const R eps = c.hp(op, 2);
   const R outside = place == kEpsAfter ? eps : place == kEpsBefore ? eps * sqrt_(correction) : R(0);
   const R inside = place == kEpsInside ? eps : R(0), least = place == kEpsClamp ? eps : R(0);

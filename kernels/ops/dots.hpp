@@ -20,6 +20,21 @@ POLARSCOPE_FN void for_each_dot(T& t, const Mat<typename T::Real>& a, const Mat<
   }
 }
 
+// f(sub, i, h(‖aᵢ‖², i)), its terms and their sum in Acc: norms of whatever size keep their digits.
+template <class T, class H, class F>
+POLARSCOPE_FN void for_each_square(T& t, const Mat<typename T::Real>& a, H h, F f) {
+  using Acc = typename T::Acc;
+  if constexpr (requires { t.squares(a, h, f); }) {
+    t.squares(a, h, f);
+  } else {
+    const auto x = a;
+    t.rows(x.rows, [=](auto& sub, int i) {
+      const auto* p = x.row(i);
+      f(sub, i, h(sub.sum(x.cols, [=](int j) { return Acc(p[j]) * Acc(p[j]); }), i));
+    });
+  }
+}
+
 // Elements of a row for loops whose function gives 0 for zeros: with padding where rows are padded to whole vectors.
 template <class T> POLARSCOPE_FN int row_width(T& t, const Mat<typename T::Real>& a) {
   if constexpr (requires { t.row_width(a); }) return t.row_width(a);

@@ -7,6 +7,7 @@
 
 #include "kernels/context.hpp"
 #include "kernels/math.hpp"
+#include "kernels/ops/dots.hpp"
 #include "kernels/ops/problem.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
@@ -97,16 +98,16 @@ template <class T> POLARSCOPE_FN void rms_rows(Context<T>& c, const Op& op) {
   const auto y = c.mat(op, 1);
   const auto x = rows_now(c, c.mat(op, 0), y.rows);
   R* kept = c.ptr(op, 2);
-  const int cols = y.cols;
-  const Acc eps = static_cast<Acc>(c.constant(op, 0)), share = Acc(1) / Acc(cols);
-  c.t.rows(y.rows, [=](auto& sub, int i) {
-    const R* from = x.row(i);
-    R* to = y.row(i);
-    const Acc square = sub.sum(cols, [=](int j) { return from[j] * from[j]; });
-    const R scale = R(1) / sqrt_(static_cast<R>(square * share + eps));
-    sub.for_each(cols, [=](int j) { to[j] = scale * from[j]; });
-    sub.single([=] { kept[i] = scale; });
-  });
+  const int width = row_width(c.t, y);
+  const Acc eps = static_cast<Acc>(c.constant(op, 0)), share = Acc(1) / Acc(y.cols);
+  for_each_dot(
+      c.t, x, x, [=](Acc square) { return R(1) / sqrt_(static_cast<R>(square * share + eps)); },
+      [=](auto& sub, int i, R scale) {
+        const R* from = x.row(i);
+        R* to = y.row(i);
+        sub.for_each(width, [=](int j) { to[j] = scale * from[j]; });
+        sub.single([=] { kept[i] = scale; });
+      });
 }
 
 // The way back through rms_rows: dxᵢ = k s (dyᵢ − yᵢ mean(dyᵢ ∘ yᵢ)), and with kReluMask through a ReLU before it as well,
@@ -118,20 +119,22 @@ template <class T> POLARSCOPE_FN void rms_rows_backward(Context<T>& c, const Op&
   const R* kept = c.ptr(op, 2);
   const bool mask = (op.word & kReluMask) != 0, add = c.has(op, 4);
   const auto before = add ? c.mat(op, 4) : dx;
-  const int cols = y.cols;
+  const int width = row_width(c.t, y);
   const R k = static_cast<R>(c.constant(op, 0));
-  const Acc share = Acc(1) / Acc(cols);
-  c.t.rows(y.rows, [=](auto& sub, int i) {
-    const R *g = dy.row(i), *v = y.row(i), *d = before.row(i);
-    R* to = dx.row(i);
-    const R scale = k * kept[i];
-    const R along = static_cast<R>(sub.sum(cols, [=](int j) { return g[j] * v[j]; }) * share);
-    if (mask && add)
-      sub.for_each(cols, [=](int j) { to[j] = d[j] + sel(v[j] > R(0), scale * (g[j] - along * v[j]), R(0)); });
-    else if (mask) sub.for_each(cols, [=](int j) { to[j] = sel(v[j] > R(0), scale * (g[j] - along * v[j]), R(0)); });
-    else if (add) sub.for_each(cols, [=](int j) { to[j] = d[j] + scale * (g[j] - along * v[j]); });
-    else sub.for_each(cols, [=](int j) { to[j] = scale * (g[j] - along * v[j]); });
-  });
+  const Acc share = Acc(1) / Acc(y.cols);
+  for_each_dot(
+      c.t, dy, y, [=](Acc dot) { return static_cast<R>(dot * share); },
+      [=](auto& sub, int i, R along) {
+        const R *g = dy.row(i), *v = y.row(i), *d = before.row(i);
+        R* to = dx.row(i);
+        const R scale = k * kept[i];
+        if (mask && add)
+          sub.for_each(width, [=](int j) { to[j] = d[j] + sel(v[j] > R(0), scale * (g[j] - along * v[j]), R(0)); });
+        else if (mask)
+          sub.for_each(width, [=](int j) { to[j] = sel(v[j] > R(0), scale * (g[j] - along * v[j]), R(0)); });
+        else if (add) sub.for_each(width, [=](int j) { to[j] = d[j] + scale * (g[j] - along * v[j]); });
+        else sub.for_each(width, [=](int j) { to[j] = scale * (g[j] - along * v[j]); });
+      });
 }
 
 // Y ← f(X).  slots: X, Y;  word: the activation

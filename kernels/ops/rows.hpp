@@ -3,6 +3,7 @@
 
 #include "kernels/context.hpp"
 #include "kernels/math.hpp"
+#include "kernels/ops/dots.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
 
@@ -85,7 +86,6 @@ template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
   const int slices = slices_now(c, op.word & 3);
-  const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : slices == kRows ? a.rows : a.cols);
   const double root = sqrt_(slices == kMatrix ? double(a.rows) * a.cols
                             : slices == kRows ? double(a.cols)
                                               : double(a.rows));
@@ -93,13 +93,26 @@ template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
                guard = c.constant(op, 0) * ((op.word & 16) != 0 ? root : 1.0);
   const bool add = (op.word & 4) != 0;
   const R* targets = c.has(op, 2) ? c.ptr(op, 2) : nullptr;
-  c.t.sync();
-  for_each_norm(c.t, a, slices, [=](auto norm, int k) {
+  const auto factor_of = [=](auto norm, int k) {
     const auto target = targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same);
     const auto least = static_cast<decltype(norm)>(guard > 0 ? guard : Tiny<R>::value);
     const auto below = add ? norm + least : norm > least ? norm : least;
-    factors.p[k] = guard > 0 || norm > least ? static_cast<R>(target / below) : R(0);
-  });
+    return guard > 0 || norm > least ? static_cast<R>(target / below) : R(0);
+  };
+  if (slices == kRows) {
+    const int width = row_width(c.t, d);
+    for_each_square(
+        c.t, a, [=](auto square, int i) { return factor_of(sqrt_(square), i); },
+        [=](auto& sub, int i, R factor) {
+          const R* x = a.row(i);
+          R* y = d.row(i);
+          sub.for_each(width, [=](int j) { y[j] = factor * x[j]; });
+        });
+    return;
+  }
+  const auto factors = c.t.scratch(1, slices == kMatrix ? 1 : a.cols);
+  c.t.sync();
+  for_each_norm(c.t, a, slices, [=](auto norm, int k) { factors.p[k] = factor_of(norm, k); });
   c.t.sync();
   scale_slices(c.t, a, d, static_cast<const R*>(factors.p), slices);
 }
