@@ -57,6 +57,8 @@ public:
     return total;
   }
 
+  template <class F> POLARSCOPE_FN auto sums(int n, F f) { return sums_of(n, f, decltype(f(0)){}); }
+
   // NaN counts as nothing: whoever must see it tests with finite_.
   template <class F> POLARSCOPE_FN Real max(int n, F f) {
     Real top = 0;
@@ -125,6 +127,37 @@ private:
   static constexpr int kLine = 64 / static_cast<int>(sizeof(Real));
   static constexpr int kFew = 8;
   static constexpr int kSumBlock = 1024;
+
+  // As sum does it, N times in one pass. A reduction wants one variable to a sum.
+  template <class F, int N> POLARSCOPE_FN Numbers<Acc, N> sums_of(int n, F f, Numbers<Real, N>) {
+    static_assert(N >= 1 && N <= 7);
+    Numbers<Acc, N> total = {};
+    if (n < kFew) {
+      for (int i = 0; i < n; ++i) {
+        const Numbers<Real, N> term = f(i);
+        for (int k = 0; k < N; ++k) total.of[k] += static_cast<Acc>(term.of[k]);
+      }
+      return total;
+    }
+    for (int first = 0; first < n; first += kSumBlock) {
+      const int last = n - first < kSumBlock ? n : first + kSumBlock;
+      Real a = 0, b = 0, c = 0, d = 0, e = 0, g = 0, h = 0;
+#pragma omp simd reduction(+ : a, b, c, d, e, g, h)
+      for (int i = first; i < last; ++i) {
+        const Numbers<Real, N> term = f(i);
+        a += term.of[0];
+        if constexpr (N > 1) b += term.of[1];
+        if constexpr (N > 2) c += term.of[2];
+        if constexpr (N > 3) d += term.of[3];
+        if constexpr (N > 4) e += term.of[4];
+        if constexpr (N > 5) g += term.of[5];
+        if constexpr (N > 6) h += term.of[6];
+      }
+      const Real part[] = {a, b, c, d, e, g, h};
+      for (int k = 0; k < N; ++k) total.of[k] += static_cast<Acc>(part[k]);
+    }
+    return total;
+  }
 
   Real* arena_;
   std::size_t size_;
