@@ -204,6 +204,33 @@ int ProgramBuilder::metric(std::string metric, int parameter, int indexed, int e
   return first;
 }
 
+// A copy into scratch that nothing else mentions is made for nobody, as of the weight before the step where no metric
+// compares the two. Copies that the loss is computed with stay: they may be of its range's ends.
+void ProgramBuilder::drop_dead_copies() {
+  std::vector<int> mentions(slots_.size(), 0);
+  const auto mention = [&](SlotId slot) {
+    if (slot != kNone) ++mentions[slots_[slot].view_of == kNone ? slot : slots_[slot].view_of];
+  };
+  for (const std::vector<Op>* list : {&start_, &step_})
+    for (const Op& op : *list)
+      for (const SlotId slot : op.slot) mention(slot);
+  std::size_t kept = 0;
+  for (std::size_t k = 0; k < step_.size(); ++k) {
+    const Op& op = step_[k];
+    const bool dead = k >= loss_end_ && op.code == OpCode::copy && slots_[op.slot[1]].role == Role::scratch &&
+                      mentions[op.slot[1]] == 1;
+    if (dead) {
+      slots_[op.slot[1]].meaning += "; not kept here, as nothing reads it";
+      continue;
+    }
+    step_[kept] = op;
+    std::swap(step_text_[kept], step_text_[k]);
+    ++kept;
+  }
+  step_.resize(kept);
+  step_text_.resize(kept);
+}
+
 // Layout: by role in the order of the enumeration, declaration order inside a role; every row starts a cache line.
 void ProgramBuilder::lay_out(StepProgram& p) const {
   const std::size_t line = kLineBytes / p.scalar_bytes();
@@ -257,6 +284,7 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   auto program = std::make_shared<StepProgram>();
   StepProgram& p = *program;
   p.precision_ = precision_;
+  drop_dead_copies();
   slots_[0].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, hparams_.size()));
   slots_[metric_slot_].cols = static_cast<std::uint32_t>(std::max<std::size_t>(1, metrics_.size()));
   lay_out(p);

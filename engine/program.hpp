@@ -231,6 +231,7 @@ public:
   std::shared_ptr<const StepProgram> finish(RecordOptions record = {});
 
 private:
+  void drop_dead_copies();
   void lay_out(StepProgram& p) const;
   std::size_t choose_record(StepProgram& p, const RecordOptions& record) const;
   void fill_view(StepProgram& p, std::size_t record_size) const;

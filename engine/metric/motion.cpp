@@ -76,8 +76,13 @@ void emit_motion(MetricBatch& batch) {
   std::vector<double> constants;
   for (const char* name : kMotionNames) constants.push_back(batch.column(name));
   constants.push_back(batch.every);
-  Op op = make_op(OpCode::weight_motion, {p.weight, p.previous, p.gradient, reference, travelled}, {},
-                  build.constants(constants));
+  bool sizes = true; // alone: they need no weight but this one
+  for (const char* name :
+       {"angular_update", "relative_update", "radial_update", "radial_gradient", "angle", "angle_travelled"})
+    sizes = sizes && batch.column(name) < 0;
+  Op op = sizes ? make_op(OpCode::weight_motion, {p.weight}, {}, build.constants(constants))
+                : make_op(OpCode::weight_motion, {p.weight, p.previous, p.gradient, reference, travelled}, {},
+                          build.constants(constants));
   batch.emit_start(op, text_of(batch));
   if (travelled == kNone) {
     batch.emit(op, text_of(batch));

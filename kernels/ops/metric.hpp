@@ -42,7 +42,7 @@ template <class R, class Acc> POLARSCOPE_FN R angle_of(Acc minus, Acc plus) {
 template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return x > R(1) ? R(1) : x < R(-1) ? R(-1) : x; }
 
 // Norm, angles and radial parts of W and of the step Δ = W − P from the weight before, P. Constants: see Motion.
-// Undefined quantities (a weight or a step of norm 0) are NaN: not recorded.
+// Undefined quantities (a weight or a step of norm 0) are NaN: not recorded. Without P: sizes alone.
 template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
@@ -54,15 +54,19 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
   };
   const auto w = c.mat(op, 0);
   const int n = flat_size(w);
-  const R* r = wanted(kAngle) ? c.ptr(op, 3) : w.p;
-  R* travelled = wanted(kAngleTravelled) ? c.ptr(op, 4) : nullptr;
-  const auto put_sizes = [&](R norm, Acc minus, Acc plus) {
+  const auto put_sizes = [&](R norm) {
     put(kFrobenius, norm);
-    put(kAngle, angle_of<R>(minus, plus));
     put(kSpectral, norm);
     put(kRowNorm, norm);
     put(kStableRank, norm > R(0) ? R(1) : R(0) / R(0));
   };
+  if (!c.has(op, 1)) { // sizes alone
+    const R norm = static_cast<R>(sqrt_(c.t.sum(n, [=](int i) { return w.p[i] * w.p[i]; })));
+    c.t.single([&] { put_sizes(norm); });
+    return;
+  }
+  const R* r = wanted(kAngle) ? c.ptr(op, 3) : w.p;
+  R* travelled = wanted(kAngleTravelled) ? c.ptr(op, 4) : nullptr;
   if (c.starting) {
     const auto squares = c.t.sums(n, [=](int i) { return Numbers<R, 2>{{w.p[i] * w.p[i], r[i] * r[i]}}; });
     const R x = static_cast<R>(Acc(1) / sqrt_(squares.of[0])), y = static_cast<R>(Acc(1) / sqrt_(squares.of[1]));
@@ -71,7 +75,8 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
       return Numbers<R, 2>{{minus * minus, plus * plus}};
     });
     c.t.single([&] {
-      put_sizes(static_cast<R>(sqrt_(squares.of[0])), apart.of[0], apart.of[1]);
+      put_sizes(static_cast<R>(sqrt_(squares.of[0])));
+      put(kAngle, angle_of<R>(apart.of[0], apart.of[1]));
       put(kAngleTravelled, 0);
     });
     return;
@@ -96,7 +101,8 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
   });
   const R turn = angle_of<R>(units.of[0], units.of[1]);
   c.t.single([&] {
-    put_sizes(static_cast<R>(after), units.of[2], units.of[3]);
+    put_sizes(static_cast<R>(after));
+    put(kAngle, angle_of<R>(units.of[2], units.of[3]));
     put(kAngularUpdate, turn);
     put(kRelativeUpdate, static_cast<R>(sqrt_(dd) / before));
     put(kRadialUpdate, bounded_cosine(static_cast<R>(pd / sqrt_(pp * dd))));

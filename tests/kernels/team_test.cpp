@@ -62,6 +62,56 @@ TEST_CASE("Sums do not depend on where the numbers lie") {
   for (const double s : sums) CHECK(s == sums[0]);
 }
 
+template <class R> void check_rows() {
+  CpuTeam<R> team(nullptr, 0);
+  const double digit = sizeof(R) == 4 ? 4e-6 : 1e-14;
+  for (const int rows : {1, 3, 4, 7, 8, 9, 21})
+    for (const int cols : {1, 5, 16, 17, 64, 1030, 2100}) {
+      const int ld = (cols + 15) / 16 * 16;
+      std::vector<R> memory(static_cast<std::size_t>(2 * rows * ld));
+      const Mat<R> a{memory.data(), rows, cols, ld}, b{memory.data() + rows * ld, rows, cols, ld};
+      std::mt19937 random(static_cast<unsigned>(rows * cols));
+      std::uniform_real_distribution<R> uniform(R(-1), R(1));
+      for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < cols; ++j) a(i, j) = uniform(random), b(i, j) = uniform(random);
+      std::vector<int> seen(static_cast<std::size_t>(rows));
+      INFO(rows << " x " << cols);
+      team.dots(
+          a, b, [](double sum) { return static_cast<R>(2 * sum); },
+          [&](auto&, int i, R value) {
+            double want = 0, size = 0;
+            for (int j = 0; j < cols; ++j) {
+              want += double(a(i, j)) * double(b(i, j));
+              size += std::fabs(double(a(i, j)) * double(b(i, j)));
+            }
+            CHECK(std::fabs(value - 2 * want) <= 2 * digit * size);
+            ++seen[static_cast<std::size_t>(i)];
+          });
+      team.squares(
+          a, [](double sum, int i) { return static_cast<R>(sum + i); },
+          [&](auto&, int i, R value) {
+            double want = i;
+            for (int j = 0; j < cols; ++j) want += double(a(i, j)) * double(a(i, j));
+            CHECK(std::fabs(value - want) <= digit * want);
+            ++seen[static_cast<std::size_t>(i)];
+          });
+      for (const int n : seen) CHECK(n == 2);
+    }
+}
+
+TEST_CASE("Rows' scalar products and squares, made several at a time") {
+  check_rows<float>();
+  check_rows<double>();
+}
+
+TEST_CASE("The squares of tiny rows are not lost") {
+  CpuTeam<float> team(nullptr, 0);
+  std::vector<float> memory(16, 1e-30f);
+  team.squares(
+      Mat<float>{memory.data(), 1, 16, 16}, [](double sum, int) { return static_cast<float>(std::sqrt(sum) * 1e30); },
+      [](auto&, int, float value) { CHECK(value == 4.0f); });
+}
+
 TEST_CASE("The greatest of n numbers") {
   CpuTeam<float> team(nullptr, 0);
   for (const int n : {1, 2, 5, 16, 17, 100}) {

@@ -60,6 +60,34 @@ TEST_CASE("a scene with plain gradient descent compiles and follows the formula"
   CHECK(rig.read("W.previous") == before);
 }
 
+TEST_CASE("the weight before the step is kept only where something compares it, and nothing else changes",
+          "[compile]") {
+  Scene scene = circle_scene();
+  const RunSpec run = run_of("sgd");
+  const auto all = compile(scene, run);
+  for (const char* name : {"angular_update", "relative_update", "radial_update", "radial_gradient", "angle",
+                           "angle_travelled", "effective_lr"})
+    scene.metric_every[name] = 0;
+  const auto sizes = compile(scene, run);
+  REQUIRE(all.ok());
+  REQUIRE(sizes.ok());
+  const auto copies = [](const StepProgram& p) {
+    return std::count_if(p.step_ops().begin(), p.step_ops().end(),
+                         [](const Op& op) { return op.code == OpCode::copy; });
+  };
+  CHECK(copies(**all) == 1);
+  CHECK(copies(**sizes) == 0);
+  REQUIRE((*sizes)->step_text().size() == (*sizes)->step_ops().size());
+  CHECK((*sizes)->loss_ops() == (*all)->loss_ops());
+  ProgramRig a(*all, hparam_row(**all, run), 11), b(*sizes, hparam_row(**sizes, run), 11);
+  for (ProgramRig* rig : {&a, &b}) {
+    rig->load(*initial_contents(scene, run, rig == &a ? **all : **sizes));
+    rig->start();
+    for (int k = 0; k < 5; ++k) REQUIRE(rig->step());
+  }
+  CHECK(a.read("W") == b.read("W"));
+}
+
 TEST_CASE("runs that differ in numbers share a program; runs that differ in stages do not", "[compile]") {
   const Scene scene = circle_scene();
   RunSpec a = run_of("sgd"), b = run_of("sgd");
