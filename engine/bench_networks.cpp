@@ -22,8 +22,12 @@ constexpr const char* kOptimizers[] = {"adam", "rmnp", "muon"};
 bool orthogonalises(const std::string& optimizer) { return optimizer == "muon"; }
 
 // Microseconds of a step of one run, and what part of the peak that is: of products whose half is computed, the half counts.
-Result<BenchRow> step_row(const BenchHarness& h, const char* id, const Size& size, const std::string& optimizer,
+Result<BenchRow> step_row(const BenchHarness& h, const char* id, Size size, const std::string& optimizer,
                           std::uint32_t runs, int threads, double peak, const char* isa) {
+  if (h.quick()) {
+    size.steps = 1;
+    runs = std::min(runs, 2u);
+  }
   WorkloadOptions options;
   options.threads = threads;
   auto opened = WorkloadRuns::open(random_workload(optimizer, size.width, size.batch, runs, 7), options);

@@ -35,8 +35,8 @@ Result<std::vector<double>> seconds_of_optimizer(const BenchHarness& h, const st
   if (h.full()) return std::vector<double>{seconds_of_steps(*runs, kSweepSteps)};
   const long steps = h.quick() ? kQuickSteps : kPartOfSteps;
   std::vector<double> seconds;
-  constexpr int kBlocks = 7;
-  for (int block = 0; block <= kBlocks; ++block) {
+  const int blocks = h.quick() ? 1 : 7;
+  for (int block = 0; block <= blocks; ++block) {
     const double took = seconds_of_steps(*runs, steps) * static_cast<double>(kSweepSteps) / static_cast<double>(steps);
     if (block > 0) seconds.push_back(took); // the first one warms up
   }
@@ -101,7 +101,7 @@ Result<void> bench_threads(const BenchHarness& h, std::vector<BenchRow>& rows) {
     if (!a) return a.error();
     if (!b) return b.error();
     std::vector<double> times_faster;
-    for (int block = 0; block < 7; ++block) {
+    for (int block = 0; block < (h.quick() ? 1 : 7); ++block) {
       const double one = seconds_of_steps(*a, steps), all = seconds_of_steps(*b, steps);
       if (!same_bits(a->losses(), b->losses()))
         return bad_input(fmt::format("{}: losses with 1 and with {} threads differ", optimizer, cores));

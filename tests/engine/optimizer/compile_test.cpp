@@ -72,8 +72,9 @@ TEST_CASE("the weight before the step is kept only where something compares it, 
   REQUIRE(all.ok());
   REQUIRE(sizes.ok());
   const auto copies = [](const StepProgram& p) {
+    const SlotId previous = p.parameters()[0].previous;
     return std::count_if(p.step_ops().begin(), p.step_ops().end(),
-                         [](const Op& op) { return op.code == OpCode::copy; });
+                         [&](const Op& op) { return op.code == OpCode::copy && op.slot[1] == previous; });
   };
   CHECK(copies(**all) == 1);
   CHECK(copies(**sizes) == 0);
