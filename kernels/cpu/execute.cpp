@@ -8,18 +8,24 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-template <class R> void start_member(const Program& p, Member& m, void* scratch) {
+template <class R> POLARSCOPE_FN CpuTeam<R> team_at(const Program& p, const CpuPlace& place) {
+  return {static_cast<R*>(place.scratch), p.scratch_size, place.lanes, place.lane};
+}
+
+template <class R> void start_member(const Program& p, Member& m, CpuPlace place) {
   const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
+  auto team = team_at<R>(p, place);
   run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, 0, start_task(p), static_cast<R*>(m.records));
 }
 
-template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, void* scratch) {
-  if (m.status != MemberStatus::ok) return 0;
+// Lanes read the member before their first barrier; one writes it after the last.
+template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, CpuPlace place) {
+  if (steps == 0 || m.status != MemberStatus::ok) return 0;
   const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
+  auto team = team_at<R>(p, place);
   const Burst burst = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, step_task(p, steps),
                                static_cast<R*>(m.records));
+  if (place.lane > 0) return burst.made;
   m.step += burst.made;
   if (burst.stopped) {
     m.status = MemberStatus::diverged;
@@ -28,19 +34,19 @@ template <class R> std::uint64_t advance_member(const Program& p, Member& m, std
   return burst.made;
 }
 
-template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, void* scratch) {
+template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, CpuPlace place) {
   const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
+  auto team = team_at<R>(p, place);
   run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range_task(p, range),
            static_cast<R*>(nullptr));
 }
 
 template <class R>
-void run_member_range(const Program& p, Member& m, std::uint32_t first, std::uint32_t last, void* scratch) {
+void run_member_range(const Program& p, Member& m, std::uint32_t first, std::uint32_t last, CpuPlace place) {
   OpRange range;
   range.first = first;
   range.last = last;
-  run_member_ops<R>(p, m, range, scratch);
+  run_member_ops<R>(p, m, range, place);
 }
 
 template <class R> constexpr CpuExecutor executor(const char* isa) {

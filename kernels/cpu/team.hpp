@@ -1,99 +1,213 @@
-// The CPU's team: one thread and its vector lanes. Barriers cost nothing; a sub-team is the team itself.
+// The CPU's team: one thread and its vector lanes, or several threads that step one member together. A row's team is one thread.
 //
 // Which numbers it gives is fixed by the instruction set and the shape: loops are vectorised without peeling for
-// alignment, so no result depends on an address, and sums run in blocks that are added in double.
+// alignment, so no result depends on an address, and sums run in blocks that are added in double. Nor does any depend on
+// the number of threads: they share out whole cache lines, rows, blocks of sums and tiles of products, each of which is computed
+// by the same code as on one thread, and add up the same blocks in the same order.
 #pragma once
 
 #include "kernels/context.hpp"
+#include "kernels/cpu/lanes.hpp"
 #include "kernels/cpu/matmul.hpp"
+#include "kernels/cpu/product_share.hpp"
 
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 
 POLARSCOPE_KERNELS_BEGIN
 
-template <class Scalar> class CpuTeam {
+// Numbers in a cache line, to which slots' rows are padded.
+template <class R> constexpr int kLine = 64 / static_cast<int>(sizeof(R));
+constexpr int kFew = 8; // a sum of fewer terms is not worth a vector
+
+// A whole number of lines, which the compiler sees wherever a loop runs over it.
+template <class R> struct Lines {
+  int n;
+  POLARSCOPE_FN operator int() const {
+    assert(n % kLine<R> == 0);
+    return n & -kLine<R>;
+  }
+};
+
+// One block of a sum: vector lanes, at most 64 terms deep on 16 of them, in the type that f gives.
+template <class F> POLARSCOPE_FN auto block_sum(int first, int last, F f) {
+  decltype(f(0)) part = 0;
+#pragma omp simd reduction(+ : part)
+  for (int i = first; i < last; ++i) part += f(i);
+  return part;
+}
+
+template <class R, class F> POLARSCOPE_FN R block_max(int first, int last, F f) {
+  R top = 0;
+#pragma omp simd reduction(max : top)
+  for (int i = first; i < last; ++i) {
+    const R x = f(i);
+    top = x > top ? x : top;
+  }
+  return top;
+}
+
+template <class Scalar> class CpuRow {
 public:
   using Real = Scalar;
   using Acc = double;
 
-  // `scratch`: `size` scalars, 64-byte aligned.
-  CpuTeam(Real* scratch, std::size_t size) : arena_(scratch), size_(size) {}
-
   POLARSCOPE_FN int lanes() const { return 1; }
-
-  // Slots' rows are padded to whole cache lines, so that size() is a multiple of a line.
-  POLARSCOPE_FN int pad(int n) const {
-    assert(n > 0 && n % kLine == 0);
-    if (n <= 0 || n % kLine != 0) __builtin_unreachable();
-    return n;
-  }
-
+  POLARSCOPE_FN Lines<Real> pad(int n) const { return {n}; }
   template <class F> POLARSCOPE_FN void for_each(int n, F f) {
 #pragma GCC ivdep
     for (int i = 0; i < n; ++i) f(i);
   }
-
-  template <class F> POLARSCOPE_FN void rows(int m, F f) {
-    for (int i = 0; i < m; ++i) f(*this, i);
-  }
-
-  // A few terms: in double. More: lanes over a block, at most 64 terms deep on 16 lanes, in the type that f gives; blocks
-  // in double.
+  // A few terms: in double. More: in blocks, these in double.
   template <class F> POLARSCOPE_FN Acc sum(int n, F f) {
     Acc total = 0;
     if (n < kFew) {
       for (int i = 0; i < n; ++i) total += static_cast<Acc>(f(i));
       return total;
     }
-    for (int first = 0; first < n; first += kSumBlock) {
-      const int last = n - first < kSumBlock ? n : first + kSumBlock;
-      decltype(f(0)) part = 0;
-#pragma omp simd reduction(+ : part)
-      for (int i = first; i < last; ++i) part += f(i);
-      total += static_cast<Acc>(part);
-    }
+    for (int first = 0; first < n; first += kSumBlock)
+      total += static_cast<Acc>(block_sum(first, n - first < kSumBlock ? n : first + kSumBlock, f));
     return total;
   }
-
   // NaN counts as nothing: whoever must see it tests with finite_.
-  template <class F> POLARSCOPE_FN Real max(int n, F f) {
-    Real top = 0;
-#pragma omp simd reduction(max : top)
-    for (int i = 0; i < n; ++i) {
-      const Real x = f(i);
-      top = x > top ? x : top;
-    }
-    return top;
-  }
-
+  template <class F> POLARSCOPE_FN Real max(int n, F f) { return block_max<Real>(0, n, f); }
   template <class F> POLARSCOPE_FN void single(F f) { f(); }
   POLARSCOPE_FN void sync() {}
+};
+
+template <class Scalar> class CpuTeam {
+public:
+  using Real = Scalar;
+  using Acc = double;
+
+  // `scratch`: `size` scalars, 64-byte aligned, the same for every lane.
+  CpuTeam(Real* scratch, std::size_t size, CpuLanes* shared = nullptr, int lane = 0)
+      : arena_(scratch), size_(size), shared_(shared), lanes_(shared ? shared->count : 1), lane_(lane) {}
+
+  POLARSCOPE_FN int lanes() const { return lanes_; }
+  POLARSCOPE_FN Lines<Real> pad(int n) const { return {n}; }
+
+  template <class F> POLARSCOPE_FN void for_each(int n, F f) {
+    const Share mine = share(n, kLine<Real>);
+#pragma GCC ivdep
+    for (int i = mine.first; i < mine.last; ++i) f(i);
+  }
+  template <class F> POLARSCOPE_FN void for_each(Lines<Real> n, F f) {
+    const Share mine = share(n.n, kLine<Real>);
+    const int count = Lines<Real>{mine.last - mine.first};
+#pragma GCC ivdep
+    for (int i = 0; i < count; ++i) f(mine.first + i);
+  }
+
+  template <class F> POLARSCOPE_FN void rows(int m, F f) {
+    const Share mine = share(m, 1);
+    CpuRow<Real> row;
+    for (int i = mine.first; i < mine.last; ++i) f(row, i);
+  }
+
+  // As a row's, each block by one lane.
+  template <class F> POLARSCOPE_FN Acc sum(int n, F f) {
+    Acc total = 0;
+    if (n < kFew) {
+      if (lane_ == 0)
+        for (int i = 0; i < n; ++i) total += static_cast<Acc>(f(i));
+      if (lanes_ > 1) {
+        if (lane_ == 0) partial(0) = total;
+        total = add_partials(1);
+      }
+      return total;
+    }
+    const int blocks = (n - 1) / kSumBlock + 1;
+    const Share mine = share(blocks, 1);
+    // Without a branch in the loop, or there would be two of it.
+    double alone;
+    double* part = lanes_ > 1 ? &partial(mine.first) : &alone;
+    const int stride = lanes_ > 1 ? 1 : 0;
+    for (int b = mine.first; b < mine.last; ++b, part += stride) {
+      const int first = b * kSumBlock;
+      *part = static_cast<Acc>(block_sum(first, n - first < kSumBlock ? n : first + kSumBlock, f));
+      total += *part;
+    }
+    return lanes_ > 1 ? add_partials(blocks) : total;
+  }
+
+  template <class F> POLARSCOPE_FN Real max(int n, F f) {
+    const Share mine = share(n, kLine<Real>);
+    const Real top = block_max<Real>(mine.first, mine.last, f);
+    return lanes_ > 1 ? greatest_of_lanes(top) : top;
+  }
+
+  template <class F> POLARSCOPE_FN void single(F f) {
+    if (lane_ == 0) f();
+  }
+  POLARSCOPE_FN void sync() {
+    if (lanes_ > 1) wait_for_all(*shared_);
+  }
 
   // Padding is zero; the rest holds whatever was there.
   POLARSCOPE_FN Mat<Real> scratch(int rows, int cols) {
-    const int ld = (cols + kLine - 1) / kLine * kLine;
+    const int ld = (cols + kLine<Real> - 1) / kLine<Real> * kLine<Real>;
     Mat<Real> m{arena_ + used_, rows, cols, ld};
     used_ += static_cast<std::size_t>(rows) * static_cast<std::size_t>(ld);
     assert(used_ <= size_ && "program.scratch_size is too small for this op");
-    for (int i = 0; i < rows; ++i)
+    const Share mine = share(rows, 1);
+    for (int i = mine.first; i < mine.last; ++i)
       for (int j = cols; j < ld; ++j) m(i, j) = 0;
+    if (cols < ld) sync();
     return m;
   }
   POLARSCOPE_FN void release_scratch() { used_ = 0; } // by the executor, after each op
 
   void matmul(Mat<Real> c, Mat<Real> a, Mat<Real> b, const MatmulArgs<Real>& args = {}) {
-    gemm::multiply(c, a, b, args);
+    if (lanes_ == 1) gemm::multiply(c, a, b, args);
+    else gemm::multiply_share(c, a, b, args, lane_, lanes_);
   }
 
 private:
-  static constexpr int kLine = 64 / static_cast<int>(sizeof(Real));
-  static constexpr int kFew = 8;
-  static constexpr int kSumBlock = 1024;
+  struct Share {
+    int first, last;
+  };
+
+  // This lane's part of [0, n), in whole units; all of it where there is one lane.
+  POLARSCOPE_FN Share share(int n, int unit) const {
+    if (__builtin_expect(lanes_ == 1, 1)) return {0, n};
+    return part_of(n, unit);
+  }
+  __attribute__((noinline, cold)) Share part_of(int n, int unit) const {
+    const std::int64_t units = (n + unit - 1) / unit;
+    const int first = static_cast<int>(units * lane_ / lanes_) * unit,
+              last = static_cast<int>(units * (lane_ + 1) / lanes_) * unit;
+    return {first, last < n ? last : n};
+  }
+
+  POLARSCOPE_FN double& partial(int k) {
+    return shared_->partials[round_ * shared_->room + static_cast<std::size_t>(k)];
+  }
+  // In the same order in every lane.
+  __attribute__((noinline)) Acc add_partials(int count) {
+    assert(static_cast<std::size_t>(count) <= shared_->room);
+    sync();
+    Acc total = 0;
+    for (int k = 0; k < count; ++k) total += partial(k);
+    round_ ^= 1;
+    return total;
+  }
+  __attribute__((noinline)) Real greatest_of_lanes(Real mine) {
+    partial(lane_) = static_cast<double>(mine);
+    sync();
+    Real top = 0;
+    for (int k = 0; k < lanes_; ++k) top = static_cast<Real>(partial(k)) > top ? static_cast<Real>(partial(k)) : top;
+    round_ ^= 1;
+    return top;
+  }
 
   Real* arena_;
   std::size_t size_;
   std::size_t used_ = 0;
+  CpuLanes* shared_;
+  int lanes_, lane_;
+  std::size_t round_ = 0;
 };
 
 POLARSCOPE_KERNELS_END
