@@ -9,12 +9,15 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cstring>
 #include <new>
 
 namespace polarscope {
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::align_val_t kLine{64};
 
@@ -42,6 +45,15 @@ struct CpuMember {
   kernels::Member view;
 };
 
+class CpuGroup;
+
+// One member's burst, or its start.
+struct Item {
+  CpuGroup* group;
+  int member;
+  std::vector<std::byte>* record;
+};
+
 class CpuGroup final : public MemberGroup {
 public:
   CpuGroup(std::shared_ptr<const StepProgram> program, const kernels::CpuExecutor& executor,
@@ -49,7 +61,6 @@ public:
       : program_(std::move(program)), executor_(executor), pool_(std::move(pool)),
         most_lanes_(polarscope::most_lanes(*program_)), scratch_(static_cast<std::size_t>(pool_->threads())) {}
 
-  int most_lanes() const { return most_lanes_; }
   int count() const override { return static_cast<int>(members_.size()); }
 
   Result<int> add(std::uint64_t seed) override {
@@ -119,22 +130,32 @@ public:
   const kernels::Program& view() const { return program_->view(); }
   kernels::Member& member(int number) { return at(number).view; }
 
-  // What comes before and after a burst of a member: room for `room` records, and no more than it has made.
-  kernels::Member& begin(int member, std::uint64_t room, std::vector<std::byte>& record) {
-    kernels::Member& m = at(member).view;
-    record.resize(room * record_bytes());
-    m.records = record.data();
+  // What comes before and after a burst of a member, or its rest: room for `steps` records, and no more than it has made.
+  kernels::Member& begin(const Item& item, std::uint64_t steps) {
+    item.record->resize(steps * record_bytes());
+    return resume(item, 0);
+  }
+  kernels::Member& resume(const Item& item, std::uint64_t made) {
+    kernels::Member& m = member(item.member);
+    m.records = item.record->data() + made * record_bytes();
     return m;
   }
-  void end(int member, std::uint64_t made, std::vector<std::byte>& record) {
-    at(member).view.records = nullptr;
-    record.resize(made * record_bytes());
+  void end(const Item& item, std::uint64_t made) {
+    member(item.member).records = nullptr;
+    item.record->resize(made * record_bytes());
   }
 
   // The place of a thread that works alone, number `thread` of the pool.
   kernels::CpuPlace place(int thread) { return scratch(thread); }
   // The place of a lane of a crew, the threads that step one member together; make_crews comes first.
   kernels::CpuPlace place(int crew, int lane) { return {scratch(crew), *crews_[static_cast<std::size_t>(crew)], lane}; }
+  // How many threads to a member are worth it now. Where other work takes the cores, crews pause, longer each time.
+  int lanes_now() const { return most_lanes_ == 1 || Clock::now() < no_crews_before_ ? 1 : most_lanes_; }
+  void crews_were_hindered(bool hindered) {
+    constexpr std::chrono::milliseconds kShortest(20), kLongest(2000);
+    pause_ = !hindered ? Clock::duration::zero() : std::clamp<Clock::duration>(2 * pause_, kShortest, kLongest);
+    no_crews_before_ = Clock::now() + pause_;
+  }
   void make_crews(int count, int lanes) {
     const std::size_t terms = program_->block_bytes() / program_->scalar_bytes() + view().scratch_size;
     if (!crews_.empty() && crews_.front()->count != lanes) crews_.clear();
@@ -214,62 +235,81 @@ private:
   int most_lanes_;
   std::vector<AlignedBytes> scratch_;
   std::vector<std::unique_ptr<kernels::CpuLanes>> crews_;
+  Clock::time_point no_crews_before_{};
+  Clock::duration pause_{};
   std::vector<std::unique_ptr<CpuMember>> members_; // null where a member was removed
   std::vector<int> removed_;
 };
 
-// One member's burst, or its start.
-struct Item {
-  CpuGroup* group;
-  int member;
-  std::vector<std::byte>* record;
-};
-
-// Does run(group, member's view, place) → records written for each item, by all threads of the pool: a thread to an item, and
-// where the last items are fewer than the threads, several threads to each of those that are large enough.
-template <class F> void share_out(ThreadPool& pool, std::vector<Item> items, std::uint64_t room, F run) {
-  const int threads = pool.threads(), rest = static_cast<int>(items.size()) % threads;
-  int lanes = rest > 0 ? threads / rest : 1;
-  const auto wide =
-      std::stable_partition(items.begin(), items.end(), [](const Item& i) { return i.group->most_lanes() == 1; });
-  const int crews = lanes > 1 ? std::min(rest, static_cast<int>(items.end() - wide)) : 0;
-  const std::span<Item> alone(items.begin(), items.end() - crews), together(items.end() - crews, items.end());
-  pool.run(static_cast<int>(alone.size()), [&](int k, int thread) {
-    const Item& item = alone[static_cast<std::size_t>(k)];
-    kernels::Member& m = item.group->begin(item.member, room, *item.record);
-    item.group->end(item.member, run(*item.group, m, item.group->place(thread)), *item.record);
+// Does run(group, member's view, steps, place) → steps made for each item: one thread to an item.
+template <class F> void do_alone(ThreadPool& pool, std::span<const Item> items, std::uint64_t steps, F run) {
+  pool.run(static_cast<int>(items.size()), [&](int k, int thread) {
+    const Item& item = items[static_cast<std::size_t>(k)];
+    CpuGroup& g = *item.group;
+    g.end(item, run(g, g.begin(item, steps), steps, g.place(thread)));
   });
-  if (crews == 0) return;
+}
 
-  for (const Item& item : together) lanes = std::min(lanes, item.group->most_lanes());
-  for (const Item& item : together) {
-    item.group->begin(item.member, room, *item.record);
+// The same with `lanes` threads to an item; what they have not made because they were hindered, each is left to one of them.
+template <class F>
+void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::uint64_t steps, F run) {
+  const int crews = static_cast<int>(items.size());
+  for (const Item& item : items) {
+    item.group->begin(item, steps);
     item.group->make_crews(crews, lanes);
   }
-  std::vector<std::uint64_t> made(together.size());
+  std::vector<std::uint64_t> made(items.size());
   // A thread stays with its lane until the others of the crew have come: threads are enough for all lanes.
   pool.run(crews * lanes, [&](int i, int) {
     const int crew = i / lanes, lane = i % lanes;
-    const Item& item = together[static_cast<std::size_t>(crew)];
-    const auto steps = run(*item.group, item.group->member(item.member), item.group->place(crew, lane));
-    if (lane == 0) made[static_cast<std::size_t>(crew)] = steps;
+    const Item& item = items[static_cast<std::size_t>(crew)];
+    CpuGroup& g = *item.group;
+    const auto by_lane = run(g, g.member(item.member), steps, g.place(crew, lane));
+    if (lane == 0) made[static_cast<std::size_t>(crew)] = by_lane;
   });
-  for (std::size_t k = 0; k < together.size(); ++k)
-    together[k].group->end(together[k].member, made[k], *together[k].record);
+  std::vector<std::size_t> left;
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    const bool whole = made[k] == steps || items[k].group->state(items[k].member).diverged;
+    items[k].group->crews_were_hindered(!whole);
+    if (!whole) left.push_back(k);
+  }
+  pool.run(static_cast<int>(left.size()), [&](int i, int thread) {
+    const std::size_t k = left[static_cast<std::size_t>(i)];
+    CpuGroup& g = *items[k].group;
+    made[k] += run(g, g.resume(items[k], made[k]), steps - made[k], g.place(thread));
+  });
+  for (std::size_t k = 0; k < items.size(); ++k) items[k].group->end(items[k], made[k]);
+}
+
+// Every item by all threads of the pool: a thread to an item, and where the last items are fewer than the threads, several to
+// each of those that are large enough.
+template <class F> void share_out(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps, F run) {
+  const int threads = pool.threads(), rest = static_cast<int>(items.size()) % threads;
+  int lanes = rest > 0 ? threads / rest : 1;
+  const auto wide =
+      std::stable_partition(items.begin(), items.end(), [](const Item& i) { return i.group->lanes_now() == 1; });
+  const int crews = lanes > 1 ? std::min(rest, static_cast<int>(items.end() - wide)) : 0;
+  do_alone(pool, {items.begin(), items.end() - crews}, steps, run);
+  if (crews == 0) return;
+  const std::span<const Item> together(items.end() - crews, items.end());
+  for (const Item& item : together) lanes = std::min(lanes, item.group->lanes_now());
+  do_together(pool, together, lanes, steps, run);
 }
 
 void start_items(ThreadPool& pool, std::vector<Item> items) {
-  share_out(pool, std::move(items), 1, [](CpuGroup& g, kernels::Member& m, kernels::CpuPlace place) -> std::uint64_t {
-    assert(m.step == 0);
-    g.executor().start(g.view(), m, place);
-    return 1;
-  });
+  share_out(pool, std::move(items), 1,
+            [](CpuGroup& g, kernels::Member& m, std::uint64_t, kernels::CpuPlace place) -> std::uint64_t {
+              assert(m.step == 0);
+              g.executor().start(g.view(), m, place);
+              return 1;
+            });
 }
 
 void advance_items(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps) {
-  share_out(pool, std::move(items), steps, [steps](CpuGroup& g, kernels::Member& m, kernels::CpuPlace place) {
-    return g.executor().advance(g.view(), m, steps, place);
-  });
+  share_out(pool, std::move(items), steps,
+            [](CpuGroup& g, kernels::Member& m, std::uint64_t n, kernels::CpuPlace place) {
+              return g.executor().advance(g.view(), m, n, place);
+            });
 }
 
 std::vector<Item> items_of(CpuGroup& group, std::span<const int> members,

@@ -23,15 +23,23 @@ template <class R> std::uint64_t advance_member(const Program& p, Member& m, std
   if (steps == 0 || m.status != MemberStatus::ok) return 0;
   const FlushDenormals flush;
   auto team = team_at<R>(p, place);
-  const Burst burst = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, step_task(p, steps),
-                               static_cast<R*>(m.records));
-  if (place.lane > 0) return burst.made;
-  m.step += burst.made;
+  const std::uint64_t begin = m.step, at_once = place.lanes ? 1 : steps;
+  R* const records = static_cast<R*>(m.records);
+  Burst burst{0, false};
+  std::uint64_t made = 0;
+  if (place.lanes) begin_steps(*place.lanes, place.lane);
+  do {
+    burst = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, begin + made, step_task(p, at_once),
+                     records ? records + made * p.record_size : records);
+    made += burst.made;
+  } while (!burst.stopped && made < steps && !hindered(*place.lanes, place.lane));
+  if (place.lane > 0) return made;
+  m.step = begin + made;
   if (burst.stopped) {
     m.status = MemberStatus::diverged;
     m.diverged_at = m.step;
   }
-  return burst.made;
+  return made;
 }
 
 template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, CpuPlace place) {

@@ -26,7 +26,8 @@ struct CpuExecutor {
   const char* isa;
   // Runs the start list (member.step must be 0) and writes one record to member.records when it is not null.
   void (*start)(const Program&, Member&, CpuPlace);
-  // Makes up to `steps` steps, fewer when the member diverges; one record per step made. Returns the steps made.
+  // Makes up to `steps` steps, fewer when the member diverges, or when its lanes are kept from running at the same time; one
+  // record per step made. Returns the steps made.
   std::uint64_t (*advance)(const Program&, Member&, std::uint64_t steps, CpuPlace);
   // Runs ops [first, last) of the step list once, at the member's present step, updating nothing else.
   void (*run_range)(const Program&, Member&, std::uint32_t first, std::uint32_t last, CpuPlace);

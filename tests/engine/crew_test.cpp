@@ -15,19 +15,19 @@ namespace {
 
 constexpr long kSteps = 14;
 
-std::string text_of_network(const std::string& optimizer, int width, int runs, double lr) {
+std::string text_of_network(const std::string& optimizer, int width, int runs, double lr, const std::string& norm) {
   std::string text =
       fmt::format("[scene]\ntitle = \"wide\"\nseed = 3\nsteps = {}\n[problem]\nkind = \"mlp\"\nlayers = 2\n"
-                  "width = {}\nbatch = 40\nbatches = 3\n",
-                  kSteps, width);
+                  "width = {}\nbatch = 40\nbatches = 3\nnorm = \"{}\"\n",
+                  kSteps, width, norm);
   for (int i = 0; i < runs; ++i)
     text +=
         fmt::format("[[run]]\nlabel = \"{}\"\noptimizer = \"{}\"\nseed = {}\nhparam.lr = {}\n", i, optimizer, i, lr);
   return text;
 }
 
-Scene network(const std::string& optimizer, int width, int runs, double lr = 0.01) {
-  auto scene = parse_scene(text_of_network(optimizer, width, runs, lr), "wide.toml");
+Scene network(const std::string& optimizer, int width, int runs, double lr = 0.01, const std::string& norm = "pre") {
+  auto scene = parse_scene(text_of_network(optimizer, width, runs, lr, norm), "wide.toml");
   if (!scene) FAIL(scene.error().text());
   return *scene;
 }
@@ -52,7 +52,7 @@ std::vector<std::uint64_t> hashes(const Scene& scene, int thread_count, long bur
 TEST_CASE("a wide network has the same bits for any number of threads inside it") {
   // SOAP's first step finds all eigenvectors: a smaller network is as much work
   const std::map<std::string, int> widths = {{"sgd", 400},     {"adamw", 400}, {"muon", 256},
-                                             {"md_muon", 256}, {"muown", 256}, {"soap", 48}};
+                                             {"md_muon", 256}, {"muown", 256}, {"soap", 128}};
   for (const auto& [optimizer, width] : widths) {
     const Scene three = network(optimizer, width, 3), one = network(optimizer, width, 1);
     const auto program = compile(one, one.runs[0]);
@@ -70,7 +70,7 @@ TEST_CASE("a wide network has the same bits for any number of threads inside it"
 }
 
 TEST_CASE("a member that diverges stops every thread inside it, at the same step") {
-  const Scene scene = network("sgd", 400, 1, 1e30);
+  const Scene scene = network("sgd", 400, 1, 1e9, "none");
   std::vector<long> stopped;
   for (const int n : {1, 2, 4}) {
     auto s = open_session(scene, threads(n));
