@@ -141,7 +141,8 @@ Result<Listing> list_metrics() {
                         {"formula", m.formula},
                         {"meaning", m.meaning},
                         {"source", m.source},
-                        {"every", m.every}});
+                        {"every", m.every},
+                        {"every_of_large", m.every_of_large != 0 ? m.every_of_large : m.every}});
   }
   out.text = fitted_table(rows, terminal_width());
   return out;

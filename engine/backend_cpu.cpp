@@ -21,6 +21,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::align_val_t kLine{64};
 
+std::int64_t nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
+
 // Zeroed memory that starts a cache line.
 class AlignedBytes {
 public:
@@ -160,7 +164,7 @@ public:
     const std::size_t terms = program_->block_bytes() / program_->scalar_bytes() + view().scratch_size;
     if (!crews_.empty() && crews_.front()->count != lanes) crews_.clear();
     while (crews_.size() < static_cast<std::size_t>(count))
-      crews_.push_back(std::make_unique<kernels::CpuLanes>(lanes, terms));
+      crews_.push_back(std::make_unique<kernels::CpuLanes>(lanes, terms, nanoseconds));
     for (int crew = 0; crew < count; ++crew) (void)scratch(crew);
   }
 

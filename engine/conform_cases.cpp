@@ -55,8 +55,9 @@ std::vector<SettingValue> choices(const Setting& s) {
   return values;
 }
 
-// At its defaults; at an odd shape with the last of all words and truth values; and so with each other choice of each key.
-std::vector<ProblemVariant> problem_variants(const Problem& problem) {
+// At its defaults; at an odd shape with the last of all words and truth values; and so with each other choice of each key
+// that no earlier problem has shown: networks share theirs.
+std::vector<ProblemVariant> problem_variants(const Problem& problem, std::set<std::string>& shown) {
   const std::map<std::string, long> odd = {{"rows", 19},  {"cols", 5},  {"samples", 33}, {"dim", 7},    {"layers", 2},
                                            {"width", 11}, {"batch", 9}, {"batches", 3},  {"inputs", 7}, {"outputs", 5},
                                            {"hidden", 9}, {"rank", 3},  {"expansion", 2}};
@@ -71,7 +72,9 @@ std::vector<ProblemVariant> problem_variants(const Problem& problem) {
   for (const Setting& key : problem.keys)
     for (const SettingValue& choice : choices(key)) {
       if (choice == all[1].values.values.at(key.name)) continue;
-      ProblemVariant v{fmt::format("{} = {}, plain descent", key.name, to_text(choice)), all[1].values};
+      const std::string what = fmt::format("{} = {}", key.name, to_text(choice));
+      if (!shown.insert(what).second) continue;
+      ProblemVariant v{what + ", plain descent", all[1].values};
       v.values.values[key.name] = choice;
       all.push_back(std::move(v));
     }
@@ -185,8 +188,9 @@ std::vector<ConformCase> conform_cases() {
                                                "{ kind = \"cosine\", warmup = 2 }", "{ kind = \"linear\" }",
                                                "{ kind = \"inverse_power\" }", "{ kind = \"constant\", warmup = 0.1 }"};
   std::vector<ConformCase> cases;
+  std::set<std::string> keys_shown;
   for (const Problem& problem : problems())
-    for (const ProblemVariant& variant : problem_variants(problem))
+    for (const ProblemVariant& variant : problem_variants(problem, keys_shown))
       cases.push_back(plain_descent_case(problem, variant));
   // Every preset on a vector and on a matrix, each with another schedule; every choice of every stage once, on the matrix.
   std::size_t k = 0;

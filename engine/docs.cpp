@@ -152,6 +152,17 @@ std::string problems_page() {
   return out;
 }
 
+std::string cadence_text(int every) { return every == 1 ? "every step" : fmt::format("every {} steps", every); }
+
+std::string cadence_text(const Metric& metric) {
+  if (metric.every == 0) return "when a scene asks for it";
+  std::string text = cadence_text(metric.every);
+  if (metric.every_of_large != 0)
+    text += fmt::format(", of a parameter of more than {} elements {}", kLargeParameter,
+                        cadence_text(metric.every_of_large));
+  return text;
+}
+
 std::string metrics_page() {
   std::string out =
       std::string("# Metrics\n\n") + kMade +
@@ -164,8 +175,7 @@ std::string metrics_page() {
     const char* shape = metric.shape == MetricShape::per_row      ? "one value per row"
                         : metric.shape == MetricShape::per_column ? "one value per column"
                                                                   : "one value";
-    out += fmt::format("{}{}; every {}{}.\n\n", shape, metric.per_parameter ? " of each parameter" : "",
-                       metric.every == 1 ? "step" : fmt::format("{} steps", metric.every),
+    out += fmt::format("{}{}; {}{}.\n\n", shape, metric.per_parameter ? " of each parameter" : "", cadence_text(metric),
                        metric.of_update ? "; from step 1" : "");
     out += source_line(metric.source);
   }

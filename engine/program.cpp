@@ -41,7 +41,10 @@ std::size_t scratch_of(const Op& op, const std::vector<kernels::Slot>& layout, s
     return std::pair<std::size_t, std::size_t>(std::minmax(s.rows, s.cols));
   };
   switch (op.code) {
-  case OpCode::newton_schulz:
+  case OpCode::newton_schulz: { // two copies, two squares of the smaller side
+    const std::size_t small = shape(op.slot[0]).first;
+    return 2 * (layout[op.slot[0]].rows * padded(layout[op.slot[0]].cols) + small * padded(small));
+  }
   case OpCode::polar_factor:
   case OpCode::isometry_violation: { // two copies, two squares of the smaller side, two rows of it
     const auto [small, large] = shape(op.slot[0]);

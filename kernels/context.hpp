@@ -12,6 +12,8 @@
 //   t.rows(m, f)            f(sub, i) for each row i; sub is a team for one row: for_each, sum, max, single, sync
 //   t.sum(n, f) → Acc       Σ f(i) over a fixed tree, the same value in every lane; barriers inside. Terms of type Acc are
 //                           added in Acc, terms of type R in R over a few dozen at most and from there on in Acc
+//   t.sums(n, f)            N sums in one pass: f(i) is a Numbers<R, N>, the result a Numbers<Acc, N>; each sum is what sum
+//                           gives; N is at most 7
 //   t.max(n, f) → R         max f(i), likewise; 0 for n = 0
 //   t.single(f)             one lane runs f: writes of scalars
 //   t.sync()                between a write and a read of the same memory by different lanes

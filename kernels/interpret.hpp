@@ -5,11 +5,17 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
+// A body by itself: on the CPU each has registers of its own, on CUDA all stand in one switch.
+#define POLARSCOPE_OP(name, slots, flops, doc)                                                                         \
+  template <class T> POLARSCOPE_ONCE void run_##name(Context<T>& c, const Op& op) { ops::name(c, op); }
+#include "kernels/ops.def"
+#undef POLARSCOPE_OP
+
 template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
   switch (op.code) {
 #define POLARSCOPE_OP(name, slots, flops, doc)                                                                         \
   case OpCode::name:                                                                                                   \
-    ops::name(c, op);                                                                                                  \
+    run_##name(c, op);                                                                                                 \
     break;
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP

@@ -18,4 +18,20 @@ template <class Acc, class F> POLARSCOPE_FN Acc lane_sum(int first, int n, int s
   return total;
 }
 
+// The same for the N sums of one pass: f(i) is a Numbers<R, N>.
+template <class Acc, class R, int N, class F>
+POLARSCOPE_FN Numbers<Acc, N> lane_sums(int first, int n, int stride, Numbers<R, N> none, F f) {
+  constexpr int kFew = 16;
+  Numbers<Acc, N> total = {};
+  for (int i = first; i < n;) {
+    Numbers<R, N> part = none;
+    for (int k = 0; k < kFew && i < n; ++k, i += stride) {
+      const Numbers<R, N> term = f(i);
+      for (int j = 0; j < N; ++j) part.of[j] += term.of[j];
+    }
+    for (int j = 0; j < N; ++j) total.of[j] += static_cast<Acc>(part.of[j]);
+  }
+  return total;
+}
+
 POLARSCOPE_KERNELS_END

@@ -14,6 +14,11 @@ template <class R> struct Mat {
   POLARSCOPE_FN int size() const { return rows * ld; } // with padding: for bodies with f(0, …) = 0
 };
 
+// Several numbers that one pass over the same elements adds up.
+template <class Number, int N> struct Numbers {
+  Number of[N];
+};
+
 // C = act(alpha · op(A) op(B) + beta · D); C aliases neither A nor B, D may be C.
 template <class R> struct MatmulArgs {
   bool transpose_a = false, transpose_b = false;

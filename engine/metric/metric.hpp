@@ -50,11 +50,15 @@ struct Metric {
   MetricShape shape = MetricShape::scalar;
   bool per_parameter = true;
   int every = 1;          // default cadence; 0: only when a scene asks for it
+  int every_of_large = 0; // the same for parameters of more than kLargeParameter elements, where it is another
   bool of_update = false; // needs W_{t−1}: has no value in row 0
   bool log_by_default = false;
   void (*emit)(MetricBatch&) = nullptr;         // null: written by the problem's own operations (loss)
   void (*emit_one_row)(MetricBatch&) = nullptr; // instead, for a parameter of one row, where that is simpler
 };
+
+// Beyond it a spectral norm at every step would cost more than the steps of a small network.
+inline constexpr std::uint32_t kLargeParameter = 128;
 
 const std::vector<Metric>& metrics();
 const Metric* find_metric(std::string_view name);

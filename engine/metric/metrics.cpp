@@ -35,13 +35,19 @@ int indexed_columns(const Metric& metric, const ParamInfo& p) {
   return ProgramBuilder::kScalar;
 }
 
+int default_cadence(ProgramBuilder& build, const Metric& metric, int parameter) {
+  if (parameter < 0 || metric.every_of_large == 0) return metric.every;
+  const ParamInfo& p = build.parameter(parameter);
+  return std::uint64_t{p.rows} * p.cols > kLargeParameter ? metric.every_of_large : metric.every;
+}
+
 // The metrics of one parameter, their columns declared in registry order.
 std::vector<Wanted> declare(ProgramBuilder& build, const std::map<std::string, int>& every, int parameter) {
   std::vector<Wanted> wanted;
   for (const Metric& metric : metrics()) {
     if (!metric.emit || metric.per_parameter != (parameter >= 0)) continue;
     const auto asked = every.find(metric.name);
-    const int cadence = asked == every.end() ? metric.every : asked->second;
+    const int cadence = asked == every.end() ? default_cadence(build, metric, parameter) : asked->second;
     if (cadence <= 0) continue;
     const int indexed = parameter < 0 ? ProgramBuilder::kScalar : indexed_columns(metric, build.parameter(parameter));
     const bool one_row = parameter >= 0 && build.parameter(parameter).rows == 1 && metric.emit_one_row;

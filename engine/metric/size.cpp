@@ -52,7 +52,8 @@ Metric spectral_norm_metric() {
   m.title = "Spectral norm";
   m.formula = "‖W‖₂ = σ₁, the largest singular value";
   m.meaning = "The most that the weight can stretch a vector.";
-  m.source = "algorithm: Lanczos 1950, at most 32 steps, exact for matrices with a side of at most 32";
+  m.source = "algorithm: Lanczos 1950, at most 32 rounds, from the vector found last time";
+  m.every_of_large = 10;
   m.log_by_default = true;
   m.emit = emit_spectrum;
   m.emit_one_row = emit_motion; // one row has one singular value, its norm
@@ -66,6 +67,7 @@ Metric stable_rank_metric() {
   m.formula = "‖W‖² / ‖W‖₂²";
   m.meaning = "How many directions share the weight's size: 1 for one, at most the smaller side.";
   m.source = "Rudelson, Vershynin 2007";
+  m.every_of_large = 10;
   m.emit = emit_spectrum;
   m.emit_one_row = emit_motion; // one row has one singular value, its norm
   return m;

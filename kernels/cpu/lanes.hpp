@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -10,12 +9,15 @@
 namespace polarscope::kernels {
 
 inline constexpr int kSumBlock = 1024; // terms of a sum that are added in one piece, by one lane
+inline constexpr int kMostSums = 7;    // made in one pass
 
-// For `count` threads and sums of at most `terms` terms. Belongs to one member at a time.
+// For `count` threads and sums of at most `terms` terms. Belongs to one member at a time. `clock`: nanoseconds from any time on.
 struct CpuLanes {
-  CpuLanes(int lanes, std::size_t terms);
+  using Clock = std::int64_t (*)();
+  CpuLanes(int lanes, std::size_t terms, Clock clock);
 
   const int count;
+  const Clock now;
   const std::size_t room; // partials to a round
   std::vector<double> memory;
   double* const partials; // two rounds: a lane may begin the next sum while others still read this one
@@ -23,8 +25,8 @@ struct CpuLanes {
   alignas(64) std::atomic<std::uint32_t> round{0};
 
   // Of the step under way: when it began, and how long lanes have waited for each other in it, all together.
-  std::chrono::steady_clock::time_point began;
-  std::atomic<std::int64_t> waited{0}; // nanoseconds
+  std::int64_t began = 0;
+  std::atomic<std::int64_t> waited{0};
   bool hindered = false;
 };
 

@@ -68,8 +68,8 @@ template <class R> struct Finish {
 // clang-format on
 
 template <class R, int MR, int NV>
-void tile(int depth, Left<R> a, const R* b, std::ptrdiff_t ldb, R* c, std::ptrdiff_t ldc, const R* d,
-          const Finish<R>& finish) {
+void tile(int depth, const R* a, std::ptrdiff_t a_row, std::ptrdiff_t a_depth, const R* b, std::ptrdiff_t ldb, R* c,
+          std::ptrdiff_t ldc, const R* d, const Finish<R>& finish) {
   using V = typename Vector<R>::Type;
   V sum[MR][NV];
   POLARSCOPE_TILE(sum[r][v] = V{});
@@ -77,33 +77,34 @@ void tile(int depth, Left<R> a, const R* b, std::ptrdiff_t ldb, R* c, std::ptrdi
   constexpr int kGroups = (MR + 2) / 3;
   const R* from[kGroups];
 #pragma GCC unroll 6
-  for (int g = 0; g < kGroups; ++g) from[g] = a.p + 3 * g * a.row;
+  for (int g = 0; g < kGroups; ++g) from[g] = a + 3 * g * a_row;
   for (int k = 0; k < depth; ++k, b += ldb) {
     V right[NV];
 #pragma GCC unroll 2
     for (int v = 0; v < NV; ++v) right[v] = load(b + v * kLanes<R>);
 #pragma GCC unroll 16
     for (int r = 0; r < MR; ++r) {
-      const R left = from[r / 3][r % 3 * a.row];
+      const R left = from[r / 3][r % 3 * a_row];
 #pragma GCC unroll 2
       for (int v = 0; v < NV; ++v) sum[r][v] += left * right[v];
     }
 #pragma GCC unroll 6
     for (int g = 0; g < kGroups; ++g) {
-      from[g] += a.depth;
+      from[g] += a_depth;
       __asm__("" : "+r"(from[g])); // one induction variable each: left alone, the compiler folds them into one
     }
   }
   // Passes over the registers rather than one branch per vector.
   const R alpha = finish.alpha, beta = finish.beta;
-  POLARSCOPE_TILE(sum[r][v] *= alpha);
+  if (alpha != R(1)) POLARSCOPE_TILE(sum[r][v] *= alpha);
   if (beta != R(0)) POLARSCOPE_TILE(sum[r][v] += beta * load(d + r * ldc + v * kLanes<R>));
   if (finish.relu) POLARSCOPE_TILE(sum[r][v] = sum[r][v] > V{} ? sum[r][v] : V{});
   POLARSCOPE_TILE(store(c + r * ldc + v * kLanes<R>, sum[r][v]));
 }
 
 template <class R>
-using Tile = void (*)(int, Left<R>, const R*, std::ptrdiff_t, R*, std::ptrdiff_t, const R*, const Finish<R>&);
+using Tile = void (*)(int, const R*, std::ptrdiff_t, std::ptrdiff_t, const R*, std::ptrdiff_t, R*, std::ptrdiff_t,
+                      const R*, const Finish<R>&);
 
 template <class R> struct Tiles1 {
   static constexpr Tile<R> of[17] = {nullptr,        tile<R, 1, 1>,  tile<R, 2, 1>,  tile<R, 3, 1>,  tile<R, 4, 1>,
@@ -181,33 +182,35 @@ void transpose(const R* from, std::ptrdiff_t ld_from, int rows, int cols, R* to,
     for (int j = 0; j < cols; ++j) to[j * ld_to + i] = from[i * ld_from + j];
 }
 
-// Copies the part of C below the diagonal above it: c(j, i) = c(i, j), i > j.
+// Vectors to a panel of a symmetric result: the fewer, the less is computed above the diagonal; two feed the units better.
+template <class R> constexpr int symmetric_width(int n) { return kLanes<R> >= 16 && n <= 128 ? 1 : 2; }
+
+// Copies what was computed below the panels' own squares to above them: c(j, i) = c(i, j).
 template <class R> void mirror(R* c, std::ptrdiff_t ld, int n) {
-  constexpr int B = kBlock<R>;
-  for (int i = 0; i < n; i += B) {
-    const int height = n - i < B ? n - i : B;
-    if (i) transpose(c + i * ld, ld, height, i, c + i, ld);
-    for (int r = i + 1; r < i + height; ++r)
-      for (int j = i; j < r; ++j) c[j * ld + r] = c[r * ld + j];
+  const int width = symmetric_width<R>(n) * kLanes<R>;
+  for (int j = 0; j + width < n; j += width) {
+    const int below = j + width;
+    transpose(c + below * ld + j, ld, n - below, width, c + j * ld + below, ld);
   }
 }
 
 // Rows [first, m) of one panel of C: NV vectors wide, blocks of nearly equal height so that none is one row high.
 template <class R>
-void panel_rows(Tile<R> const* tiles, int max_rows, int first, int m, int depth, Left<R> a, const R* b,
+void panel_rows(Tile<R> const* tiles, int max_rows, int first, int m, int depth, const Left<R>& a, const R* b,
                 std::ptrdiff_t ldb, R* c, std::ptrdiff_t ldc, const R* d, const Finish<R>& finish) {
   const int rows = m - first, blocks = (rows + max_rows - 1) / max_rows;
   const int height = rows / blocks, taller = rows % blocks; // the first `taller` blocks are one row higher
   int i = first;
   for (int block = 0; block < blocks; ++block) {
     const int h = height + (block < taller ? 1 : 0);
-    tiles[h](depth, {a.p + i * a.row, a.row, a.depth}, b, ldb, c + i * ldc, ldc, d ? d + i * ldc : d, finish);
+    tiles[h](depth, a.p + i * a.row, a.row, a.depth, b, ldb, c + i * ldc, ldc, d ? d + i * ldc : d, finish);
     i += h;
   }
 }
 
 // Fills a panel with `width` columns of op(B) from column j on, rows [k, k + depth); columns past n become zero.
-template <class R> void fill_panel(Mat<R> b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
+template <class R>
+void fill_panel(const Mat<R>& b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
   if (!transposed) {
     for (int i = 0; i < depth; ++i) {
       const R* from = b.row(k + i) + j;
@@ -224,18 +227,19 @@ template <class R> void fill_panel(Mat<R> b, bool transposed, int k, int depth, 
 
 // One pass over depth [k, k + depth): C ← act(α op(A) op(B) + β D).
 template <class R>
-void pass(Mat<R> c, Mat<R> a, Mat<R> b, const MatmulArgs<R>& args, int k, int depth, const R* d,
+void pass(const Mat<R>& c, const Mat<R>& a, const Mat<R>& b, const MatmulArgs<R>& args, int k, int depth, const R* d,
           const Finish<R>& finish) {
   constexpr int L = kLanes<R>;
   const int m = c.rows, n = c.cols;
   const int vectors = (n + L - 1) / L;
   const Left<R> left = args.transpose_a ? Left<R>{a.row(k), 1, a.ld} : Left<R>{a.p + k, a.ld, 1};
   // In place, B's rows lie ld apart: worth a copy once several blocks of rows walk over many cache lines.
-  const bool copy = args.transpose_b || (m > 2 * kMaxRows2 && b.ld * static_cast<int>(sizeof(R)) >= 512 && depth >= 64);
+  const bool copy = args.transpose_b;
   alignas(64) R panel[kDepth * 2 * L];
+  const int widest = args.symmetric ? symmetric_width<R>(n) : 2;
   for (int v = 0; v < vectors;) {
     // A symmetric result needs the rows from the panel's first column down.
-    const int width = vectors - v >= 2 ? 2 : 1;
+    const int width = vectors - v < widest ? vectors - v : widest;
     const int j = v * L, first = args.symmetric ? j : 0;
     const R* right = b.row(k) + j;
     std::ptrdiff_t ldb = b.ld;
@@ -252,7 +256,7 @@ void pass(Mat<R> c, Mat<R> a, Mat<R> b, const MatmulArgs<R>& args, int k, int de
 }
 
 // For views whose rows are not padded to whole vectors.
-template <class R> void plain(Mat<R> c, Mat<R> a, Mat<R> b, const MatmulArgs<R>& args, int inner) {
+template <class R> void plain(const Mat<R>& c, const Mat<R>& a, const Mat<R>& b, const MatmulArgs<R>& args, int inner) {
   for (int i = 0; i < c.rows; ++i)
     for (int j = 0; j < c.cols; ++j) {
       R s = 0;
@@ -264,7 +268,7 @@ template <class R> void plain(Mat<R> c, Mat<R> a, Mat<R> b, const MatmulArgs<R>&
     }
 }
 
-template <class R> void multiply(Mat<R> c, Mat<R> a, Mat<R> b, const MatmulArgs<R>& args) {
+template <class R> void multiply(const Mat<R>& c, const Mat<R>& a, const Mat<R>& b, const MatmulArgs<R>& args) {
   const int inner = args.transpose_a ? a.rows : a.cols;
   constexpr int L = kLanes<R>;
   const int width = (c.cols + L - 1) / L * L;

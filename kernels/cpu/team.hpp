@@ -38,6 +38,32 @@ template <class F> POLARSCOPE_FN auto block_sum(int first, int last, F f) {
   return part;
 }
 
+template <class Acc, class R, int N> POLARSCOPE_FN Numbers<Acc, N> no_sums(Numbers<R, N>) { return {}; }
+template <class Acc, class R, int N> POLARSCOPE_FN void add_to(Numbers<Acc, N>& total, const Numbers<R, N>& terms) {
+  for (int k = 0; k < N; ++k) total.of[k] += static_cast<Acc>(terms.of[k]);
+}
+
+// The same for N sums in one pass. A reduction wants one variable to a sum.
+template <class F, class R, int N> POLARSCOPE_FN Numbers<R, N> block_sums(int first, int last, F f, Numbers<R, N>) {
+  static_assert(N >= 1 && N <= kMostSums);
+  R a = 0, b = 0, c = 0, d = 0, e = 0, g = 0, h = 0;
+#pragma omp simd reduction(+ : a, b, c, d, e, g, h)
+  for (int i = first; i < last; ++i) {
+    const Numbers<R, N> term = f(i);
+    a += term.of[0];
+    if constexpr (N > 1) b += term.of[1];
+    if constexpr (N > 2) c += term.of[2];
+    if constexpr (N > 3) d += term.of[3];
+    if constexpr (N > 4) e += term.of[4];
+    if constexpr (N > 5) g += term.of[5];
+    if constexpr (N > 6) h += term.of[6];
+  }
+  const R all[] = {a, b, c, d, e, g, h};
+  Numbers<R, N> part;
+  for (int k = 0; k < N; ++k) part.of[k] = all[k];
+  return part;
+}
+
 template <class R, class F> POLARSCOPE_FN R block_max(int first, int last, F f) {
   R top = 0;
 #pragma omp simd reduction(max : top)
@@ -68,6 +94,17 @@ public:
     }
     for (int first = 0; first < n; first += kSumBlock)
       total += static_cast<Acc>(block_sum(first, n - first < kSumBlock ? n : first + kSumBlock, f));
+    return total;
+  }
+  // As sum does it, N times in one pass.
+  template <class F> POLARSCOPE_FN auto sums(int n, F f) {
+    auto total = no_sums<Acc>(decltype(f(0)){});
+    if (n < kFew) {
+      for (int i = 0; i < n; ++i) add_to(total, f(i));
+      return total;
+    }
+    for (int first = 0; first < n; first += kSumBlock)
+      add_to(total, block_sums(first, n - first < kSumBlock ? n : first + kSumBlock, f, decltype(f(0)){}));
     return total;
   }
   // NaN counts as nothing: whoever must see it tests with finite_.
@@ -114,7 +151,7 @@ public:
         for (int i = 0; i < n; ++i) total += static_cast<Acc>(f(i));
       if (lanes_ > 1) {
         if (lane_ == 0) partial(0) = total;
-        total = add_partials(1);
+        add_partials(1, &total, 1);
       }
       return total;
     }
@@ -129,7 +166,36 @@ public:
       *part = static_cast<Acc>(block_sum(first, n - first < kSumBlock ? n : first + kSumBlock, f));
       total += *part;
     }
-    return lanes_ > 1 ? add_partials(blocks) : total;
+    if (lanes_ > 1) add_partials(blocks, &total, 1);
+    return total;
+  }
+
+  template <class F> POLARSCOPE_FN auto sums(int n, F f) {
+    auto total = no_sums<Acc>(decltype(f(0)){});
+    constexpr int N = sizeof(total.of) / sizeof(total.of[0]);
+    double alone[N];
+    if (n < kFew) {
+      if (lane_ == 0)
+        for (int i = 0; i < n; ++i) add_to(total, f(i));
+      if (lanes_ > 1) {
+        if (lane_ == 0)
+          for (int k = 0; k < N; ++k) partial(k) = total.of[k];
+        add_partials(1, total.of, N);
+      }
+      return total;
+    }
+    const int blocks = (n - 1) / kSumBlock + 1;
+    const Share mine = share(blocks, 1);
+    double* part = lanes_ > 1 ? &partial(N * mine.first) : alone;
+    const int stride = lanes_ > 1 ? N : 0;
+    for (int b = mine.first; b < mine.last; ++b, part += stride) {
+      const int first = b * kSumBlock;
+      const auto here = block_sums(first, n - first < kSumBlock ? n : first + kSumBlock, f, decltype(f(0)){});
+      for (int k = 0; k < N; ++k) part[k] = static_cast<Acc>(here.of[k]);
+      add_to(total, here);
+    }
+    if (lanes_ > 1) add_partials(blocks, total.of, N);
+    return total;
   }
 
   template <class F> POLARSCOPE_FN Real max(int n, F f) {
@@ -184,14 +250,15 @@ private:
   POLARSCOPE_FN double& partial(int k) {
     return shared_->partials[round_ * shared_->room + static_cast<std::size_t>(k)];
   }
-  // In the same order in every lane.
-  __attribute__((noinline)) Acc add_partials(int count) {
-    assert(static_cast<std::size_t>(count) <= shared_->room);
+  // `sums` sums of `count` blocks each, in the same order in every lane.
+  __attribute__((noinline)) void add_partials(int count, Acc* totals, int sums) {
+    assert(static_cast<std::size_t>(count * sums) <= shared_->room);
     sync();
-    Acc total = 0;
-    for (int k = 0; k < count; ++k) total += partial(k);
+    for (int s = 0; s < sums; ++s) {
+      totals[s] = 0;
+      for (int k = 0; k < count; ++k) totals[s] += partial(k * sums + s);
+    }
     round_ ^= 1;
-    return total;
   }
   __attribute__((noinline)) Real greatest_of_lanes(Real mine) {
     partial(lane_) = static_cast<double>(mine);

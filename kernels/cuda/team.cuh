@@ -72,6 +72,11 @@ public:
   template <class F> __device__ __forceinline__ Acc sum(int n, F f) {
     return combine(lane_sum<Acc>(static_cast<int>(threadIdx.x), n, kThreads, f), [](Acc a, Acc b) { return a + b; });
   }
+  template <class F> __device__ __forceinline__ auto sums(int n, F f) {
+    auto mine = lane_sums<Acc>(static_cast<int>(threadIdx.x), n, kThreads, decltype(f(0)){}, f);
+    for (Acc& x : mine.of) x = combine(x, [](Acc a, Acc b) { return a + b; });
+    return mine;
+  }
   template <class F> __device__ __forceinline__ Real max(int n, F f) {
     Real top = 0;
     for (int i = static_cast<int>(threadIdx.x); i < n; i += kThreads) {

@@ -81,6 +81,11 @@ public:
   template <class F> Acc sum(int n, F f) {
     return combine(lane_sum<Acc>(lane_, n, lanes(), f), [](Acc a, Acc b) { return a + b; });
   }
+  template <class F> auto sums(int n, F f) {
+    auto mine = lane_sums<Acc>(lane_, n, lanes(), decltype(f(0)){}, f);
+    for (Acc& x : mine.of) x = combine(x, [](Acc a, Acc b) { return a + b; });
+    return mine;
+  }
   template <class F> Real max(int n, F f) {
     Real top = 0;
     for (int i = lane_; i < n; i += lanes()) {

@@ -46,29 +46,41 @@ template <class R, class Acc> POLARSCOPE_FN R input_scale(int form, Acc norm, Ac
 POLARSCOPE_FN int polynomial_form(const Op& op) { return static_cast<int>(op.word & 7); }
 POLARSCOPE_FN int polynomial_length(const Op& op) { return static_cast<int>(op.word >> 3); }
 
-// X ← aX + (bXXᵀ + c(XXᵀ)²)X, polynomial_length times, with a, b, c per step from the op's constant `first` on. Returns
-// the one of x and next that holds the result. gram, poly: squares of X's rows.
+// next ← s(aX + (bG + cG²)X) with the Gram matrix G of X's smaller side, a, b, c the op's constants from `first` on. Of a
+// matrix that is not wide, G = XᵀX stands on the right: the same polynomial of its singular values, and no product reads
+// rows against rows. gram, poly: squares of the smaller side. A barrier at the end is the caller's.
+template <class T, class R>
+POLARSCOPE_FN void polynomial_step(Context<T>& c, const Op& op, int first, R scale, const Mat<R>& x, const Mat<R>& next,
+                                   const Mat<R>& gram, const Mat<R>& poly) {
+  const bool wide = x.rows < x.cols;
+  MatmulArgs<R> args;
+  args.symmetric = true;
+  args.transpose_a = !wide;
+  args.transpose_b = wide;
+  c.t.matmul(gram, x, x, args);
+  c.t.sync();
+  args.transpose_a = true; // the Gram matrix is symmetric, and the transposed read is the faster one
+  args.transpose_b = false;
+  args.alpha = static_cast<R>(c.constant(op, first + 2));
+  args.beta = static_cast<R>(c.constant(op, first + 1));
+  args.d = gram.p;
+  c.t.matmul(poly, gram, gram, args);
+  c.t.sync();
+  MatmulArgs<R> last;
+  last.transpose_a = wide;
+  last.alpha = scale;
+  last.beta = scale * static_cast<R>(c.constant(op, first));
+  last.d = x.p;
+  if (wide) c.t.matmul(next, poly, x, last);
+  else c.t.matmul(next, x, poly, last);
+}
+
+// That step polynomial_length times. Returns the one of x and next that holds the result.
 template <class T, class R>
 POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, Mat<R> x, Mat<R> next, Mat<R> gram,
                                       Mat<R> poly) {
   for (int k = 0; k < polynomial_length(op); ++k) {
-    MatmulArgs<R> args;
-    args.transpose_b = true;
-    args.symmetric = true;
-    c.t.matmul(gram, x, x, args);
-    c.t.sync();
-    args.transpose_b = false;
-    args.transpose_a = true; // the Gram matrix is symmetric, and the transposed read is the faster one
-    args.alpha = static_cast<R>(c.constant(op, first + 3 * k + 2));
-    args.beta = static_cast<R>(c.constant(op, first + 3 * k + 1));
-    args.d = gram.p;
-    c.t.matmul(poly, gram, gram, args);
-    c.t.sync();
-    MatmulArgs<R> last;
-    last.transpose_a = true;
-    last.beta = static_cast<R>(c.constant(op, first + 3 * k));
-    last.d = x.p;
-    c.t.matmul(next, poly, x, last);
+    polynomial_step(c, op, first + 3 * k, R(1), x, next, gram, poly);
     c.t.sync();
     const auto swapped = x;
     x = next;
@@ -158,20 +170,29 @@ POLARSCOPE_FN Mat<R> polar_rows(T& t, Mat<R> x, Mat<R> out, Mat<R> q, Mat<R> siz
 
 namespace ops {
 
-// D ← s · NS(A): k steps of X ← aX + (bXXᵀ + c(XXᵀ)²)X on the smaller side.  slots: A, D;  word: steps << 3 | input
-// scale;  constants: ε, s, then a, b, c per step
+// D ← s · NS(A): k steps of X ← aX + (bXXᵀ + c(XXᵀ)²)X on the smaller side, the last of them into D.  slots: A, D (may be
+// A);  word: steps << 3 | input scale;  constants: ε, s, then a, b, c per step
 template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
-  const int small = a.rows < a.cols ? a.rows : a.cols, large = a.rows < a.cols ? a.cols : a.rows;
-  const auto x = c.t.scratch(small, large), next = c.t.scratch(small, large);
+  const int small = a.rows < a.cols ? a.rows : a.cols, steps = polynomial_length(op);
+  auto x = c.t.scratch(a.rows, a.cols), next = c.t.scratch(a.rows, a.cols);
   const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small);
   const Acc norm = sqrt_(square_norm(c.t, a));
+  const R scale = input_scale<R>(polynomial_form(op), norm, static_cast<Acc>(c.constant(op, 0))),
+          size = static_cast<R>(c.constant(op, 1));
   c.t.sync();
-  copy_wide(c.t, a, x, input_scale<R>(polynomial_form(op), norm, static_cast<Acc>(c.constant(op, 0))));
+  c.t.for_each(c.t.pad(a.size()), [=](int i) { x.p[i] = scale * a.p[i]; });
   c.t.sync();
-  copy_back(c.t, polynomial_steps(c, op, 2, x, next, gram, poly), d, static_cast<R>(c.constant(op, 1)));
+  for (int k = 0; k + 1 < steps; ++k) {
+    polynomial_step(c, op, 2 + 3 * k, R(1), x, next, gram, poly);
+    c.t.sync();
+    const auto swapped = x;
+    x = next;
+    next = swapped;
+  }
+  polynomial_step(c, op, 3 * steps - 1, size, x, d, gram, poly);
 }
 
 // D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi.  slots: A, D;  word: unused;  constants: unused, s

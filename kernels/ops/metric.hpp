@@ -33,18 +33,8 @@ enum Motion {
   kEvery,      // cadence of the columns; the sum of angles grows every step
 };
 
-// Angle between a and b, given their norms: 2 atan2(‖â − b̂‖, ‖â + b̂‖), accurate at every angle (algorithms.md §F).
-template <class T, class R = typename T::Real>
-POLARSCOPE_FN R angle_between(T& t, const Mat<R>& a, R norm_a, const Mat<R>& b, R norm_b) {
-  const R x = R(1) / norm_a, y = R(1) / norm_b;
-  const auto minus = t.sum(flat_size(a), [=](int i) {
-    const R d = a.p[i] * x - b.p[i] * y;
-    return d * d;
-  });
-  const auto plus = t.sum(flat_size(a), [=](int i) {
-    const R d = a.p[i] * x + b.p[i] * y;
-    return d * d;
-  });
+// Angle between unit vectors a and b from |a − b|² and |a + b|²: accurate at every angle (algorithms.md §F).
+template <class R, class Acc> POLARSCOPE_FN R angle_of(Acc minus, Acc plus) {
   return R(2) * atan2_(static_cast<R>(sqrt_(minus)), static_cast<R>(sqrt_(plus)));
 }
 
@@ -64,52 +54,51 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
   };
   const auto w = c.mat(op, 0);
   const int n = flat_size(w);
-  const R norm = static_cast<R>(sqrt_(c.t.sum(n, [=](int i) { return w.p[i] * w.p[i]; })));
-  R angle = 0;
-  if (wanted(kAngle)) {
-    const auto r = c.mat(op, 3);
-    const R size = static_cast<R>(sqrt_(c.t.sum(n, [=](int i) { return r.p[i] * r.p[i]; })));
-    angle = angle_between(c.t, w, norm, r, size);
-  }
-  c.t.single([&] {
+  const R* r = wanted(kAngle) ? c.ptr(op, 3) : w.p;
+  R* travelled = wanted(kAngleTravelled) ? c.ptr(op, 4) : nullptr;
+  const auto put_sizes = [&](R norm, Acc minus, Acc plus) {
     put(kFrobenius, norm);
-    put(kAngle, angle);
+    put(kAngle, angle_of<R>(minus, plus));
     put(kSpectral, norm);
     put(kRowNorm, norm);
     put(kStableRank, norm > R(0) ? R(1) : R(0) / R(0));
-  });
-  R* travelled = wanted(kAngleTravelled) ? c.ptr(op, 4) : nullptr;
+  };
   if (c.starting) {
-    c.t.single([&] { put(kAngleTravelled, 0); });
+    const auto squares = c.t.sums(n, [=](int i) { return Numbers<R, 2>{{w.p[i] * w.p[i], r[i] * r[i]}}; });
+    const R x = static_cast<R>(Acc(1) / sqrt_(squares.of[0])), y = static_cast<R>(Acc(1) / sqrt_(squares.of[1]));
+    const auto apart = c.t.sums(n, [=](int i) {
+      const R minus = w.p[i] * x - r[i] * y, plus = w.p[i] * x + r[i] * y;
+      return Numbers<R, 2>{{minus * minus, plus * plus}};
+    });
+    c.t.single([&] {
+      put_sizes(static_cast<R>(sqrt_(squares.of[0])), apart.of[0], apart.of[1]);
+      put(kAngleTravelled, 0);
+    });
     return;
   }
 
-  const auto p = c.mat(op, 1);
-  const Acc pp = c.t.sum(n, [=](int i) { return p.p[i] * p.p[i]; });
-  const Acc dd = c.t.sum(n, [=](int i) { return (w.p[i] - p.p[i]) * (w.p[i] - p.p[i]); });
-  const Acc pd = c.t.sum(n, [=](int i) { return p.p[i] * (w.p[i] - p.p[i]); });
-  Acc gg = 0, pg = 0;
-  if (wanted(kRadialGradient)) {
-    const auto g = c.mat(op, 2);
-    gg = c.t.sum(n, [=](int i) { return g.p[i] * g.p[i]; });
-    pg = c.t.sum(n, [=](int i) { return p.p[i] * g.p[i]; });
-  }
-  R turn = 0;
-  if (wanted(kAngularUpdate) || travelled) {
-    // ŵ⁺ − ŵ = Δ/‖W‖ + P (1/‖W‖ − 1/‖P‖): no difference of nearly equal numbers, so that tiny angles keep their digits
-    const Acc before = sqrt_(pp), after = norm;
-    const R x = static_cast<R>(Acc(1) / after);
-    const R y = static_cast<R>(-(Acc(2) * pd + dd) / ((after + before) * after * before));
-    const Acc chord = c.t.sum(n, [=](int i) {
-      const R d = (w.p[i] - p.p[i]) * x + p.p[i] * y;
-      return d * d;
-    });
-    turn = chord > Acc(2) ? angle_between(c.t, w, norm, p, static_cast<R>(before))
-                          : R(2) * atan2_(static_cast<R>(sqrt_(chord)), static_cast<R>(sqrt_(Acc(4) - chord)));
-  }
+  // Two passes: all plain sums, then those of unit vectors, for which the norms must be known.
+  const R *p = c.ptr(op, 1), *g = wanted(kRadialGradient) ? c.ptr(op, 2) : p;
+  const auto plain = c.t.sums(n, [=](int i) {
+    const R d = w.p[i] - p[i];
+    return Numbers<R, 7>{{w.p[i] * w.p[i], p[i] * p[i], d * d, p[i] * d, g[i] * g[i], p[i] * g[i], r[i] * r[i]}};
+  });
+  const Acc ww = plain.of[0], pp = plain.of[1], dd = plain.of[2], pd = plain.of[3], gg = plain.of[4], pg = plain.of[5];
+  const Acc before = sqrt_(pp), after = sqrt_(ww);
+  // ŵ⁺ − ŵ = Δ/‖W‖ + P (1/‖W‖ − 1/‖P‖): no difference of nearly equal numbers, so that tiny angles keep their digits
+  const R x = static_cast<R>(Acc(1) / after), y = static_cast<R>(Acc(1) / before);
+  const R bend = static_cast<R>(-(Acc(2) * pd + dd) / ((after + before) * after * before));
+  const R z = static_cast<R>(Acc(1) / sqrt_(plain.of[6]));
+  const auto units = c.t.sums(n, [=](int i) {
+    const R chord = (w.p[i] - p[i]) * x + p[i] * bend, opposite = w.p[i] * x + p[i] * y;
+    const R minus = w.p[i] * x - r[i] * z, plus = w.p[i] * x + r[i] * z;
+    return Numbers<R, 4>{{chord * chord, opposite * opposite, minus * minus, plus * plus}};
+  });
+  const R turn = angle_of<R>(units.of[0], units.of[1]);
   c.t.single([&] {
+    put_sizes(static_cast<R>(after), units.of[2], units.of[3]);
     put(kAngularUpdate, turn);
-    put(kRelativeUpdate, static_cast<R>(sqrt_(dd / pp)));
+    put(kRelativeUpdate, static_cast<R>(sqrt_(dd) / before));
     put(kRadialUpdate, bounded_cosine(static_cast<R>(pd / sqrt_(pp * dd))));
     put(kRadialGradient, bounded_cosine(static_cast<R>(pg / sqrt_(pp * gg))));
     if (!travelled) return;
@@ -129,15 +118,18 @@ template <class T> POLARSCOPE_FN void effective_lr(Context<T>& c, const Op& op) 
   using R = typename T::Real;
   using Acc = typename T::Acc;
   const auto w = c.mat(op, 0);
-  const Acc ww = c.t.sum(flat_size(w), [=](int i) { return w.p[i] * w.p[i]; });
-  Acc rate = static_cast<Acc>(c.hp(op, 0)) / ww;
+  const int n = flat_size(w);
+  const Acc rate = static_cast<Acc>(c.hp(op, 0));
+  Acc reach;
   if (c.has(op, 1)) {
-    const auto u = c.mat(op, 1);
-    const Acc uu = c.t.sum(flat_size(u), [=](int i) { return u.p[i] * u.p[i]; });
-    rate = static_cast<Acc>(c.hp(op, 0)) * sqrt_(uu / ww);
+    const R* u = c.ptr(op, 1);
+    const auto squares = c.t.sums(n, [=](int i) { return Numbers<R, 2>{{w.p[i] * w.p[i], u[i] * u[i]}}; });
+    reach = rate * sqrt_(squares.of[1] / squares.of[0]);
+  } else {
+    reach = rate / c.t.sum(n, [=](int i) { return w.p[i] * w.p[i]; });
   }
   R* out = c.metric(op);
-  c.t.single([=] { out[0] = static_cast<R>(rate); });
+  c.t.single([=] { out[0] = static_cast<R>(reach); });
 }
 
 // word: metric column of the first row.

@@ -1,6 +1,7 @@
-// The spectral norm, by a Lanczos process on W Wᵀ or Wᵀ W, whichever is smaller. With as many steps as that matrix has
-// rows (at most kMostSteps) it is exact whatever the gaps between singular values are; larger matrices start from the
-// vector found last time, which a step hardly moves.
+// The spectral norm, by a Lanczos process on W Wᵀ or Wᵀ W, whichever is smaller. With as many rounds as that matrix has
+// rows (at most kMostLanczosSteps) it is exact whatever the gaps between singular values are. That is how small matrices are
+// measured, every one at step 0, and every one again and again; in between the search starts from the vector found last
+// time, which a step hardly moves, and ends when what is left has no weight.
 #pragma once
 
 #include "kernels/context.hpp"
@@ -64,6 +65,12 @@ POLARSCOPE_FN void top_eigenvector(const R* a, const R* b, int n, Acc value, R* 
   }
 }
 
+// How the search of a later step ends. The value is off by the square of what is left, over the gap to the next one.
+inline constexpr int kAlwaysWhole = 8; // rounds of a matrix that is measured as at step 0 each time
+inline constexpr int kWholeAgain = 64; // measurements from one such search to the next
+inline constexpr int kFirstLook = 3;   // rounds before the first look at what is left; and from one look to the next
+template <class R> inline constexpr double kLeft = sizeof(R) == 4 ? 1e-4 : 1e-7;
+
 // Slots W, V (1 × smaller side: the singular vector found last time, kept between steps); constants: metric columns of
 // the spectral norm and of the stable rank ‖W‖²/σ², −1 where not wanted.
 template <class T> POLARSCOPE_FN void spectrum(Context<T>& c, const Op& op) {
@@ -79,16 +86,18 @@ template <class T> POLARSCOPE_FN void spectrum(Context<T>& c, const Op& op) {
   there.transpose_b = !wide;
   back.transpose_b = wide;
 
+  const std::uint64_t measured = (c.step + 1) / op.every;
+  const bool starting = c.starting, whole = starting || steps <= kAlwaysWhole || measured % kWholeAgain == 0;
   // The vector found last time and a little of everything else, so that a larger singular value that has overtaken it is
   // not missed.
-  const bool starting = c.starting;
-  const R little = starting ? R(1) : R(1e-3);
+  const R little = starting ? R(1) : whole ? R(1e-3) : R(1e-4);
   c.t.for_each(r, [=](int j) {
     const R spread = R(0.6180339887) * R((j * 7919) % 4096 + 1);
     y.p[j] = (starting ? R(0) : v.p[j]) + little * (spread - R(static_cast<int>(spread)) - R(0.5));
   });
   c.t.sync();
   int made = 0;
+  Acc value = 0;
   Acc length = sqrt_(c.t.sum(r, [=](int j) { return y.p[j] * y.p[j]; })), largest = 0;
   while (true) {
     const auto now = Mat<R>{q.row(made), 1, r, q.ld};
@@ -123,16 +132,20 @@ template <class T> POLARSCOPE_FN void spectrum(Context<T>& c, const Op& op) {
       a.p[made - 1] = static_cast<R>(diagonal);
       b.p[made - 1] = static_cast<R>(length);
     });
+    c.t.sync();
     // what is left of an invariant subspace is round-off
-    if (made == steps || !(length > largest * Acc(sizeof(R) == 4 ? 3e-7 : 1e-15))) break;
+    const bool ends = made == steps || !(length > largest * Acc(sizeof(R) == 4 ? 3e-7 : 1e-15));
+    if (!ends && (whole || made % kFirstLook != 0)) continue;
+    value = top_eigenvalue<Acc>(a.p, b.p, made);
+    c.t.single([&] { top_eigenvector<Acc>(a.p, b.p, made, value, pivot.p, s.p); });
+    c.t.sync();
+    if (ends || !(length * abs_(Acc(s.p[made - 1])) > Acc(kLeft<R>) * value)) break;
+    c.t.sync(); // the next round writes s
   }
-  c.t.sync();
 
   const int n = flat_size(w);
   const Acc ww = c.t.sum(n, [=](int i) { return w.p[i] * w.p[i]; });
   c.t.single([&] {
-    const Acc value = top_eigenvalue<Acc>(a.p, b.p, made);
-    top_eigenvector<Acc>(a.p, b.p, made, value, pivot.p, s.p);
     R* slab = c.metric(op);
     if (c.constant(op, 0) >= 0) slab[static_cast<int>(c.constant(op, 0))] = static_cast<R>(sqrt_(value));
     if (c.constant(op, 1) >= 0) slab[static_cast<int>(c.constant(op, 1))] = static_cast<R>(ww / value);

@@ -19,9 +19,14 @@ using namespace polarscope::kernels;
 
 namespace {
 
+std::int64_t nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 // f(place) on every lane, each a thread of its own.
 void together(int lanes, std::size_t terms, void* scratch, const std::function<void(CpuPlace)>& f) {
-  CpuLanes shared(lanes, terms);
+  CpuLanes shared(lanes, terms, nanoseconds);
   std::vector<std::thread> threads;
   for (int lane = 1; lane < lanes; ++lane) threads.emplace_back([&, lane] { f({scratch, shared, lane}); });
   f({scratch, shared, 0});
@@ -136,6 +141,8 @@ TEST_CASE("Sums, maxima and loops are shared out whole, and the same for any num
     const auto at = [&](int i) { return x[static_cast<std::size_t>(i)]; };
     CpuTeam<float> one(nullptr, 0);
     const double sum = one.sum(n, at);
+    const auto two = [&](int i) { return Numbers<float, 2>{{at(i), at(i) * at(i)}}; };
+    const double squares = one.sums(n, two).of[1];
     const float top = one.max(n, at);
     for (const int lanes : {2, 3, 5}) {
       std::vector<int> seen(static_cast<std::size_t>(n)), rows(static_cast<std::size_t>(n));
@@ -145,7 +152,8 @@ TEST_CASE("Sums, maxima and loops are shared out whole, and the same for any num
         t.for_each(n, [&](int i) { ++seen[static_cast<std::size_t>(i)]; });
         t.rows(n, [&](auto& row, int i) { row.single([&] { ++rows[static_cast<std::size_t>(i)]; }); });
         bool same = true;
-        for (int again = 0; again < 20; ++again) same = same && t.sum(n, at) == sum && t.max(n, at) == top;
+        for (int again = 0; again < 20; ++again)
+          same = same && t.sum(n, at) == sum && t.max(n, at) == top && t.sums(n, two).of[1] == squares;
         right[static_cast<std::size_t>(place.lane)] = same;
       });
       INFO(n << ", " << lanes << " lanes");

@@ -36,6 +36,19 @@ TEST_CASE("Sums keep float's accuracy whatever their length") {
   CHECK(team.sum(0, [](int) { return 1.0f; }) == 0.0);
 }
 
+TEST_CASE("Several sums of one pass are what each is by itself") {
+  CpuTeam<float> team(nullptr, 0);
+  for (const int n : {1, 7, 8, 63, 1024, 1025, 5000}) {
+    const auto x = random_numbers(n, 1), y = random_numbers(n, 2);
+    const float *p = x.data(), *q = y.data();
+    const auto three = team.sums(n, [=](int i) { return Numbers<float, 3>{{p[i], p[i] * q[i], q[i]}}; });
+    INFO(n);
+    CHECK(three.of[0] == team.sum(n, [=](int i) { return p[i]; }));
+    CHECK(three.of[1] == team.sum(n, [=](int i) { return p[i] * q[i]; }));
+    CHECK(three.of[2] == team.sum(n, [=](int i) { return q[i]; }));
+  }
+}
+
 TEST_CASE("Sums do not depend on where the numbers lie") {
   CpuTeam<float> team(nullptr, 0);
   const auto x = random_numbers(777, 3);

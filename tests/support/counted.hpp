@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <type_traits>
 #include <vector>
 
@@ -79,6 +80,14 @@ public:
   }
   template <class F> void rows(int m, F f) {
     for (int i = 0; i < m; ++i) f(*this, i);
+  }
+  template <class F> auto sums(int n, F f) {
+    decltype(f(0)) total = {};
+    for (int i = 0; i < n; ++i) {
+      const auto term = f(i);
+      for (std::size_t k = 0; k < std::size(total.of); ++k) total.of[k] += term.of[k];
+    }
+    return total;
   }
   template <class F> Acc sum(int n, F f) {
     Acc total = 0;

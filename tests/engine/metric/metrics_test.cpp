@@ -207,7 +207,7 @@ TEST_CASE("metrics: the spectral norm is exact whatever the gaps", "[metric]") {
 
 TEST_CASE("metrics: the spectral norm of a large matrix settles within a few steps", "[metric]") {
   Dice dice(13);
-  Rig rig("rows", {{"rows", 80L}, {"cols", 120L}, {"noise", 0.0}}, 1, {.lr = 1e-6});
+  Rig rig("rows", {{"rows", 80L}, {"cols", 120L}, {"noise", 0.0}}, 1, {.lr = 1e-6, .every = {{"spectral_norm", 1}}});
   const Numbers w = dice.normals(80 * 120);
   rig.write("W", w);
   rig.start();
