@@ -67,6 +67,18 @@ std::vector<float> numbers(int n, unsigned seed) {
   return x;
 }
 
+struct Reductions {
+  double sum, squares;
+  float top;
+  bool operator==(const Reductions&) const = default;
+};
+// As a body in an executor: one piece of code for any number of lanes.
+__attribute__((noinline)) Reductions reductions(CpuTeam<float>& t, const float* x, int n) {
+  const double sum = t.sum(n, [=](int i) { return x[i]; });
+  const auto both = t.sums(n, [=](int i) { return Numbers<float, 2>{{x[i], x[i] * x[i]}}; });
+  return {sum, both.of[1], t.max(n, [=](int i) { return x[i]; })};
+}
+
 // Rows of whole cache lines, zero beyond the columns.
 struct Padded {
   Padded(int rows, int cols, unsigned seed) : ld((cols + 15) / 16 * 16), memory(numbers(rows * ld + 16, seed)) {
@@ -138,12 +150,8 @@ TEST_CASE("A product is the same whoever makes which part of it") {
 TEST_CASE("Sums, maxima and loops are shared out whole, and the same for any number of lanes") {
   for (const int n : {1, 5, 8, 16, 17, 300, 1024, 1025, 5000, 100000}) {
     const auto x = numbers(n, static_cast<unsigned>(n));
-    const auto at = [&](int i) { return x[static_cast<std::size_t>(i)]; };
     CpuTeam<float> one(nullptr, 0);
-    const double sum = one.sum(n, at);
-    const auto two = [&](int i) { return Numbers<float, 2>{{at(i), at(i) * at(i)}}; };
-    const double squares = one.sums(n, two).of[1];
-    const float top = one.max(n, at);
+    const Reductions want = reductions(one, x.data(), n);
     for (const int lanes : {2, 3, 5}) {
       std::vector<int> seen(static_cast<std::size_t>(n)), rows(static_cast<std::size_t>(n));
       std::vector<int> right(static_cast<std::size_t>(lanes));
@@ -152,8 +160,7 @@ TEST_CASE("Sums, maxima and loops are shared out whole, and the same for any num
         t.for_each(n, [&](int i) { ++seen[static_cast<std::size_t>(i)]; });
         t.rows(n, [&](auto& row, int i) { row.single([&] { ++rows[static_cast<std::size_t>(i)]; }); });
         bool same = true;
-        for (int again = 0; again < 20; ++again)
-          same = same && t.sum(n, at) == sum && t.max(n, at) == top && t.sums(n, two).of[1] == squares;
+        for (int again = 0; again < 20; ++again) same = same && reductions(t, x.data(), n) == want;
         right[static_cast<std::size_t>(place.lane)] = same;
       });
       INFO(n << ", " << lanes << " lanes");
