@@ -1,12 +1,15 @@
 #include "engine/backend_cpu.hpp"
 
+#include "engine/op_cost.hpp"
 #include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
+#include "kernels/cpu/lanes.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -14,7 +17,13 @@ namespace polarscope {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::align_val_t kLine{64};
+
+std::int64_t nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+}
 
 // Zeroed memory that starts a cache line.
 class AlignedBytes {
@@ -40,12 +49,21 @@ struct CpuMember {
   kernels::Member view;
 };
 
+class CpuGroup;
+
+// One member's burst, or its start.
+struct Item {
+  CpuGroup* group;
+  int member;
+  std::vector<std::byte>* record;
+};
+
 class CpuGroup final : public MemberGroup {
 public:
   CpuGroup(std::shared_ptr<const StepProgram> program, const kernels::CpuExecutor& executor,
            std::shared_ptr<ThreadPool> pool)
       : program_(std::move(program)), executor_(executor), pool_(std::move(pool)),
-        scratch_(static_cast<std::size_t>(pool_->threads())) {}
+        most_lanes_(polarscope::most_lanes(*program_)), scratch_(static_cast<std::size_t>(pool_->threads())) {}
 
   int count() const override { return static_cast<int>(members_.size()); }
 
@@ -108,31 +126,46 @@ public:
     if (!in.empty()) std::memcpy(at(member).block.get(), in.data(), in.size());
   }
 
-  void start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) override {
-    records.resize(members.size());
-    pool_->run(static_cast<int>(members.size()), [&](int i, int thread) {
-      const auto k = static_cast<std::size_t>(i);
-      run_one(members[k], 1, records[k], [&](kernels::Member& m) -> std::uint64_t {
-        assert(m.step == 0);
-        executor_.start(program_->view(), m, scratch(thread));
-        return 1;
-      });
-    });
-  }
-
+  void start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) override;
   void advance(std::span<const int> members, std::uint64_t steps,
-               std::vector<std::vector<std::byte>>& records) override {
-    records.resize(members.size());
-    pool_->run(static_cast<int>(members.size()), [&](int i, int thread) {
-      const auto k = static_cast<std::size_t>(i);
-      advance_one(members[k], steps, records[k], thread);
-    });
+               std::vector<std::vector<std::byte>>& records) override;
+
+  const kernels::CpuExecutor& executor() const { return executor_; }
+  const kernels::Program& view() const { return program_->view(); }
+  kernels::Member& member(int number) { return at(number).view; }
+
+  // What comes before and after a burst of a member, or its rest: room for `steps` records, and no more than it has made.
+  kernels::Member& begin(const Item& item, std::uint64_t steps) {
+    item.record->resize(steps * record_bytes());
+    return resume(item, 0);
+  }
+  kernels::Member& resume(const Item& item, std::uint64_t made) {
+    kernels::Member& m = member(item.member);
+    m.records = item.record->data() + made * record_bytes();
+    return m;
+  }
+  void end(const Item& item, std::uint64_t made) {
+    member(item.member).records = nullptr;
+    item.record->resize(made * record_bytes());
   }
 
-  // One member on the calling thread, which is number `thread` of the pool.
-  void advance_one(int member, std::uint64_t steps, std::vector<std::byte>& record, int thread) {
-    run_one(member, steps, record,
-            [&](kernels::Member& m) { return executor_.advance(program_->view(), m, steps, scratch(thread)); });
+  // The place of a thread that works alone, number `thread` of the pool.
+  kernels::CpuPlace place(int thread) { return scratch(thread); }
+  // The place of a lane of a crew, the threads that step one member together; make_crews comes first.
+  kernels::CpuPlace place(int crew, int lane) { return {scratch(crew), *crews_[static_cast<std::size_t>(crew)], lane}; }
+  // How many threads to a member are worth it now. Where other work takes the cores, crews pause, longer each time.
+  int lanes_now() const { return most_lanes_ == 1 || Clock::now() < no_crews_before_ ? 1 : most_lanes_; }
+  void crews_were_hindered(bool hindered) {
+    constexpr std::chrono::milliseconds kShortest(20), kLongest(2000);
+    pause_ = !hindered ? Clock::duration::zero() : std::clamp<Clock::duration>(2 * pause_, kShortest, kLongest);
+    no_crews_before_ = Clock::now() + pause_;
+  }
+  void make_crews(int count, int lanes) {
+    const std::size_t terms = program_->block_bytes() / program_->scalar_bytes() + view().scratch_size;
+    if (!crews_.empty() && crews_.front()->count != lanes) crews_.clear();
+    while (crews_.size() < static_cast<std::size_t>(count))
+      crews_.push_back(std::make_unique<kernels::CpuLanes>(lanes, terms, nanoseconds));
+    for (int crew = 0; crew < count; ++crew) (void)scratch(crew);
   }
 
   std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) override {
@@ -181,16 +214,7 @@ private:
     else walk(reinterpret_cast<double*>(block));
   }
 
-  // f(member) with room for `room` records; what it returns is the number it wrote.
-  template <class F> void run_one(int member, std::uint64_t room, std::vector<std::byte>& record, F f) {
-    const std::size_t record_bytes = program_->record_size() * program_->scalar_bytes();
-    kernels::Member& m = at(member).view;
-    record.resize(room * record_bytes);
-    m.records = record.data();
-    const std::uint64_t made = f(m);
-    m.records = nullptr;
-    record.resize(made * record_bytes);
-  }
+  std::size_t record_bytes() const { return program_->record_size() * program_->scalar_bytes(); }
 
   double loss_at(kernels::Member& m, const ParamInfo& p, std::span<const double> weight, void* thread_scratch) const {
     auto* block = static_cast<std::byte*>(m.block);
@@ -212,10 +236,102 @@ private:
   std::shared_ptr<const StepProgram> program_;
   const kernels::CpuExecutor& executor_;
   std::shared_ptr<ThreadPool> pool_;
+  int most_lanes_;
   std::vector<AlignedBytes> scratch_;
+  std::vector<std::unique_ptr<kernels::CpuLanes>> crews_;
+  Clock::time_point no_crews_before_{};
+  Clock::duration pause_{};
   std::vector<std::unique_ptr<CpuMember>> members_; // null where a member was removed
   std::vector<int> removed_;
 };
+
+// Does run(group, member's view, steps, place) → steps made for each item: one thread to an item.
+template <class F> void do_alone(ThreadPool& pool, std::span<const Item> items, std::uint64_t steps, F run) {
+  pool.run(static_cast<int>(items.size()), [&](int k, int thread) {
+    const Item& item = items[static_cast<std::size_t>(k)];
+    CpuGroup& g = *item.group;
+    g.end(item, run(g, g.begin(item, steps), steps, g.place(thread)));
+  });
+}
+
+// The same with `lanes` threads to an item; what they have not made because they were hindered, each is left to one of them.
+template <class F>
+void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::uint64_t steps, F run) {
+  const int crews = static_cast<int>(items.size());
+  for (const Item& item : items) {
+    item.group->begin(item, steps);
+    item.group->make_crews(crews, lanes);
+  }
+  std::vector<std::uint64_t> made(items.size());
+  // A thread stays with its lane until the others of the crew have come: threads are enough for all lanes.
+  pool.run(crews * lanes, [&](int i, int) {
+    const int crew = i / lanes, lane = i % lanes;
+    const Item& item = items[static_cast<std::size_t>(crew)];
+    CpuGroup& g = *item.group;
+    const auto by_lane = run(g, g.member(item.member), steps, g.place(crew, lane));
+    if (lane == 0) made[static_cast<std::size_t>(crew)] = by_lane;
+  });
+  std::vector<std::size_t> left;
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    const bool whole = made[k] == steps || items[k].group->state(items[k].member).diverged;
+    items[k].group->crews_were_hindered(!whole);
+    if (!whole) left.push_back(k);
+  }
+  pool.run(static_cast<int>(left.size()), [&](int i, int thread) {
+    const std::size_t k = left[static_cast<std::size_t>(i)];
+    CpuGroup& g = *items[k].group;
+    made[k] += run(g, g.resume(items[k], made[k]), steps - made[k], g.place(thread));
+  });
+  for (std::size_t k = 0; k < items.size(); ++k) items[k].group->end(items[k], made[k]);
+}
+
+// Every item by all threads of the pool: a thread to an item, and where the last items are fewer than the threads, several to
+// each of those that are large enough.
+template <class F> void share_out(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps, F run) {
+  const int threads = pool.threads(), rest = static_cast<int>(items.size()) % threads;
+  int lanes = rest > 0 ? threads / rest : 1;
+  const auto wide =
+      std::stable_partition(items.begin(), items.end(), [](const Item& i) { return i.group->lanes_now() == 1; });
+  const int crews = lanes > 1 ? std::min(rest, static_cast<int>(items.end() - wide)) : 0;
+  do_alone(pool, {items.begin(), items.end() - crews}, steps, run);
+  if (crews == 0) return;
+  const std::span<const Item> together(items.end() - crews, items.end());
+  for (const Item& item : together) lanes = std::min(lanes, item.group->lanes_now());
+  do_together(pool, together, lanes, steps, run);
+}
+
+void start_items(ThreadPool& pool, std::vector<Item> items) {
+  share_out(pool, std::move(items), 1,
+            [](CpuGroup& g, kernels::Member& m, std::uint64_t, kernels::CpuPlace place) -> std::uint64_t {
+              assert(m.step == 0);
+              g.executor().start(g.view(), m, place);
+              return 1;
+            });
+}
+
+void advance_items(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps) {
+  share_out(pool, std::move(items), steps,
+            [](CpuGroup& g, kernels::Member& m, std::uint64_t n, kernels::CpuPlace place) {
+              return g.executor().advance(g.view(), m, n, place);
+            });
+}
+
+std::vector<Item> items_of(CpuGroup& group, std::span<const int> members,
+                           std::vector<std::vector<std::byte>>& records) {
+  records.resize(members.size());
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < members.size(); ++i) items.push_back({&group, members[i], &records[i]});
+  return items;
+}
+
+void CpuGroup::start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) {
+  start_items(*pool_, items_of(*this, members, records));
+}
+
+void CpuGroup::advance(std::span<const int> members, std::uint64_t steps,
+                       std::vector<std::vector<std::byte>>& records) {
+  advance_items(*pool_, items_of(*this, members, records), steps);
+}
 
 // The longest row of any slot: what the fixed rule for the instruction set looks at.
 std::uint32_t widest_row(const StepProgram& program) {
@@ -245,15 +361,12 @@ public:
   }
 
   void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override {
-    std::vector<std::pair<const GroupJob*, std::size_t>> items; // job and index of its member
+    std::vector<Item> all;
     for (const GroupJob& j : jobs) {
-      j.records->resize(j.members.size());
-      for (std::size_t i = 0; i < j.members.size(); ++i) items.emplace_back(&j, i);
+      const auto items = items_of(static_cast<CpuGroup&>(*j.group), j.members, *j.records);
+      all.insert(all.end(), items.begin(), items.end());
     }
-    pool_->run(static_cast<int>(items.size()), [&](int item, int thread) {
-      const auto& [job, i] = items[static_cast<std::size_t>(item)];
-      static_cast<CpuGroup*>(job->group)->advance_one(job->members[i], steps, (*job->records)[i], thread);
-    });
+    advance_items(*pool_, std::move(all), steps);
   }
 
 private:
@@ -262,6 +375,14 @@ private:
 };
 
 } // namespace
+
+int most_lanes(const StepProgram& program) {
+  constexpr double kFlopsPerLane = 8e6; // about 80 µs of one core; a step has dozens of barriers
+  constexpr double kMost = 16;
+  double flops = 0;
+  for (const Op& op : program.step_ops()) flops += op_flops(program, op).count / std::max<int>(1, op.every);
+  return static_cast<int>(std::clamp(flops / kFlopsPerLane, 1.0, kMost));
+}
 
 std::string cpu_description() {
   if (kernels::cpu_executors("v4")) return "CPU, AVX-512";

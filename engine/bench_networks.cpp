@@ -36,7 +36,8 @@ Result<BenchRow> step_row(const BenchHarness& h, const char* id, Size size, cons
     for (long i = 0; i < n; ++i) opened->advance(size.steps);
   });
   for (double& s : us) s *= 1e6 / (static_cast<double>(size.steps) * runs);
-  const std::string who = runs == 1 ? "one run, one core" : fmt::format("{} runs, {} cores", runs, threads);
+  const std::string who = runs == 1 ? fmt::format("one run, {}", threads == 1 ? "one core" : "two cores")
+                                    : fmt::format("{} runs, {} cores", runs, threads);
   BenchRow row = row_of_values(
       id, fmt::format("width {}, batch {}, {}: {}, {} ops", size.width, size.batch, optimizer, who, opened->ops()),
       "us per run and step", us);
@@ -58,6 +59,14 @@ Result<void> bench_single_networks(const BenchHarness& h, std::vector<BenchRow>&
       if (!row) return row.error();
       rows.push_back(std::move(*row));
     }
+  }
+  // Wide enough that threads work inside the one run.
+  const Size& widest = kSizes[std::size(kSizes) - 1];
+  const double peak = multiply_add_peak(h, kernels::choose_isa(widest.width), 2);
+  for (const char* optimizer : kOptimizers) {
+    auto row = step_row(h, "B2", widest, optimizer, 1, 2, peak, kernels::choose_isa(widest.width));
+    if (!row) return row.error();
+    rows.push_back(std::move(*row));
   }
   return {};
 }

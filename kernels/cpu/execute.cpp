@@ -8,39 +8,53 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
-template <class R> void start_member(const Program& p, Member& m, void* scratch) {
+template <class R> POLARSCOPE_FN CpuTeam<R> team_at(const Program& p, const CpuPlace& place) {
+  return {static_cast<R*>(place.scratch), p.scratch_size, place.lanes, place.lane};
+}
+
+template <class R> void start_member(const Program& p, Member& m, CpuPlace place) {
   const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
+  auto team = team_at<R>(p, place);
   run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, 0, start_task(p), static_cast<R*>(m.records));
 }
 
-template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, void* scratch) {
-  if (m.status != MemberStatus::ok) return 0;
+// Lanes read the member before their first barrier; one writes it after the last.
+template <class R> std::uint64_t advance_member(const Program& p, Member& m, std::uint64_t steps, CpuPlace place) {
+  if (steps == 0 || m.status != MemberStatus::ok) return 0;
   const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
-  const Burst burst = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, step_task(p, steps),
-                               static_cast<R*>(m.records));
-  m.step += burst.made;
+  auto team = team_at<R>(p, place);
+  const std::uint64_t begin = m.step, at_once = place.lanes ? 1 : steps;
+  R* const records = static_cast<R*>(m.records);
+  Burst burst{0, false};
+  std::uint64_t made = 0;
+  if (place.lanes) begin_steps(*place.lanes, place.lane);
+  do {
+    burst = run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, begin + made, step_task(p, at_once),
+                     records ? records + made * p.record_size : records);
+    made += burst.made;
+  } while (!burst.stopped && made < steps && !hindered(*place.lanes, place.lane));
+  if (place.lane > 0) return made;
+  m.step = begin + made;
   if (burst.stopped) {
     m.status = MemberStatus::diverged;
     m.diverged_at = m.step;
   }
-  return burst.made;
+  return made;
 }
 
-template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, void* scratch) {
+template <class R> void run_member_ops(const Program& p, const Member& m, const OpRange& range, CpuPlace place) {
   const FlushDenormals flush;
-  CpuTeam<R> team(static_cast<R*>(scratch), p.scratch_size);
+  auto team = team_at<R>(p, place);
   run_task(team, p, static_cast<R*>(m.block), m.hparams, m.seed, m.step, range_task(p, range),
            static_cast<R*>(nullptr));
 }
 
 template <class R>
-void run_member_range(const Program& p, Member& m, std::uint32_t first, std::uint32_t last, void* scratch) {
+void run_member_range(const Program& p, Member& m, std::uint32_t first, std::uint32_t last, CpuPlace place) {
   OpRange range;
   range.first = first;
   range.last = last;
-  run_member_ops<R>(p, m, range, scratch);
+  run_member_ops<R>(p, m, range, place);
 }
 
 template <class R> constexpr CpuExecutor executor(const char* isa) {

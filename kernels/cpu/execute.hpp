@@ -8,17 +8,31 @@
 
 namespace polarscope::kernels {
 
-// `scratch`: program.scratch_size scalars, 64-byte aligned, private to the calling thread.
+struct CpuLanes;
+
+// Where a thread works. `scratch`: program.scratch_size scalars, 64-byte aligned. Several threads step one member together when
+// each makes the same call as another lane of the same `lanes`, with the same scratch; the bits are those of one thread.
+struct CpuPlace {
+  CpuPlace(void* own_scratch) : scratch(own_scratch) {}
+  CpuPlace(void* shared_scratch, CpuLanes& shared, int number)
+      : scratch(shared_scratch), lanes(&shared), lane(number) {}
+
+  void* scratch;
+  CpuLanes* lanes = nullptr; // none: the thread works alone
+  int lane = 0;
+};
+
 struct CpuExecutor {
   const char* isa;
   // Runs the start list (member.step must be 0) and writes one record to member.records when it is not null.
-  void (*start)(const Program&, Member&, void* scratch);
-  // Makes up to `steps` steps, fewer when the member diverges; one record per step made. Returns the steps made.
-  std::uint64_t (*advance)(const Program&, Member&, std::uint64_t steps, void* scratch);
+  void (*start)(const Program&, Member&, CpuPlace);
+  // Makes up to `steps` steps, fewer when the member diverges, or when its lanes are kept from running at the same time; one
+  // record per step made. Returns the steps made.
+  std::uint64_t (*advance)(const Program&, Member&, std::uint64_t steps, CpuPlace);
   // Runs ops [first, last) of the step list once, at the member's present step, updating nothing else.
-  void (*run_range)(const Program&, Member&, std::uint32_t first, std::uint32_t last, void* scratch);
+  void (*run_range)(const Program&, Member&, std::uint32_t first, std::uint32_t last, CpuPlace);
   // The same with every choice: also ops of the start list, and ops in the middle of a step.
-  void (*run_ops)(const Program&, const Member&, const OpRange&, void* scratch);
+  void (*run_ops)(const Program&, const Member&, const OpRange&, CpuPlace);
 };
 
 // C = act(alpha op(A) op(B) + beta D), row-major: op(A) rows × inner, op(B) inner × cols, C and D rows × cols with ld_c.

@@ -81,7 +81,7 @@ template <class T> POLARSCOPE_FN void adam(Context<T>& c, const Op& op) {
     const R below = max_(sqrt_(second * correction + inside) + outside, least);
     return sel(below > R(0), above / below, R(0));
   };
-  const int n = c.t.pad(g.size());
+  const auto n = c.t.pad(g.size());
   if ((op.word & 7) == kNoFirst) {
     c.t.for_each(n, [=](int i) {
       const R x = g.p[i], second = v.p[i] - forget * v.p[i] + take * (x * x);

@@ -48,7 +48,7 @@ template <class T> POLARSCOPE_FN void apply_decayed(Context<T>& c, const Op& op)
   if (c.has(op, 2)) share *= c.ptr(op, 2)[0];
   if (op.hparam[2] != kNone) share /= static_cast<R>(1 - c.exact_hp(op, 2));
   const R keep = R(1) - share;
-  const int n = c.t.pad(w.size());
+  const auto n = c.t.pad(w.size());
   if (op.word & kDecayCautious)
     c.t.for_each(n, [=](int i) {
       const R x = w.p[i], y = u.p[i];

@@ -141,7 +141,7 @@ template <class T> POLARSCOPE_FN void rms_rows_backward(Context<T>& c, const Op&
 template <class T> POLARSCOPE_FN void activation(Context<T>& c, const Op& op) {
   const auto y = c.mat(op, 1);
   const auto x = rows_now(c, c.mat(op, 0), y.rows);
-  const int n = c.t.pad(y.size());
+  const auto n = c.t.pad(y.size());
   with_activation(op.word, [&](auto f) { c.t.for_each(n, [=](int i) { y.p[i] = f.value(x.p[i]); }); });
 }
 
@@ -151,7 +151,7 @@ template <class T> POLARSCOPE_FN void activation_backward(Context<T>& c, const O
   using R = typename T::Real;
   const auto dy = c.mat(op, 0), x = c.mat(op, 1), dx = c.mat(op, 2);
   const R k = static_cast<R>(c.constant(op, 0));
-  const int n = c.t.pad(dx.size());
+  const auto n = c.t.pad(dx.size());
   const R* before = c.has(op, 3) ? c.ptr(op, 3) : nullptr;
   with_activation(op.word, [&](auto f) {
     if (before) c.t.for_each(n, [=](int i) { dx.p[i] = before[i] + k * dy.p[i] * f.slope(x.p[i]); });
@@ -165,7 +165,7 @@ template <class T> POLARSCOPE_FN void add_times(Context<T>& c, const Op& op) {
   const auto d = c.mat(op, 2);
   const auto b = rows_now(c, c.mat(op, 1), d.rows);
   const R k = static_cast<R>(c.constant(op, 0));
-  const int n = c.t.pad(d.size());
+  const auto n = c.t.pad(d.size());
   if (!c.has(op, 0)) {
     c.t.for_each(n, [=](int i) { d.p[i] = k * b.p[i]; });
     return;
