@@ -1,7 +1,6 @@
 #include "engine/backend_cpu.hpp"
 
 #include "engine/op_cost.hpp"
-#include "engine/pack_plan.hpp"
 #include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/lanes.hpp"
@@ -62,10 +61,9 @@ struct Item {
 class CpuGroup final : public MemberGroup {
 public:
   CpuGroup(std::shared_ptr<const StepProgram> program, const kernels::CpuExecutor& executor,
-           std::unique_ptr<PackPlan> packs, std::shared_ptr<ThreadPool> pool)
+           std::shared_ptr<ThreadPool> pool)
       : program_(std::move(program)), executor_(executor), pool_(std::move(pool)),
-        most_lanes_(polarscope::most_lanes(*program_)), scratch_(static_cast<std::size_t>(pool_->threads())),
-        packs_(std::move(packs)), pack_memory_(static_cast<std::size_t>(pool_->threads())) {}
+        most_lanes_(polarscope::most_lanes(*program_)), scratch_(static_cast<std::size_t>(pool_->threads())) {}
 
   int count() const override { return static_cast<int>(members_.size()); }
 
@@ -149,14 +147,6 @@ public:
   void end(const Item& item, std::uint64_t made) {
     member(item.member).records = nullptr;
     item.record->resize(made * record_bytes());
-  }
-
-  const PackPlan* packs() const { return packs_.get(); }
-  // Memory for a pack, of one thread.
-  void* pack_memory(int thread) {
-    AlignedBytes& m = pack_memory_[static_cast<std::size_t>(thread)];
-    if (!m) m = AlignedBytes(packs_->memory_bytes());
-    return m.get();
   }
 
   // The place of a thread that works alone, number `thread` of the pool.
@@ -248,8 +238,6 @@ private:
   std::shared_ptr<ThreadPool> pool_;
   int most_lanes_;
   std::vector<AlignedBytes> scratch_;
-  std::unique_ptr<PackPlan> packs_; // null where the program does not run in packs
-  std::vector<AlignedBytes> pack_memory_;
   std::vector<std::unique_ptr<kernels::CpuLanes>> crews_;
   Clock::time_point no_crews_before_{};
   Clock::duration pause_{};
@@ -321,36 +309,7 @@ void start_items(ThreadPool& pool, std::vector<Item> items) {
             });
 }
 
-// Members of one program at the same step, as many to a pack as it takes.
-void advance_packs(ThreadPool& pool, std::span<Item> items, std::uint64_t steps) {
-  const auto step = [](const Item& i) { return i.group->member(i.member).step; };
-  std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
-    return std::pair(a.group, step(a)) < std::pair(b.group, step(b));
-  });
-  std::vector<std::span<const Item>> packs;
-  for (std::size_t first = 0, last; first < items.size(); first = last) {
-    const auto most = first + static_cast<std::size_t>(items[first].group->packs()->executor().members);
-    for (last = first + 1; last < std::min(most, items.size()); ++last)
-      if (items[last].group != items[first].group || step(items[last]) != step(items[first])) break;
-    packs.push_back(items.subspan(first, last - first));
-  }
-  pool.run(static_cast<int>(packs.size()), [&](int k, int thread) {
-    const std::span<const Item> pack = packs[static_cast<std::size_t>(k)];
-    CpuGroup& g = *pack[0].group;
-    std::vector<kernels::Member*> members;
-    for (const Item& item : pack) members.push_back(&g.begin(item, steps));
-    std::vector<std::uint64_t> made(pack.size());
-    g.packs()->executor().advance(g.packs()->view(), members.data(), static_cast<int>(pack.size()), steps,
-                                  g.pack_memory(thread), made.data());
-    for (std::size_t i = 0; i < pack.size(); ++i) g.end(pack[i], made[i]);
-  });
-}
-
 void advance_items(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps) {
-  const auto in_packs = std::stable_partition(
-      items.begin(), items.end(), [](const Item& i) { return !i.group->packs() || i.group->state(i.member).diverged; });
-  advance_packs(pool, {in_packs, items.end()}, steps);
-  items.erase(in_packs, items.end());
   share_out(pool, std::move(items), steps,
             [](CpuGroup& g, kernels::Member& m, std::uint64_t n, kernels::CpuPlace place) {
               return g.executor().advance(g.view(), m, n, place);
@@ -398,8 +357,7 @@ public:
     const kernels::CpuExecutors* executors = kernels::cpu_executors(isa);
     if (!executors) return machine_lacks(fmt::format("this machine lacks the instruction set {}", isa));
     const kernels::CpuExecutor& e = program->precision() == Precision::f32 ? executors->f32 : executors->f64;
-    auto packs = PackPlan::make(program, isa);
-    return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, std::move(packs), pool_));
+    return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, pool_));
   }
 
   void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override {

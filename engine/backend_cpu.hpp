@@ -1,6 +1,5 @@
 // The CPU as a device: one member per thread at a time, its block private, stepped K times before the next member. Where members
-// are fewer than threads and steps are long, several threads step one member together; tiny members are stepped in packs, one to a
-// vector lane.
+// are fewer than threads and steps are long, several threads step one member together.
 #pragma once
 
 #include "engine/backend.hpp"

@@ -26,29 +26,24 @@
 // give 0 for zero inputs there, or loop over cols instead.
 #pragma once
 
-#include "kernels/math.hpp"
 #include "kernels/op.hpp"
 #include "kernels/view.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
 
-// Which bodies a team is compiled for: all, but for the packs' (kernels/cpu/pack_team.hpp).
-template <class T, OpCode code> inline constexpr bool kRunsOn = true;
-
 template <class T> struct Context {
   using R = typename T::Real;
-  using Exact = typename Scalars<R>::Exact;
 
   T& t;
   const Program& program;
   R* block;
-  const Exact* base; // the run's hyperparameters as set by the user
-  typename Scalars<R>::Seed seed;
+  const double* base; // the run's hyperparameters as set by the user
+  std::uint64_t seed;
   std::uint64_t step; // completed steps, t − 1: what schedules and random streams take
   bool starting;      // running the start list: nothing has been updated yet
 
   // Set by the check_finite op: the run stops after this step. Only the executor reads it.
-  typename Scalars<R>::Truth stopped{};
+  bool stopped = false;
 
   POLARSCOPE_FN Mat<R> mat(std::uint16_t id) const {
     const Slot& s = program.slots[id];
@@ -63,10 +58,10 @@ template <class T> struct Context {
   POLARSCOPE_FN R hp(const Op& op, int k) const { return block[program.slots[0].offset + op.hparam[k]]; }
   // The same without the rounding to R, for differences from 1: the base value, which is a double, unless a schedule has
   // changed it.
-  POLARSCOPE_FN Exact exact_hp(const Op& op, int k) const {
+  POLARSCOPE_FN double exact_hp(const Op& op, int k) const {
     const R now = hp(op, k);
-    const Exact set = base[op.hparam[k]];
-    return sel(static_cast<R>(set) == now, set, static_cast<Exact>(now));
+    const double set = base[op.hparam[k]];
+    return static_cast<R>(set) == now ? set : static_cast<double>(now);
   }
   POLARSCOPE_FN R hp_or(const Op& op, int k, R otherwise) const {
     return op.hparam[k] == kNone ? otherwise : hp(op, k);

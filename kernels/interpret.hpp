@@ -7,9 +7,7 @@ POLARSCOPE_KERNELS_BEGIN
 
 // A body by itself: on the CPU each has registers of its own, on CUDA all stand in one switch.
 #define POLARSCOPE_OP(name, slots, flops, doc)                                                                         \
-  template <class T> POLARSCOPE_ONCE void run_##name(Context<T>& c, const Op& op) {                                    \
-    if constexpr (kRunsOn<T, OpCode::name>) ops::name(c, op);                                                          \
-  }
+  template <class T> POLARSCOPE_ONCE void run_##name(Context<T>& c, const Op& op) { ops::name(c, op); }
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
 
@@ -42,7 +40,7 @@ template <class T> POLARSCOPE_FN void begin_step(Context<T>& c) {
   using R = typename T::Real;
   R* now = c.block + c.program.slots[0].offset;
   R* slab = c.block + c.program.slots[c.program.metric_slot].offset;
-  const auto* base = c.base;
+  const double* base = c.base;
   c.t.for_each(static_cast<int>(c.program.hparam_count), [=](int i) { now[i] = static_cast<R>(base[i]); });
   const R nan = static_cast<R>(NAN);
   c.t.for_each(static_cast<int>(c.program.slots[c.program.metric_slot].cols), [=](int i) { slab[i] = nan; });

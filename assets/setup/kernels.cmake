@@ -1,7 +1,7 @@
 # polarscope_kernels: numerics. The step interpreter is compiled once per instruction set and chosen at run time.
 
 file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cpp)
-list(FILTER kernel_sources EXCLUDE REGEX "/kernels/cuda/|/kernels/cpu/execute(_packs)?\\.cpp$")
+list(FILTER kernel_sources EXCLUDE REGEX "/kernels/cuda/|/kernels/cpu/execute\\.cpp$")
 
 # These flags are part of the numbers contract: same flags, same bits. Never -ffast-math. Flush-to-zero is set by the
 # executors themselves (kernels/cpu/flush.hpp).
@@ -19,11 +19,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/kernels/cpu/execute.cpp)
     set(isas base)
   endif()
   foreach(isa IN LISTS isas)
-    set(execute_sources ${CMAKE_SOURCE_DIR}/kernels/cpu/execute.cpp)
-    if(isa MATCHES "^v[23]$") # packs use vectors of 16 and 32 bytes
-      list(APPEND execute_sources ${CMAKE_SOURCE_DIR}/kernels/cpu/execute_packs.cpp)
-    endif()
-    add_library(polarscope_execute_${isa} OBJECT ${execute_sources})
+    add_library(polarscope_execute_${isa} OBJECT ${CMAKE_SOURCE_DIR}/kernels/cpu/execute.cpp)
     target_include_directories(polarscope_execute_${isa} PRIVATE ${CMAKE_SOURCE_DIR})
     # asserts inside inner loops would keep them from being vectorised
     target_compile_definitions(polarscope_execute_${isa} PRIVATE POLARSCOPE_ISA=${isa} $<$<CONFIG:Release>:NDEBUG>)

@@ -1,5 +1,4 @@
 #include "kernels/cpu/execute.hpp"
-#include "kernels/cpu/execute_packs.hpp"
 
 #include <cstring>
 
@@ -9,12 +8,10 @@ namespace polarscope::kernels {
 
 namespace v2 {
 extern const CpuExecutors kExecutors;
-extern const PackExecutor kPackExecutor;
-} // namespace v2
+}
 namespace v3 {
 extern const CpuExecutors kExecutors;
-extern const PackExecutor kPackExecutor;
-} // namespace v3
+}
 namespace v4 {
 extern const CpuExecutors kExecutors;
 }
@@ -34,18 +31,12 @@ const CpuExecutors* cpu_executors(const char* isa) {
   return nullptr;
 }
 
-const PackExecutor* pack_executor(const char* isa) {
-  if (!cpu_executors(isa)) return nullptr;
-  return !std::strcmp(isa, "v3") ? &v3::kPackExecutor : !std::strcmp(isa, "v2") ? &v2::kPackExecutor : nullptr;
-}
-
 #else
 
 namespace base {
 extern const CpuExecutors kExecutors;
 }
 const CpuExecutors* cpu_executors(const char* isa) { return std::strcmp(isa, "base") ? nullptr : &base::kExecutors; }
-const PackExecutor* pack_executor(const char*) { return nullptr; }
 
 #endif
 

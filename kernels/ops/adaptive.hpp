@@ -16,7 +16,7 @@ template <class R> struct Average {
 };
 template <class T> POLARSCOPE_FN Average<typename T::Real> average(const Context<T>& c, const Op& op, int k) {
   using R = typename T::Real;
-  const auto beta = c.exact_hp(op, k);
+  const double beta = c.exact_hp(op, k);
   return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - pow_(beta, static_cast<double>(c.step + 1))))};
 }
 
@@ -36,16 +36,12 @@ template <class R> struct AdamShares { R gradient, first; };
 
 // torch.optim.NAdam's factors μₜ = β₁ (1 − ½ 0.96^{ψt}) and their product, kept in slot 4 from step to step.
 template <class T>
-POLARSCOPE_FN AdamShares<typename T::Real>
-nadam_shares(Context<T>& c, const Op& op, typename Scalars<typename T::Real>::Exact beta, bool corrected) {
+POLARSCOPE_FN AdamShares<typename T::Real> nadam_shares(Context<T>& c, const Op& op, double beta, bool corrected) {
   using R = typename T::Real;
-  using Exact = typename Scalars<R>::Exact;
-  const double t = static_cast<double>(c.step + 1);
-  const Exact psi = c.exact_hp(op, 3);
-  const Exact now = beta * (1 - 0.5 * pow_(Exact(0.96), t * psi)),
-              next = beta * (1 - 0.5 * pow_(Exact(0.96), (t + 1) * psi));
+  const double t = static_cast<double>(c.step + 1), psi = c.exact_hp(op, 3);
+  const double now = beta * (1 - 0.5 * pow_(0.96, t * psi)), next = beta * (1 - 0.5 * pow_(0.96, (t + 1) * psi));
   R* kept = c.ptr(op, 4);
-  const Exact product = static_cast<Exact>(kept[0]) * now;
+  const double product = static_cast<double>(kept[0]) * now;
   c.t.sync(); // every lane has read it
   c.t.single([=] { kept[0] = static_cast<R>(product); });
   if (!corrected) return {static_cast<R>(1 - now), static_cast<R>(next)};
@@ -57,10 +53,8 @@ template <class T> POLARSCOPE_FN AdamShares<typename T::Real> adam_shares(Contex
   const std::uint32_t first = op.word & 7;
   const bool corrected = !(op.word & kAdamUncorrected);
   if (first == kNoFirst) return {R(1), R(0)};
-  using Exact = typename Scalars<R>::Exact;
-  const Exact beta = c.exact_hp(op, 0);
-  const double t = static_cast<double>(c.step + 1);
-  const Exact now = corrected ? 1 / (1 - pow_(beta, t)) : Exact(1);
+  const double beta = c.exact_hp(op, 0), t = static_cast<double>(c.step + 1);
+  const double now = corrected ? 1 / (1 - pow_(beta, t)) : 1.0;
   if (first == kNesterovTorch) return nadam_shares(c, op, beta, corrected);
   if (first == kNesterovOptax)
     return {static_cast<R>((1 - beta) * now), static_cast<R>(corrected ? beta / (1 - pow_(beta, t + 1)) : beta)};

@@ -15,7 +15,7 @@ template <class T> POLARSCOPE_FN void check_finite(Context<T>& c, const Op& op) 
   const auto w = c.mat(op, 0);
   const R square = static_cast<R>(c.t.sum(flat_size(w), [=](int i) { return w.p[i] * w.p[i]; }));
   const R loss = op.word == kNoLoss ? R(0) : *c.metric(op);
-  c.stopped = c.stopped | !finite_(square) | !finite_(loss);
+  if (!finite_(square) || !finite_(loss)) c.stopped = true;
 }
 
 // The constants of weight_motion: the metric column of each quantity, −1 where it is not wanted.
@@ -39,7 +39,7 @@ template <class R, class Acc> POLARSCOPE_FN R angle_of(Acc minus, Acc plus) {
 }
 
 // A cosine that rounding may have carried past ±1, by an ulp; NaN stays NaN.
-template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return sel(x > R(1), R(1), sel(x < R(-1), R(-1), x)); }
+template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return x > R(1) ? R(1) : x < R(-1) ? R(-1) : x; }
 
 // Norm, angles and radial parts of W and of the step Δ = W − P from the weight before, P. Constants: see Motion.
 // Undefined quantities (a weight or a step of norm 0) are NaN: not recorded.
@@ -61,7 +61,7 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     put(kAngle, angle_of<R>(minus, plus));
     put(kSpectral, norm);
     put(kRowNorm, norm);
-    put(kStableRank, sel(norm > R(0), R(1), R(0) / R(0)));
+    put(kStableRank, norm > R(0) ? R(1) : R(0) / R(0));
   };
   if (c.starting) {
     const auto squares = c.t.sums(n, [=](int i) { return Numbers<R, 2>{{w.p[i] * w.p[i], r[i] * r[i]}}; });
@@ -104,11 +104,11 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     if (!travelled) return;
     // compensated sum, so that millions of small angles add up in single precision too
     const R total = travelled[0], add = turn - travelled[1];
+    if (!finite_(add)) return;
     const R next = total + add;
-    const auto known = finite_(add);
-    travelled[1] = sel(known, (next - total) - add, travelled[1]);
-    travelled[0] = sel(known, next, total);
-    put(kAngleTravelled, sel(known, next, R(0) / R(0)));
+    travelled[1] = (next - total) - add;
+    travelled[0] = next;
+    put(kAngleTravelled, next);
   });
 }
 

@@ -12,15 +12,12 @@ POLARSCOPE_KERNELS_BEGIN
 template <class T> POLARSCOPE_FN void rising_average(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
-  using Exact = typename Scalars<R>::Exact;
-  const double t = static_cast<double>(c.step + 1), added = c.constant(op, 0);
-  const Exact rise = c.exact_hp(op, 3), first = c.exact_hp(op, 1);
-  Exact beta = c.exact_hp(op, 0), alpha = c.exact_hp(op, 2);
-  const auto rising = rise > Exact(t);
-  if (any_(rising)) {
-    const Exact part = t / rise;
-    beta = sel(rising, exp_(1 / ((1 - part) / log_(first + added) + part / log_(beta + added))), beta);
-    alpha = sel(rising, alpha * part, alpha);
+  const double t = static_cast<double>(c.step + 1), rise = c.exact_hp(op, 3), first = c.exact_hp(op, 1);
+  double beta = c.exact_hp(op, 0), alpha = c.exact_hp(op, 2);
+  if (t < rise) {
+    const double part = t / rise, added = c.constant(op, 0);
+    beta = exp_(1 / ((1 - part) / log_(first + added) + part / log_(beta + added)));
+    alpha *= part;
   }
   const R share = static_cast<R>(1 - beta), scale = static_cast<R>(alpha);
   c.t.for_each(c.t.pad(g.size()), [=](int i) {
