@@ -15,9 +15,7 @@ template <class R> struct Mat {
 };
 
 // Several numbers that one pass over the same elements adds up.
-template <class Number, int N> struct Numbers {
-  Number of[N];
-};
+template <class Number, int N> struct Numbers { Number of[N]; };
 
 // C = act(alpha · op(A) op(B) + beta · D); C aliases neither A nor B, D may be C.
 template <class R> struct MatmulArgs {
