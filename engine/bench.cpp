@@ -30,8 +30,6 @@ namespace polarscope {
 
 namespace {
 
-constexpr const char* kIsas[] = {"v2", "v3", "v4", "base"};
-
 volatile double g_sink; // results go here, so that no work is optimised away
 
 // ---- B0: the machine -----------------------------------------------------------------------------------------------
@@ -46,7 +44,7 @@ BenchRow fma_row(const BenchHarness& h, const char* isa, const kernels::CpuProbe
 
 void bench_machine(const BenchHarness& h, std::vector<BenchRow>& rows) {
   const char* widest = nullptr;
-  for (const char* isa : kIsas)
+  for (const char* isa : kBenchIsas)
     if (const auto* e = kernels::cpu_executors(isa)) {
       rows.push_back(fma_row(h, isa, e->probes, Precision::f32));
       rows.push_back(fma_row(h, isa, e->probes, Precision::f64));
@@ -256,7 +254,7 @@ Result<BenchReport> run_bench(const std::vector<std::string>& ids, const BenchOp
   report.governor = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
   report.clock_mhz = clock_mhz();
   report.cores = static_cast<int>(std::thread::hardware_concurrency());
-  for (const char* isa : kIsas)
+  for (const char* isa : kBenchIsas)
     if (kernels::cpu_executors(isa)) report.isa = isa;
   double load[1] = {0};
   if (getloadavg(load, 1) == 1) report.load = load[0];

@@ -11,6 +11,9 @@
 
 namespace polarscope {
 
+// Instruction sets that a build may have, narrow to wide.
+inline constexpr const char* kBenchIsas[] = {"v2", "v3", "v4", "base"};
+
 class BenchHarness {
 public:
   explicit BenchHarness(const BenchOptions& options);

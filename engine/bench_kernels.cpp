@@ -6,13 +6,13 @@
 #include "engine/problem/random.hpp"
 #include "engine/program.hpp"
 #include "engine/setting.hpp"
+#include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
-#include <thread>
 
 namespace polarscope {
 
@@ -47,8 +47,6 @@ EigenFunction eigen_product(const char* isa) {
   return bench_eigen_base::product;
 #endif
 }
-
-constexpr const char* kIsas[] = {"v2", "v3", "v4", "base"};
 
 // ---- B4: small matrix products -------------------------------------------------------------------------------------
 
@@ -172,7 +170,6 @@ public:
     for (long i = 0; i < times; ++i)
       executor_.run_range(program_->view(), member_->member(), 0, last, member_->scratch());
   }
-  HostMember& member() { return *member_; }
 
 private:
   std::shared_ptr<const StepProgram> program_;
@@ -226,7 +223,7 @@ std::shared_ptr<const StepProgram> softmax_program(std::uint32_t rows, std::uint
 } // namespace
 
 void bench_products(const BenchHarness& h, std::vector<BenchRow>& rows) {
-  for (const char* isa : kIsas) {
+  for (const char* isa : kBenchIsas) {
     const auto* e = kernels::cpu_executors(isa);
     if (!e) continue;
     const double peak = multiply_add_peak(h, isa, 1);
@@ -236,7 +233,7 @@ void bench_products(const BenchHarness& h, std::vector<BenchRow>& rows) {
 }
 
 Result<void> bench_newton_schulz(const BenchHarness& h, std::vector<BenchRow>& rows) {
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int cores = all_cores();
   for (const Batch& batch : kBatches)
     if (auto done = newton_schulz_rows(h, batch, cores, rows); !done) return done;
   return {};

@@ -1,12 +1,12 @@
 #include "engine/bench_networks.hpp"
 
+#include "engine/thread_pool.hpp"
 #include "engine/workload.hpp"
 #include "kernels/cpu/execute.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace polarscope {
 
@@ -48,40 +48,32 @@ Result<BenchRow> step_row(const BenchHarness& h, const char* id, Size size, cons
   return row;
 }
 
-} // namespace
-
-Result<void> bench_single_networks(const BenchHarness& h, std::vector<BenchRow>& rows) {
-  for (const Size& size : kSizes) {
-    const char* isa = kernels::choose_isa(size.width);
-    const double peak = multiply_add_peak(h, isa, 1);
-    for (const char* optimizer : kOptimizers) {
-      auto row = step_row(h, "B2", size, optimizer, 1, 1, peak, isa);
-      if (!row) return row.error();
-      rows.push_back(std::move(*row));
-    }
-  }
-  // Wide enough that threads work inside the one run.
-  const Size& widest = kSizes[std::size(kSizes) - 1];
-  const double peak = multiply_add_peak(h, kernels::choose_isa(widest.width), 2);
+// One row for each optimizer.
+Result<void> size_rows(const BenchHarness& h, const char* id, const Size& size, std::uint32_t runs, int threads,
+                       std::vector<BenchRow>& rows) {
+  const char* isa = kernels::choose_isa(size.width);
+  const double peak = multiply_add_peak(h, isa, threads);
   for (const char* optimizer : kOptimizers) {
-    auto row = step_row(h, "B2", widest, optimizer, 1, 2, peak, kernels::choose_isa(widest.width));
+    auto row = step_row(h, id, size, optimizer, runs, threads, peak, isa);
     if (!row) return row.error();
     rows.push_back(std::move(*row));
   }
   return {};
 }
 
+} // namespace
+
+Result<void> bench_single_networks(const BenchHarness& h, std::vector<BenchRow>& rows) {
+  for (const Size& size : kSizes)
+    if (auto done = size_rows(h, "B2", size, 1, 1, rows); !done) return done;
+  // Wide enough that threads work inside the one run.
+  return size_rows(h, "B2", kSizes[std::size(kSizes) - 1], 1, 2, rows);
+}
+
 Result<void> bench_network_ensembles(const BenchHarness& h, std::vector<BenchRow>& rows) {
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (const Size& size : kSizes) {
-    const char* isa = kernels::choose_isa(size.width);
-    const double peak = multiply_add_peak(h, isa, cores);
-    for (const char* optimizer : kOptimizers) {
-      auto row = step_row(h, "B3", size, optimizer, size.runs, cores, peak, isa);
-      if (!row) return row.error();
-      rows.push_back(std::move(*row));
-    }
-  }
+  const int cores = all_cores();
+  for (const Size& size : kSizes)
+    if (auto done = size_rows(h, "B3", size, size.runs, cores, rows); !done) return done;
   return {};
 }
 

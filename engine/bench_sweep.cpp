@@ -1,5 +1,6 @@
 #include "engine/bench_sweep.hpp"
 
+#include "engine/thread_pool.hpp"
 #include "engine/workload.hpp"
 #include "kernels/cpu/execute.hpp"
 
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <thread>
 
 namespace polarscope {
 
@@ -17,8 +17,6 @@ namespace {
 constexpr std::uint32_t kWidth = 64, kBatch = 64;
 constexpr std::uint32_t kRates = 8, kSeeds = 5;
 constexpr long kSweepSteps = 1000, kPartOfSteps = 20, kQuickSteps = 1;
-
-int all_cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 double seconds_of_steps(WorkloadRuns& runs, long steps) {
   const auto start = std::chrono::steady_clock::now();

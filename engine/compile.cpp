@@ -6,6 +6,7 @@
 #include "engine/optimizer/stage.hpp"
 #include "engine/series.hpp"
 #include "engine/start_file.hpp"
+#include "engine/thread_pool.hpp"
 #include "engine/trace.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <thread>
 
 namespace polarscope {
 
@@ -283,7 +283,7 @@ long longest_burst(const StepProgram& program) {
 }
 
 double memory_estimate(const std::vector<std::shared_ptr<const StepProgram>>& runs, long steps, int threads) {
-  if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (threads <= 0) threads = all_cores();
   double bytes = 0;
   std::map<std::uint64_t, int> seen; // runs by program: those that share one share its scratch, one per thread in use
   for (const auto& program : runs) {

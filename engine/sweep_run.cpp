@@ -4,11 +4,11 @@
 #include "engine/report.hpp"
 #include "engine/scene_read.hpp"
 #include "engine/sweep.hpp"
+#include "engine/thread_pool.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <thread>
 
 namespace polarscope {
 
@@ -85,9 +85,7 @@ class SweepRunner {
 public:
   SweepRunner(const Scene& scene, const SweepRunOptions& options, KnownResults& known)
       : scene_(scene), options_(options), known_(known) {
-    threads_ = static_cast<std::size_t>(options.session.threads > 0
-                                            ? options.session.threads
-                                            : static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+    threads_ = static_cast<std::size_t>(options.session.threads > 0 ? options.session.threads : all_cores());
     batch_ = kPerThread * threads_;
   }
 

@@ -11,6 +11,9 @@
 
 namespace polarscope {
 
+// Threads that the machine runs at once; at least 1.
+int all_cores();
+
 class ThreadPool {
 public:
   // `threads` includes the caller of run(); 0 = one per core. Where the system gives fewer, threads() says how many.

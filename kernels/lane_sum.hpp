@@ -19,17 +19,13 @@ template <class Acc, class F> POLARSCOPE_FN Acc lane_sum(int first, int n, int s
 }
 
 // The same for the N sums of one pass: f(i) is a Numbers<R, N>.
-template <class Acc, class R, int N, class F>
-POLARSCOPE_FN Numbers<Acc, N> lane_sums(int first, int n, int stride, Numbers<R, N> none, F f) {
+template <class Acc, class F> POLARSCOPE_FN auto lane_sums(int first, int n, int stride, F f) {
   constexpr int kFew = 16;
-  Numbers<Acc, N> total = {};
+  auto total = no_sums<Acc>(decltype(f(0)){});
   for (int i = first; i < n;) {
-    Numbers<R, N> part = none;
-    for (int k = 0; k < kFew && i < n; ++k, i += stride) {
-      const Numbers<R, N> term = f(i);
-      for (int j = 0; j < N; ++j) part.of[j] += term.of[j];
-    }
-    for (int j = 0; j < N; ++j) total.of[j] += static_cast<Acc>(part.of[j]);
+    decltype(f(0)) part = {};
+    for (int k = 0; k < kFew && i < n; ++k, i += stride) add_to(part, f(i));
+    add_to(total, part);
   }
   return total;
 }

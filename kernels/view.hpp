@@ -17,6 +17,11 @@ template <class R> struct Mat {
 // Several numbers that one pass over the same elements adds up.
 template <class Number, int N> struct Numbers { Number of[N]; };
 
+template <class Acc, class R, int N> POLARSCOPE_FN Numbers<Acc, N> no_sums(Numbers<R, N>) { return {}; }
+template <class Acc, class R, int N> POLARSCOPE_FN void add_to(Numbers<Acc, N>& total, const Numbers<R, N>& terms) {
+  for (int k = 0; k < N; ++k) total.of[k] += static_cast<Acc>(terms.of[k]);
+}
+
 // C = act(alpha · op(A) op(B) + beta · D); C aliases neither A nor B, D may be C.
 template <class R> struct MatmulArgs {
   bool transpose_a = false, transpose_b = false;

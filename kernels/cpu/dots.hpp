@@ -2,6 +2,7 @@
 // rows, are then made for all of them together.
 #pragma once
 
+#include "kernels/cpu/lanes.hpp"
 #include "kernels/view.hpp"
 
 #include <cstddef>
@@ -55,10 +56,10 @@ POLARSCOPE_FN void across(const Half<double> (&s)[4], Half<double>& sums) {
 // double, in which h takes them.
 template <class R, class H>
 POLARSCOPE_FN void rows_together(const R* a, std::ptrdiff_t ld_a, const R* b, std::ptrdiff_t ld_b, int n, H h, R* out) {
-  constexpr int G = kHalf<R>, kBlock = 1024;
+  constexpr int G = kHalf<R>;
   double sums[G] = {};
-  for (int first = 0; first < n; first += kBlock) {
-    const int last = n - first < kBlock ? n : first + kBlock;
+  for (int first = 0; first < n; first += kSumBlock) {
+    const int last = n - first < kSumBlock ? n : first + kSumBlock;
     Half<R> low[G];
 #pragma GCC unroll 8
     for (int r = 0; r < G; ++r) {

@@ -2,8 +2,7 @@
 // instruction set.
 //
 // A tile is MR rows × NV vectors of C held in registers; per k it takes NV vectors of B and MR broadcasts of A, so op(A)
-// may be A or Aᵀ by strides alone. B is read in place when that is cheap and copied into a panel (transposed if need be)
-// when it is not. Vectors come from the compiler's vector extensions: no intrinsics. Rows of C and B are padded with
+// may be A or Aᵀ by strides alone. B is read in place, Bᵀ through a panel into which it is transposed. Vectors come from the compiler's vector extensions: no intrinsics. Rows of C and B are padded with
 // zeros to whole vectors, so the last columns need no special case and padding stays zero. Sums run over k in order,
 // in blocks of kDepth: the result does not depend on addresses.
 #pragma once
@@ -208,16 +207,8 @@ void panel_rows(Tile<R> const* tiles, int max_rows, int first, int m, int depth,
   }
 }
 
-// Fills a panel with `width` columns of op(B) from column j on, rows [k, k + depth); columns past n become zero.
-template <class R>
-void fill_panel(const Mat<R>& b, bool transposed, int k, int depth, int j, int width, int n, R* panel) {
-  if (!transposed) {
-    for (int i = 0; i < depth; ++i) {
-      const R* from = b.row(k + i) + j;
-      for (int v = 0; v < width; v += kLanes<R>) store(panel + i * width + v, load(from + v));
-    }
-    return;
-  }
+// Fills a panel with `width` columns of Bᵀ from column j on, rows [k, k + depth); columns past n become zero.
+template <class R> void fill_panel(const Mat<R>& b, int k, int depth, int j, int width, int n, R* panel) {
   const int present = n - j < width ? n - j : width;
   transpose(b.row(j) + k, b.ld, present, depth, panel, width);
   if (present < width)
@@ -233,8 +224,6 @@ void pass(const Mat<R>& c, const Mat<R>& a, const Mat<R>& b, const MatmulArgs<R>
   const int m = c.rows, n = c.cols;
   const int vectors = (n + L - 1) / L;
   const Left<R> left = args.transpose_a ? Left<R>{a.row(k), 1, a.ld} : Left<R>{a.p + k, a.ld, 1};
-  // In place, B's rows lie ld apart: worth a copy once several blocks of rows walk over many cache lines.
-  const bool copy = args.transpose_b;
   alignas(64) R panel[kDepth * 2 * L];
   const int widest = args.symmetric ? symmetric_width<R>(n) : 2;
   for (int v = 0; v < vectors;) {
@@ -243,8 +232,8 @@ void pass(const Mat<R>& c, const Mat<R>& a, const Mat<R>& b, const MatmulArgs<R>
     const int j = v * L, first = args.symmetric ? j : 0;
     const R* right = b.row(k) + j;
     std::ptrdiff_t ldb = b.ld;
-    if (copy) {
-      fill_panel(b, args.transpose_b, k, depth, j, width * L, n, panel);
+    if (args.transpose_b) {
+      fill_panel(b, k, depth, j, width * L, n, panel);
       right = panel;
       ldb = width * L;
     }

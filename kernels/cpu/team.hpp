@@ -39,11 +39,6 @@ template <class F> POLARSCOPE_FN auto block_sum(int first, int last, F f) {
   return part;
 }
 
-template <class Acc, class R, int N> POLARSCOPE_FN Numbers<Acc, N> no_sums(Numbers<R, N>) { return {}; }
-template <class Acc, class R, int N> POLARSCOPE_FN void add_to(Numbers<Acc, N>& total, const Numbers<R, N>& terms) {
-  for (int k = 0; k < N; ++k) total.of[k] += static_cast<Acc>(terms.of[k]);
-}
-
 // The same for N sums in one pass. A reduction wants one variable to a sum.
 template <class F, class R, int N> POLARSCOPE_FN Numbers<R, N> block_sums(int first, int last, F f, Numbers<R, N>) {
   static_assert(N >= 1 && N <= kMostSums);

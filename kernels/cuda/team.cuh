@@ -73,7 +73,7 @@ public:
     return combine(lane_sum<Acc>(static_cast<int>(threadIdx.x), n, kThreads, f), [](Acc a, Acc b) { return a + b; });
   }
   template <class F> __device__ __forceinline__ auto sums(int n, F f) {
-    auto mine = lane_sums<Acc>(static_cast<int>(threadIdx.x), n, kThreads, decltype(f(0)){}, f);
+    auto mine = lane_sums<Acc>(static_cast<int>(threadIdx.x), n, kThreads, f);
     for (Acc& x : mine.of) x = combine(x, [](Acc a, Acc b) { return a + b; });
     return mine;
   }

@@ -82,7 +82,7 @@ public:
     return combine(lane_sum<Acc>(lane_, n, lanes(), f), [](Acc a, Acc b) { return a + b; });
   }
   template <class F> auto sums(int n, F f) {
-    auto mine = lane_sums<Acc>(lane_, n, lanes(), decltype(f(0)){}, f);
+    auto mine = lane_sums<Acc>(lane_, n, lanes(), f);
     for (Acc& x : mine.of) x = combine(x, [](Acc a, Acc b) { return a + b; });
     return mine;
   }

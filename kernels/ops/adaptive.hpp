@@ -177,10 +177,7 @@ template <class T> POLARSCOPE_FN void trust_ratio(Context<T>& c, const Op& op) {
   const Acc above = capped ? min_(weight, number) : number * weight;
   const Acc below = sum ? step + Acc(decay) * weight : step;
   Acc ratio = weight > Acc(0) && below > Acc(Tiny<R>::value) ? above / below : Acc(1);
-  if (op.word & kTrustDebias) {
-    const double t = static_cast<double>(c.step + 1);
-    ratio *= Acc(sqrt_(1 - pow_(c.exact_hp(op, 3), t)) / (1 - pow_(c.exact_hp(op, 2), t)));
-  }
+  if (op.word & kTrustDebias) ratio *= Acc(sqrt_(1 - c.power(c.exact_hp(op, 3))) / (1 - c.power(c.exact_hp(op, 2))));
   const R scale = static_cast<R>(ratio);
   c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = scale * (x.p[i] + decay * w.p[i]); });
 }

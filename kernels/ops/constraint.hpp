@@ -256,7 +256,8 @@ template <class T> POLARSCOPE_FN void dual_polar(Context<T>& c, const Op& op) {
       sub.for_each(large, [=](int j) { x(i, j) = scale * (unit(i, j) + shift * along.at(i, j)); });
     });
     c.t.sync();
-    result = exact ? polar_rows(c.t, x, next, gram, sizes, turned) : polynomial_steps(c, op, 7, x, next, gram, poly);
+    result = exact ? polar_rows(c.t, x, next, gram, sizes, turned)
+                   : polynomial_steps(c, op, 7, polynomial_length(op), x, next, gram, poly);
     if (phase == kLast) break;
     const auto found = result;
     const Acc value = c.t.sum(small * large, [=](int k) {
@@ -353,7 +354,7 @@ template <class T> POLARSCOPE_FN void stiefel_dual(Context<T>& c, const Op& op) 
     c.t.sync();
     c.t.for_each(x.size(), [=](int i) { x.p[i] = scale * next.p[i]; });
     c.t.sync();
-    result = polynomial_steps(c, op, 4, x, next, gram, poly);
+    result = polynomial_steps(c, op, 4, polynomial_length(op), x, next, gram, poly);
     c.t.matmul(gram, result, w, cross);
     c.t.sync();
     const Acc square = c.t.sum(small * small, [=](int e) {

@@ -94,7 +94,7 @@ template <class T> POLARSCOPE_FN void kronecker_factor(Context<T>& c, const Op& 
   if (update == kFactorAverage || update == kFactorCorrected) {
     const double beta = c.exact_hp(op, 0);
     add = 1 - beta;
-    if (update == kFactorCorrected) add /= 1 - pow_(beta, static_cast<double>(c.step + 1));
+    if (update == kFactorCorrected) add /= 1 - c.power(beta);
     keep = 1 - add;
   }
   MatmulArgs<R> args;

@@ -75,11 +75,11 @@ POLARSCOPE_FN void polynomial_step(Context<T>& c, const Op& op, int first, R sca
   else c.t.matmul(next, x, poly, last);
 }
 
-// That step polynomial_length times. Returns the one of x and next that holds the result.
+// That step `count` times, unscaled. Returns the one of x and next that holds the result.
 template <class T, class R>
-POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, Mat<R> x, Mat<R> next, Mat<R> gram,
-                                      Mat<R> poly) {
-  for (int k = 0; k < polynomial_length(op); ++k) {
+POLARSCOPE_FN Mat<R> polynomial_steps(Context<T>& c, const Op& op, int first, int count, Mat<R> x, Mat<R> next,
+                                      Mat<R> gram, Mat<R> poly) {
+  for (int k = 0; k < count; ++k) {
     polynomial_step(c, op, first + 3 * k, R(1), x, next, gram, poly);
     c.t.sync();
     const auto swapped = x;
@@ -177,7 +177,7 @@ template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op)
   using Acc = typename T::Acc;
   const auto a = c.mat(op, 0), d = c.mat(op, 1);
   const int small = a.rows < a.cols ? a.rows : a.cols, steps = polynomial_length(op);
-  auto x = c.t.scratch(a.rows, a.cols), next = c.t.scratch(a.rows, a.cols);
+  const auto x = c.t.scratch(a.rows, a.cols), next = c.t.scratch(a.rows, a.cols);
   const auto gram = c.t.scratch(small, small), poly = c.t.scratch(small, small);
   const Acc norm = sqrt_(square_norm(c.t, a));
   const R scale = input_scale<R>(polynomial_form(op), norm, static_cast<Acc>(c.constant(op, 0))),
@@ -185,14 +185,8 @@ template <class T> POLARSCOPE_FN void newton_schulz(Context<T>& c, const Op& op)
   c.t.sync();
   c.t.for_each(c.t.pad(a.size()), [=](int i) { x.p[i] = scale * a.p[i]; });
   c.t.sync();
-  for (int k = 0; k + 1 < steps; ++k) {
-    polynomial_step(c, op, 2 + 3 * k, R(1), x, next, gram, poly);
-    c.t.sync();
-    const auto swapped = x;
-    x = next;
-    next = swapped;
-  }
-  polynomial_step(c, op, 3 * steps - 1, size, x, d, gram, poly);
+  const auto last = polynomial_steps(c, op, 2, steps - 1, x, next, gram, poly);
+  polynomial_step(c, op, 3 * steps - 1, size, last, d, gram, poly);
 }
 
 // D ← s · msign(A) = s · U Vᵀ by one-sided Jacobi.  slots: A, D;  word: unused;  constants: unused, s

@@ -104,6 +104,20 @@ Paths paths_of(const Scene& scene, const std::string& record = "") {
   return out;
 }
 
+// Plain descent with a trace's gradients.
+Scene descent_on(std::shared_ptr<const Trace> trace, long steps) {
+  Scene scene;
+  scene.steps = steps;
+  scene.precision = Precision::f64;
+  scene.problem = "trace";
+  scene.problem_values.trace = std::move(trace);
+  RunSpec run;
+  run.label = "sgd";
+  run.optimizer = *load_optimizer("sgd");
+  scene.runs = {run};
+  return scene;
+}
+
 } // namespace
 
 TEST_CASE("a trace is read as its header says", "[trace]") {
@@ -207,16 +221,8 @@ TEST_CASE("plain descent on a trace is the running sum of its gradients, across 
   const auto trace = std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", kRows, kCols, false, start}},
                                                    kSteps, std::vector<std::vector<double>>{gradients});
   REQUIRE(trace_window(*trace) < kSteps);
-  Scene scene;
-  scene.steps = kSteps;
-  scene.precision = Precision::f64;
-  scene.problem = "trace";
-  scene.problem_values.trace = trace;
-  RunSpec run;
-  run.label = "sgd";
-  run.optimizer = *load_optimizer("sgd");
-  run.hparams["lr"] = 0.25;
-  scene.runs = {run};
+  Scene scene = descent_on(trace, kSteps);
+  scene.runs[0].hparams["lr"] = 0.25;
   auto session = open_session(scene);
   CHECK(frame_of(*session).runs[0].program->find_metric("loss") == -1);
   std::map<long, std::uint64_t> hashes;
@@ -340,15 +346,7 @@ TEST_CASE("of weights that are recorded, those that are small enough are kept", 
       std::vector<TraceParameter>{
           {"a", 2, 3, false, noise(6, 1)}, {"b", 4, 4, false, noise(16, 2)}, {"c", 1, 5, true, noise(5, 3)}},
       60, std::vector<std::vector<double>>{noise(360, 4), noise(960, 5), noise(300, 6)});
-  Scene scene;
-  scene.steps = 60;
-  scene.precision = Precision::f64;
-  scene.problem = "trace";
-  scene.problem_values.trace = trace;
-  RunSpec run;
-  run.label = "sgd";
-  run.optimizer = *load_optimizer("sgd");
-  scene.runs = {run};
+  const Scene scene = descent_on(trace, 60);
   SessionOptions options;
   options.record = {std::numeric_limits<std::uint32_t>::max(), true, 8};
   auto session = open_session(scene, options);

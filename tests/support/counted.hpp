@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <iterator>
 #include <type_traits>
 #include <vector>
 
@@ -83,10 +82,7 @@ public:
   }
   template <class F> auto sums(int n, F f) {
     decltype(f(0)) total = {};
-    for (int i = 0; i < n; ++i) {
-      const auto term = f(i);
-      for (std::size_t k = 0; k < std::size(total.of); ++k) total.of[k] += term.of[k];
-    }
+    for (int i = 0; i < n; ++i) add_to(total, f(i));
     return total;
   }
   template <class F> Acc sum(int n, F f) {
