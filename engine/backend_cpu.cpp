@@ -1,6 +1,7 @@
 #include "engine/backend_cpu.hpp"
 
 #include "engine/op_cost.hpp"
+#include "engine/pack_plan.hpp"
 #include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 #include "kernels/cpu/lanes.hpp"
@@ -8,10 +9,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <tuple>
 
 namespace polarscope {
 
@@ -61,9 +64,10 @@ struct Item {
 class CpuGroup final : public MemberGroup {
 public:
   CpuGroup(std::shared_ptr<const StepProgram> program, const kernels::CpuExecutor& executor,
-           std::shared_ptr<ThreadPool> pool)
+           std::unique_ptr<PackPlan> packs, std::shared_ptr<ThreadPool> pool)
       : program_(std::move(program)), executor_(executor), pool_(std::move(pool)),
-        most_lanes_(polarscope::most_lanes(*program_)), scratch_(static_cast<std::size_t>(pool_->threads())) {}
+        most_lanes_(polarscope::most_lanes(*program_)), scratch_(static_cast<std::size_t>(pool_->threads())),
+        packs_(std::move(packs)), pack_memory_(static_cast<std::size_t>(pool_->threads())) {}
 
   int count() const override { return static_cast<int>(members_.size()); }
 
@@ -147,6 +151,14 @@ public:
   void end(const Item& item, std::uint64_t made) {
     member(item.member).records = nullptr;
     item.record->resize(made * record_bytes());
+  }
+
+  const PackPlan* packs() const { return packs_.get(); }
+  // Memory for a pack, of one thread.
+  void* pack_memory(int thread) {
+    AlignedBytes& m = pack_memory_[static_cast<std::size_t>(thread)];
+    if (!m) m = AlignedBytes(packs_->memory_bytes());
+    return m.get();
   }
 
   // The place of a thread that works alone, number `thread` of the pool.
@@ -238,6 +250,8 @@ private:
   std::shared_ptr<ThreadPool> pool_;
   int most_lanes_;
   std::vector<AlignedBytes> scratch_;
+  std::unique_ptr<PackPlan> packs_; // null where the program does not run in packs
+  std::vector<AlignedBytes> pack_memory_;
   std::vector<std::unique_ptr<kernels::CpuLanes>> crews_;
   Clock::time_point no_crews_before_{};
   Clock::duration pause_{};
@@ -309,8 +323,43 @@ void start_items(ThreadPool& pool, std::vector<Item> items) {
             });
 }
 
+// Steps members of one program that are at the same step, as many to a pack as it takes, and returns the others: with fewer
+// than a handful the pack would take longer than its members by themselves.
+std::vector<Item> advance_packs(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps) {
+  constexpr std::size_t kFewest = 3;
+  const auto key = [](const Item& i) {
+    const MemberState s = i.group->state(i.member);
+    return std::tuple(i.group, s.diverged, s.step);
+  };
+  const auto before = [&](const Item& a, const Item& b) { return key(a) < key(b); };
+  if (!std::is_sorted(items.begin(), items.end(), before)) std::stable_sort(items.begin(), items.end(), before);
+  std::vector<std::span<const Item>> packs;
+  std::vector<Item> others;
+  for (std::size_t first = 0, last; first < items.size(); first = last) {
+    const CpuGroup& g = *items[first].group;
+    const bool packed = g.packs() && !g.state(items[first].member).diverged;
+    const auto most = first + static_cast<std::size_t>(packed ? g.packs()->executor().members : 1);
+    for (last = first + 1; last < std::min(most, items.size()); ++last)
+      if (key(items[last]) != key(items[first])) break;
+    const std::span<const Item> pack(&items[first], last - first);
+    if (pack.size() >= kFewest) packs.push_back(pack);
+    else others.insert(others.end(), pack.begin(), pack.end());
+  }
+  pool.run(static_cast<int>(packs.size()), [&](int k, int thread) {
+    const std::span<const Item> pack = packs[static_cast<std::size_t>(k)];
+    CpuGroup& g = *pack[0].group;
+    std::array<kernels::Member*, kernels::kMostMembers> members;
+    std::array<std::uint64_t, kernels::kMostMembers> made;
+    for (std::size_t i = 0; i < pack.size(); ++i) members[i] = &g.begin(pack[i], steps);
+    g.packs()->executor().advance(g.packs()->view(), members.data(), static_cast<int>(pack.size()), steps,
+                                  g.pack_memory(thread), made.data());
+    for (std::size_t i = 0; i < pack.size(); ++i) g.end(pack[i], made[i]);
+  });
+  return others;
+}
+
 void advance_items(ThreadPool& pool, std::vector<Item> items, std::uint64_t steps) {
-  share_out(pool, std::move(items), steps,
+  share_out(pool, advance_packs(pool, std::move(items), steps), steps,
             [](CpuGroup& g, kernels::Member& m, std::uint64_t n, kernels::CpuPlace place) {
               return g.executor().advance(g.view(), m, n, place);
             });
@@ -357,7 +406,8 @@ public:
     const kernels::CpuExecutors* executors = kernels::cpu_executors(isa);
     if (!executors) return machine_lacks(fmt::format("this machine lacks the instruction set {}", isa));
     const kernels::CpuExecutor& e = program->precision() == Precision::f32 ? executors->f32 : executors->f64;
-    return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, pool_));
+    auto packs = PackPlan::make(program, isa_.empty() ? kernels::choose_isa(UINT32_MAX) : isa);
+    return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, std::move(packs), pool_));
   }
 
   void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override {

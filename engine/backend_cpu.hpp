@@ -1,5 +1,6 @@
 // The CPU as a device: one member per thread at a time, its block private, stepped K times before the next member. Where members
-// are fewer than threads and steps are long, several threads step one member together.
+// are fewer than threads and steps are long, several threads step one member together; small members are stepped in packs, one to a
+// vector lane, with the bits that each has alone.
 #pragma once
 
 #include "engine/backend.hpp"

@@ -6,6 +6,7 @@
 #include "engine/bench_networks.hpp"
 #include "engine/bench_sweep.hpp"
 #include "engine/compile.hpp"
+#include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 
 #include <fmt/format.h>
@@ -62,8 +63,9 @@ void bench_machine(const BenchHarness& h, std::vector<BenchRow>& rows) {
 
 // ---- B1: toy steps -------------------------------------------------------------------------------------------------
 
-// Steps of a scene's first run on one core, with its default metrics recorded at every step.
-Result<BenchRow> toy_row(const BenchHarness& h, const std::string& problem, const std::string& preset) {
+// Steps of so many runs of a scene, with its default metrics recorded at every step.
+Result<BenchRow> toy_row(const BenchHarness& h, const std::string& problem, const std::string& preset, int members = 1,
+                         int threads = 1) {
   const auto scene = parse_scene(fmt::format("[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 1000000\n[problem]\nkind = "
                                              "\"{}\"\n[[run]]\nlabel = \"run\"\noptimizer = \"{}\"\n",
                                              problem, preset),
@@ -71,28 +73,33 @@ Result<BenchRow> toy_row(const BenchHarness& h, const std::string& problem, cons
   if (!scene) return scene.error();
   const auto program = compile(*scene, scene->runs[0]);
   if (!program) return program.error();
-  auto backend = open_backend("cpu", 1);
+  auto backend = open_backend("cpu", threads);
   if (!backend) return backend.error();
   auto group = (*backend)->open(*program);
   if (!group) return group.error();
   MemberGroup& g = **group;
-  if (const auto added = g.add(1); !added) return added.error();
-  g.set_hparams(0, hparam_row(**program, scene->runs[0]));
   const auto contents = initial_contents(*scene, scene->runs[0], **program);
   if (!contents) return contents.error();
-  for (const auto& [slot, values] : contents->slots) g.write_slot(0, slot, values);
-  const std::vector<int> one = {0};
+  std::vector<int> all;
+  for (int i = 0; i < members; ++i) {
+    const auto added = g.add(static_cast<std::uint64_t>(i + 1));
+    if (!added) return added.error();
+    g.set_hparams(*added, hparam_row(**program, scene->runs[0]));
+    for (const auto& [slot, values] : contents->slots) g.write_slot(*added, slot, values);
+    all.push_back(*added);
+  }
   std::vector<std::vector<std::byte>> records;
-  g.start(one, records);
-  constexpr std::uint64_t kBurst = 1000;
+  g.start(all, records);
+  const std::uint64_t burst = members == 1 ? 1000 : 64;
   const auto seconds = h.measure([&](long n) {
-    for (long i = 0; i < n; ++i) g.advance(one, kBurst, records);
+    for (long i = 0; i < n; ++i) g.advance(all, burst, records);
   });
   if (g.state(0).diverged) return bad_input(fmt::format("{} with {} diverged while it was measured", problem, preset));
   return rate_row("B1",
-                  fmt::format("{}, {}: {} ops, {} numbers recorded, one core", problem, preset,
-                              (*program)->step_ops().size(), (*program)->record_size()),
-                  "Msteps/s", static_cast<double>(kBurst) * 1e-6, seconds);
+                  fmt::format("{}, {}: {} ops, {} numbers recorded, {}", problem, preset, (*program)->step_ops().size(),
+                              (*program)->record_size(),
+                              members == 1 ? "one core" : fmt::format("{} members, {} cores", members, threads)),
+                  "Msteps/s", static_cast<double>(burst) * members * 1e-6, seconds);
 }
 
 Result<void> bench_toys(const BenchHarness& h, std::vector<BenchRow>& rows) {
@@ -104,6 +111,11 @@ Result<void> bench_toys(const BenchHarness& h, std::vector<BenchRow>& rows) {
       if (!row) return row.error();
       rows.push_back(std::move(*row));
     }
+  for (const char* preset : {"sgd", "adamw", "muon"}) {
+    auto row = toy_row(h, "circle", preset, 4096, all_cores());
+    if (!row) return row.error();
+    rows.push_back(std::move(*row));
+  }
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "engine/program.hpp"
 
+#include "kernels/small.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -290,6 +292,8 @@ std::shared_ptr<const StepProgram> ProgramBuilder::finish(RecordOptions record) 
   lay_out(p);
   const std::size_t record_size = choose_record(p, record);
 
+  for (std::vector<Op>* list : {&start_, &step_})
+    for (Op& op : *list) op.small = kernels::is_small(op, p.layout_.data());
   p.start_ = std::move(start_);
   p.step_ = std::move(step_);
   p.start_text_ = std::move(start_text_);

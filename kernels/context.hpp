@@ -32,29 +32,35 @@
 
 POLARSCOPE_KERNELS_BEGIN
 
+// The small team (kernels/cpu/small_team.hpp) takes small ops only, whose operands are single rows.
+template <class T> inline constexpr bool kSmallOnly = false;
+template <class T, OpCode code> inline constexpr bool kRunsOn = true;
+
 template <class T> struct Context {
   using R = typename T::Real;
+  using Exact = typename Scalars<R>::Exact;
 
   T& t;
   const Program& program;
   R* block;
-  const double* base; // the run's hyperparameters as set by the user
-  std::uint64_t seed;
+  const Exact* base; // the run's hyperparameters as set by the user
+  typename Scalars<R>::Seed seed;
   std::uint64_t step; // completed steps, t − 1: what schedules and random streams take
   bool starting;      // running the start list: nothing has been updated yet
 
   // Set by the check_finite op: the run stops after this step. Only the executor reads it.
-  bool stopped = false;
+  typename Scalars<R>::Truth stopped{};
 
   struct Power {
-    double base = 0, value = 0; // 0ᵗ
+    Exact base{}, value{}; // 0ᵗ
   };
   Power powers[2] = {};
   int oldest = 0;
 
   POLARSCOPE_FN Mat<R> mat(std::uint16_t id) const {
     const Slot& s = program.slots[id];
-    return {block + s.offset, static_cast<int>(s.rows), static_cast<int>(s.cols), static_cast<int>(s.ld)};
+    const std::uint32_t ld = kSmallOnly<T> ? s.cols : s.ld; // without the padding
+    return {block + s.offset, static_cast<int>(s.rows), static_cast<int>(s.cols), static_cast<int>(ld)};
   }
   POLARSCOPE_FN Mat<R> mat(const Op& op, int k) const { return mat(op.slot[k]); }
   POLARSCOPE_FN bool has(const Op& op, int k) const { return op.slot[k] != kNone; }
@@ -65,21 +71,21 @@ template <class T> struct Context {
   POLARSCOPE_FN R hp(const Op& op, int k) const { return block[program.slots[0].offset + op.hparam[k]]; }
   // The same without the rounding to R, for differences from 1: the base value, which is a double, unless a schedule has
   // changed it.
-  POLARSCOPE_FN double exact_hp(const Op& op, int k) const {
+  POLARSCOPE_FN Exact exact_hp(const Op& op, int k) const {
     const R now = hp(op, k);
-    const double set = base[op.hparam[k]];
-    return static_cast<R>(set) == now ? set : static_cast<double>(now);
+    const Exact set = base[op.hparam[k]];
+    return sel(static_cast<R>(set) == now, set, static_cast<Exact>(now));
   }
   POLARSCOPE_FN R hp_or(const Op& op, int k, R otherwise) const {
     return op.hparam[k] == kNone ? otherwise : hp(op, k);
   }
   // βᵗ with t the number of this step. Ops of one kind ask for the same powers parameter after parameter: the CPU keeps two.
-  POLARSCOPE_FN double power(double beta) {
+  POLARSCOPE_FN Exact power(Exact beta) {
 #if defined(__CUDA_ARCH__)
     return pow_(beta, static_cast<double>(step + 1));
 #else
     for (Power& p : powers)
-      if (p.base == beta) return p.value;
+      if (!any_(p.base != beta)) return p.value;
     powers[oldest] = {beta, pow_(beta, static_cast<double>(step + 1))};
     oldest ^= 1;
     return powers[oldest ^ 1].value;

@@ -15,7 +15,7 @@ template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
   switch (op.code) {
 #define POLARSCOPE_OP(name, slots, flops, doc)                                                                         \
   case OpCode::name:                                                                                                   \
-    run_##name(c, op);                                                                                                 \
+    if constexpr (kRunsOn<T, OpCode::name>) run_##name(c, op);                                                         \
     break;
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
@@ -27,6 +27,10 @@ template <class T> POLARSCOPE_FN void run_op(Context<T>& c, const Op& op) {
 template <class T> POLARSCOPE_ONCE void run_list(Context<T>& c, const Op* ops, std::uint32_t count) {
   const std::uint64_t t = c.starting ? 0 : c.step + 1;
   for (std::uint32_t k = 0; k < count; ++k) {
+    if constexpr (requires { c.t.run_small(c, ops, count); }) { // the small team's turn
+      k += c.t.run_small(c, ops + k, count - k);
+      if (k == count) return;
+    }
     const Op& op = ops[k];
     if (op.every > 1 && t % op.every != 0) continue;
     run_op(c, op);
@@ -40,7 +44,7 @@ template <class T> POLARSCOPE_FN void begin_step(Context<T>& c) {
   using R = typename T::Real;
   R* now = c.block + c.program.slots[0].offset;
   R* slab = c.block + c.program.slots[c.program.metric_slot].offset;
-  const double* base = c.base;
+  const auto* base = c.base;
   c.t.for_each(static_cast<int>(c.program.hparam_count), [=](int i) { now[i] = static_cast<R>(base[i]); });
   const R nan = static_cast<R>(NAN);
   c.t.for_each(static_cast<int>(c.program.slots[c.program.metric_slot].cols), [=](int i) { slab[i] = nan; });

@@ -6,7 +6,7 @@
 
 namespace polarscope::kernels {
 
-enum class OpCode : std::uint16_t {
+enum class OpCode : std::uint8_t {
 #define POLARSCOPE_OP(name, slots, flops, doc) name,
 #include "kernels/ops.def"
 #undef POLARSCOPE_OP
@@ -35,6 +35,7 @@ static_assert(sizeof(Slot) == 16);
 // One instruction. What slot[k], hparam[k], word and the constants mean is said beside each body (kernels/ops).
 struct Op {
   OpCode code = OpCode::count_;
+  bool small = false;      // kernels/small.hpp
   std::uint16_t every = 1; // run when the finished step's number t is a multiple of this; row 0 always
   std::uint16_t slot[6] = {kNone, kNone, kNone, kNone, kNone, kNone};
   std::uint16_t hparam[4] = {kNone, kNone, kNone, kNone};

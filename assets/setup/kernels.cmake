@@ -1,7 +1,7 @@
 # polarscope_kernels: numerics. The step interpreter is compiled once per instruction set and chosen at run time.
 
 file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cpp)
-list(FILTER kernel_sources EXCLUDE REGEX "/kernels/cuda/|/kernels/cpu/execute\\.cpp$")
+list(FILTER kernel_sources EXCLUDE REGEX "/kernels/cuda/|/kernels/cpu/execute(_small)?\\.cpp$")
 
 # These flags are part of the numbers contract: same flags, same bits. Never -ffast-math. Flush-to-zero is set by the
 # executors themselves (kernels/cpu/flush.hpp).
@@ -19,14 +19,20 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/kernels/cpu/execute.cpp)
     set(isas base)
   endif()
   foreach(isa IN LISTS isas)
-    add_library(polarscope_execute_${isa} OBJECT ${CMAKE_SOURCE_DIR}/kernels/cpu/execute.cpp)
-    target_include_directories(polarscope_execute_${isa} PRIVATE ${CMAKE_SOURCE_DIR})
-    # asserts inside inner loops would keep them from being vectorised
-    target_compile_definitions(polarscope_execute_${isa} PRIVATE POLARSCOPE_ISA=${isa} $<$<CONFIG:Release>:NDEBUG>)
-    target_compile_options(polarscope_execute_${isa} PRIVATE ${POLARSCOPE_WARNINGS} ${POLARSCOPE_PREFIX_MAP}
-                           ${POLARSCOPE_KERNEL_FLAGS} $<$<NOT:$<STREQUAL:${isa},base>>:-march=x86-64-${isa}>
-                           $<$<STREQUAL:${isa},v4>:-mprefer-vector-width=512>)
-    list(APPEND kernel_objects $<TARGET_OBJECTS:polarscope_execute_${isa}>)
+    foreach(team "" _small)
+      set(target polarscope_execute${team}_${isa})
+      add_library(${target} OBJECT ${CMAKE_SOURCE_DIR}/kernels/cpu/execute${team}.cpp)
+      target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
+      # asserts inside inner loops would keep them from being vectorised
+      target_compile_definitions(${target} PRIVATE POLARSCOPE_ISA=${isa}${team} $<$<CONFIG:Release>:NDEBUG>)
+      target_compile_options(${target} PRIVATE ${POLARSCOPE_WARNINGS} ${POLARSCOPE_PREFIX_MAP}
+                             ${POLARSCOPE_KERNEL_FLAGS} $<$<NOT:$<STREQUAL:${isa},base>>:-march=x86-64-${isa}>
+                             $<$<STREQUAL:${isa},v4>:-mprefer-vector-width=512>)
+      list(APPEND kernel_objects $<TARGET_OBJECTS:${target}>)
+    endforeach()
+    # the same bits for a number and for a vector of them; g++ 12 warns of its own header for AVX-512
+    target_compile_options(polarscope_execute_small_${isa} PRIVATE -ffp-contract=off -fno-tree-vectorize
+                           -Wno-uninitialized -Wno-maybe-uninitialized)
   endforeach()
 endif()
 

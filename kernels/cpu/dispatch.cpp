@@ -1,4 +1,5 @@
 #include "kernels/cpu/execute.hpp"
+#include "kernels/small.hpp"
 
 #include <cstring>
 
@@ -14,6 +15,15 @@ extern const CpuExecutors kExecutors;
 }
 namespace v4 {
 extern const CpuExecutors kExecutors;
+}
+namespace v2_small {
+extern const SmallExecutor kSmallExecutor;
+}
+namespace v3_small {
+extern const SmallExecutor kSmallExecutor;
+}
+namespace v4_small {
+extern const SmallExecutor kSmallExecutor;
 }
 
 const CpuExecutors* cpu_executors(const char* isa) {
@@ -31,12 +41,22 @@ const CpuExecutors* cpu_executors(const char* isa) {
   return nullptr;
 }
 
+const SmallExecutor* small_executor(const char* isa) {
+  return !std::strcmp(isa, "v4")   ? &v4_small::kSmallExecutor
+         : !std::strcmp(isa, "v3") ? &v3_small::kSmallExecutor
+                                   : &v2_small::kSmallExecutor;
+}
+
 #else
 
 namespace base {
 extern const CpuExecutors kExecutors;
 }
+namespace base_small {
+extern const SmallExecutor kSmallExecutor;
+}
 const CpuExecutors* cpu_executors(const char* isa) { return std::strcmp(isa, "base") ? nullptr : &base::kExecutors; }
+const SmallExecutor* small_executor(const char*) { return &base_small::kSmallExecutor; }
 
 #endif
 

@@ -6,10 +6,14 @@
 #include "kernels/cpu/team.hpp"
 #include "kernels/interpret.hpp"
 
+#define POLARSCOPE_TEXT_(x) #x
+#define POLARSCOPE_TEXT(x) POLARSCOPE_TEXT_(x)
+
 POLARSCOPE_KERNELS_BEGIN
 
 template <class R> POLARSCOPE_FN CpuTeam<R> team_at(const Program& p, const CpuPlace& place) {
-  return {static_cast<R*>(place.scratch), p.scratch_size, place.lanes, place.lane};
+  return {static_cast<R*>(place.scratch), p.scratch_size, place.lanes, place.lane,
+          small_executor(POLARSCOPE_TEXT(POLARSCOPE_ISA))};
 }
 
 template <class R> void start_member(const Program& p, Member& m, CpuPlace place) {
@@ -62,8 +66,6 @@ template <class R> constexpr CpuExecutor executor(const char* isa) {
 }
 
 extern const CpuExecutors kExecutors;
-#define POLARSCOPE_TEXT_(x) #x
-#define POLARSCOPE_TEXT(x) POLARSCOPE_TEXT_(x)
 const CpuExecutors kExecutors = {executor<float>(POLARSCOPE_TEXT(POLARSCOPE_ISA)),
                                  executor<double>(POLARSCOPE_TEXT(POLARSCOPE_ISA)), probe::kProbes};
 

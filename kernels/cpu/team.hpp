@@ -11,10 +11,12 @@
 #include "kernels/cpu/lanes.hpp"
 #include "kernels/cpu/matmul.hpp"
 #include "kernels/cpu/product_share.hpp"
+#include "kernels/small.hpp"
 
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 POLARSCOPE_KERNELS_BEGIN
 
@@ -114,9 +116,10 @@ public:
   using Real = Scalar;
   using Acc = double;
 
-  // `scratch`: `size` scalars, 64-byte aligned, the same for every lane.
-  CpuTeam(Real* scratch, std::size_t size, CpuLanes* shared = nullptr, int lane = 0)
-      : arena_(scratch), size_(size), shared_(shared), lanes_(shared ? shared->count : 1), lane_(lane) {}
+  // `scratch`: `size` scalars, 64-byte aligned, the same for every lane. `small`: who runs small ops, none: this team.
+  CpuTeam(Real* scratch, std::size_t size, CpuLanes* shared = nullptr, int lane = 0,
+          const SmallExecutor* small = nullptr)
+      : arena_(scratch), size_(size), shared_(shared), lanes_(shared ? shared->count : 1), lane_(lane), small_(small) {}
 
   POLARSCOPE_FN int lanes() const { return lanes_; }
   POLARSCOPE_FN Lines<Real> pad(int n) const { return {n}; }
@@ -257,6 +260,18 @@ public:
   }
   POLARSCOPE_FN void release_scratch() { used_ = 0; } // by the executor, after each op
 
+  // Runs the small ops that a list begins with, and returns how many they are. One lane does; the sum tells the others.
+  template <class C>
+  requires std::is_same_v<Real, float> POLARSCOPE_FN std::uint32_t run_small(C& c, const Op* ops, std::uint32_t count) {
+    std::uint32_t n = 0;
+    while (small_ && n < count && ops[n].small) ++n;
+    if (n > 0 && sum(1, [&](int) {
+                   return small_->run(c.program, c.block, c.base, c.seed, c.step, c.starting, ops, n) ? 1.0 : 0.0;
+                 }) > 0)
+      c.stopped = true;
+    return n;
+  }
+
   // References: matrices copied into a call would be written in pieces and read as vectors, which stalls.
   POLARSCOPE_FN void matmul(const Mat<Real>& c, const Mat<Real>& a, const Mat<Real>& b,
                             const MatmulArgs<Real>& args = {}) {
@@ -308,6 +323,7 @@ private:
   std::size_t used_ = 0;
   CpuLanes* shared_;
   int lanes_, lane_;
+  const SmallExecutor* small_;
   std::size_t round_ = 0;
 };
 

@@ -16,7 +16,7 @@ template <class R> struct Average {
 };
 template <class T> POLARSCOPE_FN Average<typename T::Real> average(Context<T>& c, const Op& op, int k) {
   using R = typename T::Real;
-  const double beta = c.exact_hp(op, k);
+  const auto beta = c.exact_hp(op, k);
   return {static_cast<R>(1 - beta), static_cast<R>(1 / (1 - c.power(beta)))};
 }
 
@@ -36,12 +36,16 @@ template <class R> struct AdamShares { R gradient, first; };
 
 // torch.optim.NAdam's factors μₜ = β₁ (1 − ½ 0.96^{ψt}) and their product, kept in slot 4 from step to step.
 template <class T>
-POLARSCOPE_FN AdamShares<typename T::Real> nadam_shares(Context<T>& c, const Op& op, double beta, bool corrected) {
+POLARSCOPE_FN AdamShares<typename T::Real>
+nadam_shares(Context<T>& c, const Op& op, typename Scalars<typename T::Real>::Exact beta, bool corrected) {
   using R = typename T::Real;
-  const double t = static_cast<double>(c.step + 1), psi = c.exact_hp(op, 3);
-  const double now = beta * (1 - 0.5 * pow_(0.96, t * psi)), next = beta * (1 - 0.5 * pow_(0.96, (t + 1) * psi));
+  using Exact = typename Scalars<R>::Exact;
+  const double t = static_cast<double>(c.step + 1);
+  const Exact psi = c.exact_hp(op, 3);
+  const Exact now = beta * (1 - 0.5 * pow_(Exact(0.96), t * psi)),
+              next = beta * (1 - 0.5 * pow_(Exact(0.96), (t + 1) * psi));
   R* kept = c.ptr(op, 4);
-  const double product = static_cast<double>(kept[0]) * now;
+  const Exact product = static_cast<Exact>(kept[0]) * now;
   c.t.sync(); // every lane has read it
   c.t.single([=] { kept[0] = static_cast<R>(product); });
   if (!corrected) return {static_cast<R>(1 - now), static_cast<R>(next)};
@@ -53,8 +57,10 @@ template <class T> POLARSCOPE_FN AdamShares<typename T::Real> adam_shares(Contex
   const std::uint32_t first = op.word & 7;
   const bool corrected = !(op.word & kAdamUncorrected);
   if (first == kNoFirst) return {R(1), R(0)};
-  const double beta = c.exact_hp(op, 0), t = static_cast<double>(c.step + 1);
-  const double now = corrected ? 1 / (1 - c.power(beta)) : 1.0;
+  using Exact = typename Scalars<R>::Exact;
+  const Exact beta = c.exact_hp(op, 0);
+  const double t = static_cast<double>(c.step + 1);
+  const Exact now = corrected ? 1 / (1 - c.power(beta)) : Exact(1);
   if (first == kNesterovTorch) return nadam_shares(c, op, beta, corrected);
   if (first == kNesterovOptax)
     return {static_cast<R>((1 - beta) * now), static_cast<R>(corrected ? beta / (1 - pow_(beta, t + 1)) : beta)};
@@ -176,7 +182,7 @@ template <class T> POLARSCOPE_FN void trust_ratio(Context<T>& c, const Op& op) {
   }));
   const Acc above = capped ? min_(weight, number) : number * weight;
   const Acc below = sum ? step + Acc(decay) * weight : step;
-  Acc ratio = weight > Acc(0) && below > Acc(Tiny<R>::value) ? above / below : Acc(1);
+  Acc ratio = sel((weight > Acc(0)) & (below > Acc(Tiny<R>::value)), above / below, Acc(1));
   if (op.word & kTrustDebias) ratio *= Acc(sqrt_(1 - c.power(c.exact_hp(op, 3))) / (1 - c.power(c.exact_hp(op, 2))));
   const R scale = static_cast<R>(ratio);
   c.t.for_each(c.t.pad(u.size()), [=](int i) { u.p[i] = scale * (x.p[i] + decay * w.p[i]); });

@@ -137,8 +137,7 @@ template <class T> POLARSCOPE_FN void tangency_violation(Context<T>& c, const Op
   c.t.sync();
   const auto cosine = [](Acc dot, Acc first, Acc second) {
     const Acc below = sqrt_(first) * sqrt_(second);
-    if (!finite_(dot)) return R(1e30);
-    return below > Acc(Tiny<R>::value) ? static_cast<R>(abs_(dot) / below) : R(0);
+    return sel(finite_(dot), sel(below > Acc(Tiny<R>::value), static_cast<R>(abs_(dot) / below), R(0)), R(1e30));
   };
   if (slices == kColumns) {
     c.t.for_each(cols, [=](int j) {

@@ -39,7 +39,7 @@ enum InputScale : int { kAdd = 0, kClamp = 1, kScaled = 2, kBare = 3, kScaledMor
 template <class R, class Acc> POLARSCOPE_FN R input_scale(int form, Acc norm, Acc eps) {
   const Acc safety = form == kScaled ? Acc(1.01) : form == kScaledMore ? Acc(1.02) : Acc(1);
   const Acc below = form == kBare ? norm : form == kClamp ? max_(norm, eps) : safety * norm + eps;
-  return below > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / below) : R(0);
+  return sel(below > Acc(Tiny<R>::value), static_cast<R>(Acc(1) / below), R(0));
 }
 
 // Newton–Schulz as an op's word has it: steps << 3 | input scale.
@@ -218,7 +218,7 @@ template <class T> POLARSCOPE_FN void band_violation(Context<T>& c, const Op& op
   Acc sigma = 0;
   for (int k = 0; k < 20; ++k) {
     const Acc length = sqrt_(square_norm(c.t, right));
-    const R inverse = length > Acc(Tiny<R>::value) ? static_cast<R>(Acc(1) / length) : R(0);
+    const R inverse = sel(length > Acc(Tiny<R>::value), static_cast<R>(Acc(1) / length), R(0));
     c.t.rows(rows, [=](auto& sub, int i) {
       const R* x = u.row(i);
       const Acc dot = sub.sum(cols, [=](int j) { return Acc(x[j]) * Acc(right.p[j]); });
@@ -235,7 +235,7 @@ template <class T> POLARSCOPE_FN void band_violation(Context<T>& c, const Op& op
   }
   const R excess = static_cast<R>(sigma / Acc(c.constant(op, 0)) - Acc(c.constant(op, 1)));
   R* out = c.metric(op);
-  c.t.single([=] { out[0] = finite_(excess) ? max_(excess, R(0)) : R(1e30); });
+  c.t.single([=] { out[0] = sel(finite_(excess), max_(excess, R(0)), R(1e30)); });
 }
 
 // Metric column: ‖O Oᵀ O − O‖_F / √min(m,n) with O = U/s: 0 exactly when every singular value is 0 or 1.

@@ -15,7 +15,8 @@ template <class T> POLARSCOPE_FN void check_finite(Context<T>& c, const Op& op) 
   const auto w = c.mat(op, 0);
   const R square = static_cast<R>(c.t.sum(flat_size(w), [=](int i) { return w.p[i] * w.p[i]; }));
   const R loss = op.word == kNoLoss ? R(0) : *c.metric(op);
-  if (!finite_(square) || !finite_(loss)) c.stopped = true;
+  const auto weight_fits = finite_(square), loss_fits = finite_(loss);
+  c.stopped = c.stopped | !weight_fits | !loss_fits;
 }
 
 // The constants of weight_motion: the metric column of each quantity, −1 where it is not wanted.
@@ -35,11 +36,11 @@ enum Motion {
 
 // Angle between unit vectors a and b from |a − b|² and |a + b|²: accurate at every angle (algorithms.md §F).
 template <class R, class Acc> POLARSCOPE_FN R angle_of(Acc minus, Acc plus) {
-  return R(2) * atan2_(static_cast<R>(sqrt_(minus)), static_cast<R>(sqrt_(plus)));
+  return R(2) * atan2_(sqrt_(static_cast<R>(minus)), sqrt_(static_cast<R>(plus)));
 }
 
 // A cosine that rounding may have carried past ±1, by an ulp; NaN stays NaN.
-template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return x > R(1) ? R(1) : x < R(-1) ? R(-1) : x; }
+template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return sel(x > R(1), R(1), sel(x < R(-1), R(-1), x)); }
 
 // Norm, angles and radial parts of W and of the step Δ = W − P from the weight before, P. Constants: see Motion.
 // Undefined quantities (a weight or a step of norm 0) are NaN: not recorded. Without P: sizes alone.
@@ -58,7 +59,7 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     put(kFrobenius, norm);
     put(kSpectral, norm);
     put(kRowNorm, norm);
-    put(kStableRank, norm > R(0) ? R(1) : R(0) / R(0));
+    put(kStableRank, sel(norm > R(0), R(1), R(NAN)));
   };
   if (!c.has(op, 1)) { // sizes alone
     const R norm = static_cast<R>(sqrt_(c.t.sum(n, [=](int i) { return w.p[i] * w.p[i]; })));
@@ -89,7 +90,7 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     return Numbers<R, 7>{{w.p[i] * w.p[i], p[i] * p[i], d * d, p[i] * d, g[i] * g[i], p[i] * g[i], r[i] * r[i]}};
   });
   const Acc ww = plain.of[0], pp = plain.of[1], dd = plain.of[2], pd = plain.of[3], gg = plain.of[4], pg = plain.of[5];
-  const Acc before = sqrt_(pp), after = sqrt_(ww);
+  const Acc before = sqrt_(pp), after = sqrt_(ww), moved = sqrt_(dd);
   // ŵ⁺ − ŵ = Δ/‖W‖ + P (1/‖W‖ − 1/‖P‖): no difference of nearly equal numbers, so that tiny angles keep their digits
   const R x = static_cast<R>(Acc(1) / after), y = static_cast<R>(Acc(1) / before);
   const R bend = static_cast<R>(-(Acc(2) * pd + dd) / ((after + before) * after * before));
@@ -104,17 +105,17 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     put_sizes(static_cast<R>(after));
     put(kAngle, angle_of<R>(units.of[2], units.of[3]));
     put(kAngularUpdate, turn);
-    put(kRelativeUpdate, static_cast<R>(sqrt_(dd) / before));
-    put(kRadialUpdate, bounded_cosine(static_cast<R>(pd / sqrt_(pp * dd))));
-    put(kRadialGradient, bounded_cosine(static_cast<R>(pg / sqrt_(pp * gg))));
+    put(kRelativeUpdate, static_cast<R>(moved / before));
+    put(kRadialUpdate, bounded_cosine(static_cast<R>(pd / (before * moved))));
+    put(kRadialGradient, bounded_cosine(static_cast<R>(pg / (before * sqrt_(gg)))));
     if (!travelled) return;
     // compensated sum, so that millions of small angles add up in single precision too
     const R total = travelled[0], add = turn - travelled[1];
-    if (!finite_(add)) return;
     const R next = total + add;
-    travelled[1] = (next - total) - add;
-    travelled[0] = next;
-    put(kAngleTravelled, next);
+    const auto known = finite_(add);
+    travelled[1] = sel(known, (next - total) - add, travelled[1]);
+    travelled[0] = sel(known, next, total);
+    put(kAngleTravelled, sel(known, next, R(NAN)));
   });
 }
 

@@ -12,12 +12,15 @@ POLARSCOPE_KERNELS_BEGIN
 template <class T> POLARSCOPE_FN void rising_average(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto g = c.mat(op, 0), m = c.mat(op, 1), u = c.mat(op, 2);
-  const double t = static_cast<double>(c.step + 1), rise = c.exact_hp(op, 3), first = c.exact_hp(op, 1);
-  double beta = c.exact_hp(op, 0), alpha = c.exact_hp(op, 2);
-  if (t < rise) {
-    const double part = t / rise, added = c.constant(op, 0);
-    beta = exp_(1 / ((1 - part) / log_(first + added) + part / log_(beta + added)));
-    alpha *= part;
+  using Exact = typename Scalars<R>::Exact;
+  const double t = static_cast<double>(c.step + 1), added = c.constant(op, 0);
+  const Exact rise = c.exact_hp(op, 3), first = c.exact_hp(op, 1);
+  Exact beta = c.exact_hp(op, 0), alpha = c.exact_hp(op, 2);
+  const auto rising = rise > Exact(t);
+  if (any_(rising)) {
+    const Exact part = t / rise;
+    beta = sel(rising, exp_(1 / ((1 - part) / log_(first + added) + part / log_(beta + added))), beta);
+    alpha = sel(rising, alpha * part, alpha);
   }
   const R share = static_cast<R>(1 - beta), scale = static_cast<R>(alpha);
   c.t.for_each(c.t.pad(g.size()), [=](int i) {
@@ -134,7 +137,7 @@ template <class T> POLARSCOPE_FN void gain_adam(Context<T>& c, const Op& op) {
     m.p[i] = first;
     v.p[i] = second;
     const R below = sqrt_(second * of_second.correction) + eps;
-    a.p[i] -= below > R(0) ? lr * (first * of_first.correction / below) : R(0);
+    a.p[i] -= sel(below > R(0), lr * (first * of_first.correction / below), R(0));
   });
 }
 
@@ -151,9 +154,10 @@ template <class T> POLARSCOPE_FN void gain_floor(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const auto a = c.mat(op, 0);
   const R floor = c.hp(op, 0);
-  if (!(floor > R(0))) return;
+  const auto held = floor > R(0);
+  if (!any_(held)) return;
   const R least = gain_inverse(static_cast<int>(op.word), floor);
-  c.t.for_each(a.cols, [=](int i) { a.p[i] = max_(a.p[i], least); });
+  c.t.for_each(a.cols, [=](int i) { a.p[i] = sel(held, max_(a.p[i], least), a.p[i]); });
 }
 
 // The gradients of W = diag(γr) Ŵ diag(γc) (algorithms.md §C2) from G = ∂L/∂W:
@@ -213,10 +217,11 @@ template <class T> POLARSCOPE_FN void row_magnitude_split(Context<T>& c, const O
     const R size = g[i], length = r[i];
     const R* gi = grad.row(i);
     R *ui = v.row(i), *di = inner.row(i);
-    sub.for_each(cols, [=](int j) { ui[j] = size != R(0) ? ui[j] / size : R(0); });
+    sub.for_each(cols, [=](int j) { ui[j] = sel(size != R(0), ui[j] / size, R(0)); });
     sub.sync();
     const Acc slope = sub.sum(cols, [=](int j) { return Acc(gi[j]) * Acc(ui[j]); });
-    const R along = static_cast<R>(slope), scale = length > Tiny<R>::value && cols > 1 ? size / length : R(0);
+    const R along = static_cast<R>(slope),
+            scale = cols > 1 ? sel(length > R(Tiny<R>::value), size / length, R(0)) : R(0);
     sub.for_each(cols, [=](int j) {
       di[j] = scale * (gi[j] - ui[j] * along);
       ui[j] *= length;
@@ -233,7 +238,8 @@ template <class T> POLARSCOPE_FN void row_magnitude_join(Context<T>& c, const Op
   const auto v = c.mat(op, 0), w = c.mat(op, 3), old = c.mat(op, 4);
   R *g = c.ptr(op, 1), *r = c.ptr(op, 2);
   const R decay = op.word & 2 ? R(0) : c.hp(op, 0) * c.hp(op, 1), floor = static_cast<R>(c.constant(op, 0));
-  const bool measured = decay != R(0) && !(op.word & 1), keeps = (op.word & 4) != 0;
+  const auto decays = decay != R(0);
+  const bool measured = any_(decays) && !(op.word & 1), keeps = (op.word & 4) != 0;
   const int cols = v.cols;
   c.t.rows(v.rows, [=](auto& sub, int i) {
     const R* vi = v.row(i);
@@ -241,12 +247,12 @@ template <class T> POLARSCOPE_FN void row_magnitude_join(Context<T>& c, const Op
     R* wi = w.row(i);
     const Acc length2 = sub.sum(cols, [=](int j) { return Acc(vi[j]) * Acc(vi[j]); });
     const R length = static_cast<R>(sqrt_(length2)), size = g[i], below = max_(length, floor);
-    const R scale = below > Tiny<R>::value ? size / below : R(0);
+    const R scale = sel(below > R(Tiny<R>::value), size / below, R(0));
     sub.for_each(cols, [=](int j) { wi[j] = scale * vi[j] - decay * before[j]; });
     sub.sync();
     if (measured) {
       const Acc norm2 = sub.sum(cols, [=](int j) { return Acc(wi[j]) * Acc(wi[j]); });
-      sub.single([=] { g[i] = static_cast<R>(sqrt_(norm2)); });
+      sub.single([=] { g[i] = sel(decays, static_cast<R>(sqrt_(norm2)), size); });
     }
     if (!keeps) sub.single([=] { r[i] = length; });
   });

@@ -204,7 +204,8 @@ POLARSCOPE_FN void noise_row(Context<T>& c, Row& sub, const Mat<typename T::Real
   const int cols = z.cols, blocks = (cols + 3) / 4;
   const std::uint32_t stream = 1 + op.word;
   R* row = z.row(i);
-  const std::uint64_t seed = c.seed, step = c.step;
+  const auto seed = c.seed;
+  const std::uint64_t step = c.step;
   sub.for_each(blocks, [=](int q) {
     const int first = 4 * q, left = cols - first;
     const auto bits = random_bits(seed, stream, step, static_cast<std::uint32_t>(i * blocks + q));

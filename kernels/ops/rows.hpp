@@ -96,8 +96,8 @@ template <class T> POLARSCOPE_FN void to_norms(Context<T>& c, const Op& op) {
   const auto factor_of = [=](auto norm, int k) {
     const auto target = targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same);
     const auto least = static_cast<decltype(norm)>(guard > 0 ? guard : Tiny<R>::value);
-    const auto below = add ? norm + least : norm > least ? norm : least;
-    return guard > 0 || norm > least ? static_cast<R>(target / below) : R(0);
+    const auto below = add ? norm + least : max_(norm, least);
+    return sel((norm > least) | (guard > 0), static_cast<R>(target / below), R(0));
   };
   if (slices == kRows) {
     const int width = row_width(c.t, d);
@@ -131,12 +131,11 @@ template <class T> POLARSCOPE_FN void norm_violation(Context<T>& c, const Op& op
   for_each_norm(c.t, a, slices, [=](auto norm, int k) {
     const auto target = abs_(targets ? static_cast<decltype(norm)>(targets[k]) : static_cast<decltype(norm)>(same));
     const auto off = abs_(norm - target);
-    errors.p[k] = norm > decltype(norm)(Tiny<R>::value) || !finite_(norm)
-                      ? static_cast<R>(target > 0 ? off / target : off)
-                      : R(0);
+    const auto relative = sel(target > decltype(norm)(0), off / target, off);
+    errors.p[k] = sel((norm > decltype(norm)(Tiny<R>::value)) | !finite_(norm), static_cast<R>(relative), R(0));
   });
   c.t.sync();
-  const R worst = c.t.max(count, [=](int k) { return finite_(errors.p[k]) ? errors.p[k] : R(1e30); });
+  const R worst = c.t.max(count, [=](int k) { return sel(finite_(errors.p[k]), errors.p[k], R(1e30)); });
   R* out = c.block + c.program.slots[c.program.metric_slot].offset + (op.word >> 2);
   c.t.single([=] { out[0] = worst; });
 }
@@ -169,13 +168,14 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
   const auto w = c.mat(op, 0), g = c.mat(op, 1);
   const int slices = slices_now(c, op.word), rows = w.rows, cols = w.cols;
   const auto share = [](Acc dot, Acc square) {
-    return square > Acc(Tiny<R>::value) ? static_cast<R>(dot / square) : R(0);
+    return sel(square > Acc(Tiny<R>::value), static_cast<R>(dot / square), R(0));
   };
   if (slices == kMatrix ? rows * cols == 1
       : slices == kRows ? cols == 1
                         : rows == 1) { // nothing is tangent to a number
-    c.t.rows(rows,
-             [=](auto& sub, int i) { sub.for_each(cols, [=](int j) { g(i, j) = w(i, j) != R(0) ? R(0) : g(i, j); }); });
+    c.t.rows(rows, [=](auto& sub, int i) {
+      sub.for_each(cols, [=](int j) { g(i, j) = sel(w(i, j) != R(0), R(0), g(i, j)); });
+    });
     return;
   }
   if (slices == kMatrix) {
@@ -196,9 +196,10 @@ template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {
       sub.sync();
       // A row along the weight's: what is left is rounding.
       const Acc rest = sub.sum(cols, [=](int j) { return Acc(y[j]) * Acc(y[j]); }),
-                digit = sizeof(R) == 4 ? Acc(5e-7) : Acc(1e-15);
+                digit = sizeof(R) == 8 ? Acc(1e-15) : Acc(5e-7);
       sub.sync();
-      if (rest <= digit * digit * before) sub.for_each(cols, [=](int j) { y[j] = R(0); });
+      const auto rounding = rest <= digit * digit * before;
+      if (any_(rounding)) sub.for_each(cols, [=](int j) { y[j] = sel(rounding, R(0), y[j]); });
     });
   } else {
     c.t.for_each(cols, [=](int j) {

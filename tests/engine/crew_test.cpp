@@ -22,7 +22,9 @@ std::string text_of_network(const std::string& optimizer, int width, int runs, d
                   kSteps, width, norm);
   for (int i = 0; i < runs; ++i)
     text +=
-        fmt::format("[[run]]\nlabel = \"{}\"\noptimizer = \"{}\"\nseed = {}\nhparam.lr = {}\n", i, optimizer, i, lr);
+        fmt::format("[[run]]\nlabel = \"{}\"\noptimizer = \"{}\"\nseed = {}\nhparam.lr = {}\nschedule.lr = {{ kind = "
+                    "\"cosine\" }}\n", // an op that one thread makes for all
+                    i, optimizer, i, lr);
   return text;
 }
 
