@@ -32,7 +32,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/kernels/cpu/execute.cpp)
     endforeach()
     # the same bits for a number and for a vector of them; g++ 12 warns of its own header for AVX-512
     target_compile_options(polarscope_execute_small_${isa} PRIVATE -ffp-contract=off -fno-tree-vectorize
-                           -Wno-uninitialized -Wno-maybe-uninitialized)
+                           -Wno-uninitialized)
   endforeach()
 endif()
 
