@@ -1,4 +1,4 @@
-// Sanitizers slow everything down ten to a hundred times: tests that try all pairs of two long lists then try some of them.
+// Sanitizers slow everything down ten to a hundred times: tests that try all pairs of long lists then try some of them.
 #pragma once
 
 namespace polarscope {
