@@ -16,6 +16,9 @@ constexpr std::size_t kMostNames = 8;  // runs that are named beside their point
 constexpr int kMeridians = 48, kSphereSamples = 96;
 constexpr float kGhostReach =
     30; // a path before an edit keeps its place in the picture up to so many times the norm now
+// Angles at which the loss is asked for: a network's costs more and is smoother.
+constexpr int kFineField = 720, kCoarseField = 180;
+constexpr std::uint32_t kFewElements = 256;
 constexpr double kSamePlane = 0.9998; // cosine between axes of planes whose loss may stand for each other
 
 const ParamInfo* parameter_of(const RunFrame& run, int parameter) {
@@ -341,7 +344,8 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   const NormRange& range = living.most > 0 ? living : diverged; // a diverged run would take the rings with it
   if (!picture.trails.empty()) picture.radius_least = range.least, picture.radius_most = range.most;
   picture.note = cache.note;
-  drawing.request = Driver::PlaneRequest{selected->id, choice.parameter, cache.plane.e1, cache.plane.e2, 720};
+  drawing.request = Driver::PlaneRequest{selected->id, choice.parameter, cache.plane.e1, cache.plane.e2,
+                                         elements_of(*p) > kFewElements ? kCoarseField : kFineField};
   set_field(loss, *drawing.request, cache, picture);
   if (p->invariance == Invariance::none && !picture.field.empty())
     if (std::vector<double> weight; selected->series.weight(choice.parameter, loss->step, weight))

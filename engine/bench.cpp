@@ -4,6 +4,7 @@
 #include "engine/bench_harness.hpp"
 #include "engine/bench_kernels.hpp"
 #include "engine/bench_networks.hpp"
+#include "engine/bench_series.hpp"
 #include "engine/bench_sweep.hpp"
 #include "engine/compile.hpp"
 #include "engine/thread_pool.hpp"
@@ -223,7 +224,9 @@ constexpr Bench kFunctions[] = {infallible<bench_machine>,
                                 bench_newton_schulz,
                                 infallible<bench_adam>,
                                 infallible<bench_rows>,
+                                bench_spectra,
                                 bench_telemetry,
+                                bench_series,
                                 bench_first_step,
                                 bench_sweep,
                                 bench_threads};
@@ -239,7 +242,9 @@ const std::vector<BenchInfo>& benchmarks() {
                                               {"B5", "Newton–Schulz of many matrices, percent of the probe"},
                                               {"B6", "the pass of Adam over memory of the second level"},
                                               {"B8", "rows there and back: RMSNorm, softmax"},
+                                              {"B10", "singular values: the largest of many matrices, all of a few"},
                                               {"B11", "what measuring everything at every step costs"},
+                                              {"B12", "recorded series: appending to them, drawing from them"},
                                               {"B14", "from a scene's text to its first step"},
                                               {"B15", "a sweep of six optimizers, eight rates, five seeds"},
                                               {"B17", "the same runs with one thread and with all, bits compared"}};

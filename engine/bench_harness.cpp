@@ -100,7 +100,7 @@ std::vector<double> read_seconds(const BenchHarness& harness, const char* isa, s
 }
 
 double read_bandwidth(const BenchHarness& harness, const char* isa, std::size_t kib) {
-  return rate_row({}, {}, {}, static_cast<double>(kib) * 1024e-9, read_seconds(harness, isa, kib)).median;
+  return rate_row({}, {}, {}, static_cast<double>(kib) * 1024e-9, read_seconds(harness, isa, kib)).p90;
 }
 
 double multiply_add_peak(const BenchHarness& harness, const char* isa, int threads) {
@@ -116,7 +116,7 @@ double multiply_add_peak(const BenchHarness& harness, const char* isa, int threa
     for (std::thread& t : others) t.join();
   });
   const double flops = static_cast<double>(e->probes.flops_f32) * kRounds * threads;
-  return rate_row({}, {}, {}, flops * 1e-9, seconds).median;
+  return rate_row({}, {}, {}, flops * 1e-9, seconds).p90;
 }
 
 } // namespace polarscope

@@ -46,6 +46,8 @@ BenchRow row_of_values(std::string id, std::string name, std::string unit, const
 // `amount` per unit of work, from the seconds of each.
 BenchRow rate_row(std::string id, std::string name, std::string unit, double amount, std::vector<double> seconds);
 
+// What others are measured against is what this machine reaches in its good blocks: the 90th percentile of the rate.
+//
 // Numbers read again and again by an instruction set's probe, one core, GB/s, in a set of so many KiB.
 std::vector<double> read_seconds(const BenchHarness& harness, const char* isa, std::size_t kib);
 double read_bandwidth(const BenchHarness& harness, const char* isa, std::size_t kib);

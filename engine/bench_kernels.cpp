@@ -6,6 +6,7 @@
 #include "engine/problem/random.hpp"
 #include "engine/program.hpp"
 #include "engine/setting.hpp"
+#include "engine/spectrum.hpp"
 #include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 
@@ -91,13 +92,58 @@ void product_rows(const BenchHarness& h, const char* isa, const kernels::CpuProb
   }
 }
 
-// ---- B5: Newton–Schulz ---------------------------------------------------------------------------------------------
+// ---- B5, B10: many matrices at once --------------------------------------------------------------------------------
 
 struct Batch {
   int matrices, n;
 };
 constexpr Batch kBatches[] = {{768, 64}, {768, 128}, {192, 256}};
 constexpr int kQuickMatrices = 4;
+
+// As many members of a program as there are matrices, with random numbers in slots of each.
+class Matrices {
+public:
+  static Result<Matrices> open(const std::shared_ptr<const StepProgram>& program, int count, int threads,
+                               const std::vector<std::string>& random) {
+    Matrices m;
+    auto backend = open_backend("cpu", threads);
+    if (!backend) return backend.error();
+    m.backend_ = std::move(*backend);
+    auto group = m.backend_->open(program);
+    if (!group) return group.error();
+    m.group_ = std::move(*group);
+    for (int k = 0; k < count; ++k) {
+      const auto added = m.group_->add(1);
+      if (!added) return added.error();
+      m.members_.push_back(*added);
+      for (std::size_t r = 0; r < random.size(); ++r) {
+        const SlotId slot = program->find_slot(random[r]);
+        const SlotInfo& info = program->slots()[slot];
+        m.group_->write_slot(*added, slot,
+                             normal_numbers(static_cast<std::uint64_t>(k) * random.size() + r, Stream::start,
+                                            std::size_t{info.rows} * info.cols));
+      }
+    }
+    m.group_->start(m.members_, m.records_);
+    return m;
+  }
+  std::vector<double> measure(const BenchHarness& h) {
+    return h.measure([&](long k) {
+      for (long i = 0; i < k; ++i) group_->advance(members_, 1, records_);
+    });
+  }
+
+private:
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<MemberGroup> group_;
+  std::vector<int> members_;
+  std::vector<std::vector<std::byte>> records_;
+};
+
+std::vector<double> in_milliseconds(std::vector<double> seconds) {
+  for (double& s : seconds) s *= 1e3;
+  return seconds;
+}
 
 // D ← NS(A), five steps of Keller Jordan's polynomial; A stays as it is.
 std::shared_ptr<const StepProgram> newton_schulz_program(std::uint32_t n) {
@@ -112,30 +158,13 @@ std::shared_ptr<const StepProgram> newton_schulz_program(std::uint32_t n) {
 Result<void> newton_schulz_rows(const BenchHarness& h, const Batch& batch, int threads, std::vector<BenchRow>& rows) {
   const int count = h.quick() ? kQuickMatrices : batch.matrices;
   const auto n = static_cast<std::uint32_t>(batch.n);
-  const auto program = newton_schulz_program(n);
-  auto backend = open_backend("cpu", threads);
-  if (!backend) return backend.error();
-  auto group = (*backend)->open(program);
-  if (!group) return group.error();
-  std::vector<int> members;
-  for (int k = 0; k < count; ++k) {
-    const auto added = (*group)->add(1);
-    if (!added) return added.error();
-    (*group)->write_slot(*added, program->find_slot("A"),
-                         normal_numbers(static_cast<std::uint64_t>(k), Stream::start, std::size_t{n} * n));
-    members.push_back(*added);
-  }
-  std::vector<std::vector<std::byte>> records;
-  (*group)->start(members, records);
-  const auto seconds = h.measure([&](long k) {
-    for (long i = 0; i < k; ++i) (*group)->advance(members, 1, records);
-  });
+  auto matrices = Matrices::open(newton_schulz_program(n), count, threads, {"A"});
+  if (!matrices) return matrices.error();
+  const auto seconds = matrices->measure(h);
   const char* isa = kernels::choose_isa(n);
   const double peak = multiply_add_peak(h, isa, threads), cube = static_cast<double>(count) * n * n * n;
   const std::string what = fmt::format("Newton–Schulz × 5, {} of {}², {} cores", count, n, threads);
-  std::vector<double> ms = seconds;
-  for (double& s : ms) s *= 1e3;
-  BenchRow time = row_of_values("B5", what, "ms", ms);
+  BenchRow time = row_of_values("B5", what, "ms", in_milliseconds(seconds));
   time.percent = 100 * 20e-6 * cube / peak / time.median;
   time.against = fmt::format("multiply-add, {}, {} cores, symmetric floor", isa, threads);
   rows.push_back(std::move(time));
@@ -143,6 +172,64 @@ Result<void> newton_schulz_rows(const BenchHarness& h, const Batch& batch, int t
   dense.percent = 100 * dense.median / peak;
   dense.against = fmt::format("multiply-add, {}, {} cores, dense floor", isa, threads);
   rows.push_back(std::move(dense));
+  return {};
+}
+
+// The largest singular value of W, from the vector found last time, while W moves by a thousandth of itself a step.
+std::shared_ptr<const StepProgram> spectrum_program(std::uint32_t n) {
+  ProgramBuilder build(Precision::f32);
+  const SlotId w = build.slot("W", Role::param, n, n), d = build.slot("D", Role::data, n, n);
+  const SlotId v = build.slot("v", Role::state, 1, n);
+  const HparamId lr = build.hparam(log_number("lr", 1e-3, 0, 1, ""), "direction");
+  const double column = build.metric("spectral_norm", -1, ProgramBuilder::kScalar, 1);
+  const Op op = make_op(OpCode::spectrum, {w, v}, {}, build.constants({column, -1}));
+  build.set_starting(true);
+  build.emit(op, "measure");
+  build.set_starting(false);
+  build.emit(make_op(OpCode::apply_update, {w, d}, {lr}), "W ← W − η D");
+  build.emit(op, "measure");
+  return build.finish();
+}
+
+Result<void> spectrum_row(const BenchHarness& h, const Batch& batch, int threads, std::vector<BenchRow>& rows) {
+  const int count = h.quick() ? kQuickMatrices : batch.matrices;
+  const auto n = static_cast<std::uint32_t>(batch.n);
+  auto matrices = Matrices::open(spectrum_program(n), count, threads, {"W", "D"});
+  if (!matrices) return matrices.error();
+  BenchRow row =
+      row_of_values("B10", fmt::format("spectral norm of {} matrices {}² that move, {} cores", count, n, threads), "ms",
+                    in_milliseconds(matrices->measure(h)));
+  const char* isa = kernels::choose_isa(n);
+  // two products of a matrix and a vector, each reads the matrix once
+  row.percent = 100 * 8e-6 * count * n * n / (read_bandwidth(h, isa, 256) * threads) / row.median;
+  row.against = "reading each twice, second level, all cores";
+  rows.push_back(std::move(row));
+  return {};
+}
+
+// As `polarscope inspect` takes them: in float64, on one core.
+Result<void> all_singular_values_row(const BenchHarness& h, std::vector<BenchRow>& rows) {
+  const std::uint64_t n = 64;
+  const int count = h.quick() ? 1 : 16;
+  const std::vector<double> numbers = normal_numbers(1, Stream::start, count * n * n);
+  Result<void> done;
+  const auto seconds = h.measure([&](long k) {
+    for (long i = 0; i < k * count; ++i) {
+      const double* matrix = numbers.data() + static_cast<std::size_t>(i % count) * n * n;
+      const auto block = [&](std::uint64_t row, std::uint64_t height, std::uint64_t col, std::uint64_t width,
+                             std::vector<double>& out) -> Result<void> {
+        out.clear();
+        for (std::uint64_t r = row; r < row + height; ++r)
+          out.insert(out.end(), matrix + r * n + col, matrix + r * n + col + width);
+        return {};
+      };
+      if (const auto s = singular_values(n, n, block, [](double) { return true; }); !s) done = s.error();
+    }
+  });
+  if (!done) return done;
+  rows.push_back(row_of_values("B10",
+                               fmt::format("all singular values of {} matrices {}², float64, one core", count, n), "ms",
+                               in_milliseconds(seconds)));
   return {};
 }
 
@@ -237,6 +324,13 @@ Result<void> bench_newton_schulz(const BenchHarness& h, std::vector<BenchRow>& r
   for (const Batch& batch : kBatches)
     if (auto done = newton_schulz_rows(h, batch, cores, rows); !done) return done;
   return {};
+}
+
+Result<void> bench_spectra(const BenchHarness& h, std::vector<BenchRow>& rows) {
+  const int cores = all_cores();
+  for (const Batch& batch : kBatches)
+    if (auto done = spectrum_row(h, batch, cores, rows); !done) return done;
+  return all_singular_values_row(h, rows);
 }
 
 void bench_adam(const BenchHarness& h, std::vector<BenchRow>& rows) {

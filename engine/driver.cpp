@@ -23,6 +23,7 @@ constexpr double kBurst = 0.004;        // seconds of computing between two look
 constexpr double kFrameTime = 1 / 60.0; // least time between two frames while playing
 constexpr double kDebt = 0.1;           // steps that playing owes are forgotten beyond this many seconds
 constexpr double kSpeedWindow = 0.5;    // seconds over which the achieved speed is measured
+constexpr double kStepsPerPlane = 9;    // seconds of steps for a second of planes
 constexpr int kCheapPlane = 1 << 14;    // elements × samples that are computed between two frames without a thought
 
 double seconds_since(Clock::time_point t) { return Seconds(Clock::now() - t).count(); }
@@ -46,6 +47,7 @@ struct Driver::Impl {
   std::optional<PlaneRequest> wanted_plane;
   std::shared_ptr<const Frame> frame;
   std::shared_ptr<const PlaneLoss> plane;
+  bool threaded = false;
   bool stopping = false;
   bool working = false; // commands taken but not finished, playing, or catching up
 
@@ -65,6 +67,8 @@ struct Driver::Impl {
   bool dirty = true;                         // something to publish
   std::optional<PlaneRequest> plane_request; // what the published plane was made for
   long plane_cursor = -1;
+  double plane_cost = 0; // seconds that the last one took
+  Clock::time_point plane_done{};
   std::shared_ptr<const StateView> state;
   std::optional<std::pair<RunId, long>> state_of; // what `state` shows; empty when a command may have changed it
   std::thread thread;
@@ -86,7 +90,8 @@ struct Driver::Impl {
   void play(double seconds, double limit);
   void compute_to_target(double limit);
   void turn(double seconds, bool by_hand);
-  bool plane_is_wanted() const;
+  bool plane_is_due() const;
+  bool other_plane_is_wanted() const;
   void update_plane();
   void publish();
   void run();
@@ -215,9 +220,14 @@ void Driver::Impl::compute_to_target(double limit) {
   dirty = true;
 }
 
-bool Driver::Impl::plane_is_wanted() const {
-  std::lock_guard lock(mutex);
-  return wanted_plane && !(plane_request && *plane_request == *wanted_plane);
+// Of a network a plane costs many steps: while steps are wanted it takes a tenth of the time.
+bool Driver::Impl::plane_is_due() const {
+  return !threaded || !pending() || seconds_since(plane_done) >= kStepsPerPlane * plane_cost;
+}
+
+// Under the mutex.
+bool Driver::Impl::other_plane_is_wanted() const {
+  return wanted_plane && !(plane_request && *plane_request == *wanted_plane) && plane_is_due();
 }
 
 void Driver::Impl::update_plane() {
@@ -226,17 +236,20 @@ void Driver::Impl::update_plane() {
     std::lock_guard lock(mutex);
     wanted = wanted_plane;
   }
-  if (!wanted) return;
+  if (!wanted || !plane_is_due()) return;
   const bool same = plane_request && *plane_request == *wanted;
   if (same && plane_cursor == session->cursor()) return;
   // While the cursor runs, a plane that depends on it is renewed only where that is cheap.
   const bool cheap = static_cast<int>(wanted->e1.size()) * wanted->samples <= kCheapPlane;
   if (same && pending() && !cheap) return;
+  const auto start = Clock::now();
   auto made = std::make_shared<PlaneLoss>();
   made->request = *wanted;
   made->loss = session->plane_loss(wanted->run, wanted->parameter, wanted->e1, wanted->e2, wanted->samples);
   plane_request = std::move(wanted);
   plane_cursor = made->step = session->cursor();
+  plane_done = Clock::now();
+  plane_cost = Seconds(plane_done - start).count();
   dirty = true;
   std::lock_guard lock(mutex);
   plane = std::move(made);
@@ -280,7 +293,10 @@ void Driver::Impl::turn(double seconds, bool by_hand) {
     else if (playing) play(seconds, speed == 0 ? kBurst : slice);
   }
   if (!playing) achieved = 0, made_in_window = 0, window_start = Clock::now();
-  const bool due = seconds_since(last_frame) >= kFrameTime, asked = plane_is_wanted();
+  const bool due = seconds_since(last_frame) >= kFrameTime, asked = [this] {
+    std::lock_guard lock(mutex);
+    return other_plane_is_wanted();
+  }();
   const bool wanted = (dirty || asked) && (by_hand || commanded || asked || !pending() || due);
   const bool was_looking = looking;
   if (wanted || was_looking) look(slice);
@@ -306,9 +322,7 @@ void Driver::Impl::run() {
     last_turn = now;
     const std::optional<double> wait = wait_time();
     std::unique_lock lock(mutex);
-    const auto ready = [this] {
-      return stopping || !queue.empty() || (wanted_plane && !(plane_request && *plane_request == *wanted_plane));
-    };
+    const auto ready = [this] { return stopping || !queue.empty() || other_plane_is_wanted(); };
     if (!wait) changed.wait(lock, ready);
     else if (*wait > 0) changed.wait_for(lock, Seconds(*wait), ready);
     if (stopping) return;
@@ -324,6 +338,7 @@ Driver::Driver(std::unique_ptr<Session> session, SessionOptions options, bool th
   impl_->speed = impl_->session->scene().speed;
   impl_->look(std::numeric_limits<double>::infinity());
   impl_->publish();
+  impl_->threaded = threaded;
   if (!threaded) return;
   try {
     impl_->thread = std::thread([this] { impl_->run(); });

@@ -27,7 +27,9 @@ RunWatch::RunWatch(std::shared_ptr<const StepProgram> program, RunId run, const 
   }
   for (const InvariantColumn& i : program_->invariants()) {
     InvariantStatus s;
-    s.name = i.name;
+    if (i.parameter >= 0 && program_->parameters().size() > 1)
+      s.name = program_->parameters()[static_cast<std::size_t>(i.parameter)].name + ": ";
+    s.name += i.name;
     s.meaning = i.meaning;
     s.tolerance = i.tolerance;
     invariants_.push_back(std::move(s));

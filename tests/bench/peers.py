@@ -5,8 +5,8 @@
                                  [--peers torch jax …] [--seconds 2] [--check-only] [--json FILE]
 
 A case counts only when the losses of all agree: to 1e-6 over 10 steps and 2e-4 over 100, relative to the first loss.
-Ours and the peers take turns, at least seven blocks each; the table has each peer's best setting. Peers that are not
-installed are left out and named. Exits 1 when losses disagree.
+Ours and the peers take turns, seven blocks of about --seconds each; the table has each one's best number of threads. Peers
+that are not installed are left out and named. Exits 1 when losses disagree.
 
 The workload: three layers w × w without bias; h = x/√(mean(x²) + 1e-6), z = h Wᵀ, ReLU after the first two; loss = mean
 over batch and outputs of (z − y)²; 16 batches of N(0, 1) inputs and targets, step t uses batch t mod 16.
@@ -152,7 +152,7 @@ class Rules:
         return (h, m, a - GAIN_RATE * ua, am, av, b - GAIN_RATE * ub, bm, bv)
 
 
-# ---- peers: each takes a workload and steps, and returns losses [steps][runs] and seconds ----------------------------
+# ---- peers: each prepares a workload of so many steps; what it returns trains once: losses [steps][runs] and seconds ----
 
 
 def load_workload(path):
@@ -188,9 +188,8 @@ def torch_users(path, optimizer, steps):
     stacks, inputs, targets = load_workload(path)
     inputs, targets = torch.from_numpy(inputs), torch.from_numpy(targets)
     rules = Rules(TorchLib())
-    losses = []
-    start = time.perf_counter()
-    for run, lr in enumerate(rates(optimizer, stacks[0].shape[0])):
+
+    def one(run, lr):
         params = [torch.nn.Parameter(torch.from_numpy(s[run].copy())) for s in stacks]
         library = None
         if optimizer == "adam":
@@ -214,8 +213,14 @@ def torch_users(path, optimizer, steps):
             else:
                 with torch.no_grad():
                     state = rules.update(optimizer, state, [p.grad for p in params], lr, t + 1)
-        losses.append([float(x) for x in curve])
-    return [list(row) for row in zip(*losses)], time.perf_counter() - start
+        return [float(x) for x in curve]
+
+    def train():
+        start = time.perf_counter()
+        losses = [one(run, lr) for run, lr in enumerate(rates(optimizer, stacks[0].shape[0]))]
+        return [list(row) for row in zip(*losses)], time.perf_counter() - start
+
+    return train
 
 
 def torch_vmap(path, optimizer, steps, compiled=False):
@@ -235,17 +240,24 @@ def torch_vmap(path, optimizer, steps, compiled=False):
     step = torch.vmap(one, in_dims=(0, None, None, 0, None))
     if compiled:
         step = torch.compile(step)
-    with torch.no_grad():
-        state = torch.vmap(lambda *w: rules.start(optimizer, list(w)))(*[torch.from_numpy(s) for s in stacks])
-        clock = [torch.tensor(float(t + 1)) for t in range(steps)]
-        step(state, inputs[0], targets[0], lrs, clock[0])  # compiles
-        losses = []
+    clock = [torch.tensor(float(t + 1)) for t in range(steps)]
+
+    def begin():
+        return torch.vmap(lambda *w: rules.start(optimizer, list(w)))(*[torch.from_numpy(s) for s in stacks])
+
+    @torch.no_grad()
+    def train():
+        state, losses = begin(), []
         start = time.perf_counter()
         for t in range(steps):
             state, loss = step(state, inputs[t % BATCHES], targets[t % BATCHES], lrs, clock[t])
             losses.append(loss)
         seconds = time.perf_counter() - start
-    return [[float(x) for x in row] for row in losses], seconds
+        return [[float(x) for x in row] for row in losses], seconds
+
+    with torch.no_grad():
+        step(begin(), inputs[0], targets[0], lrs, clock[0])  # compiles
+    return train
 
 
 def torch_compile(path, optimizer, steps):
@@ -283,10 +295,14 @@ def jax_map(path, optimizer, steps, vectorised=False):
     data = (jnp.asarray(inputs), jnp.asarray(targets))
     program = jax.jit(everything).lower(*data, *members).compile()
     program(*data, *members).block_until_ready()
-    start = time.perf_counter()
-    losses = program(*data, *members).block_until_ready()
-    seconds = time.perf_counter() - start
-    return [[float(x) for x in row] for row in losses.T], seconds
+
+    def train():
+        start = time.perf_counter()
+        losses = program(*data, *members).block_until_ready()
+        seconds = time.perf_counter() - start
+        return [[float(x) for x in row] for row in losses.T], seconds
+
+    return train
 
 
 def jax_vmap(path, optimizer, steps):
@@ -298,28 +314,50 @@ NEEDS = {"torch": "torch", "torch-vmap": "torch", "torch-compile": "torch", "jax
 
 
 def work(arguments):
-    """The child: one peer in a process of its own, whose threads were set before its library was loaded."""
+    """The child: one peer in a process of its own, whose threads were set before its library was loaded. It prepares
+    once and then trains for every line it is sent."""
     peer, path, optimizer, steps, threads = arguments
     if peer.startswith("torch"):
         import torch
 
         torch.set_num_threads(int(threads))
-    losses, seconds = PEERS[peer](path, optimizer, int(steps))
-    json.dump({"losses": losses, "seconds": seconds}, sys.stdout)
+    train = PEERS[peer](path, optimizer, int(steps))
+    for _ in sys.stdin:
+        losses, seconds = train()
+        print(json.dumps({"losses": losses, "seconds": seconds}), flush=True)
 
 
-def run_peer(peer, path, optimizer, steps, threads):
-    """Seconds and losses of one pass in a process that may use `threads` cores."""
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
-                       JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3")
-    command = [sys.executable, __file__, "--work", peer, path, optimizer, str(steps), str(threads)]
-    if threads == 1:
-        command = ["taskset", "-c", "0"] + command
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        raise RuntimeError(lines[-1] if lines else f"exit {done.returncode}")
-    return json.loads(done.stdout)
+class Peer:
+    """A child that may use `threads` cores and waits to be asked."""
+
+    def __init__(self, peer, path, optimizer, steps, threads):
+        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
+                           JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3")
+        command = [sys.executable, __file__, "--work", peer, path, optimizer, str(steps), str(threads)]
+        if threads == 1:
+            command = ["taskset", "-c", "0"] + command
+        self.steps = steps
+        self.complaints = tempfile.TemporaryFile("w+")
+        self.child = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=self.complaints)
+
+    def train(self):
+        try:
+            self.child.stdin.write("\n")
+            self.child.stdin.flush()
+            line = self.child.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            self.child.wait()
+            self.complaints.seek(0)
+            lines = self.complaints.read().strip().splitlines()
+            raise RuntimeError(lines[-1] if lines else f"exit {self.child.returncode}")
+        return json.loads(line)
+
+    def close(self):
+        self.child.stdin.close()
+        self.child.wait()
 
 
 def run_ours(program, path, threads):
@@ -343,33 +381,59 @@ def agrees(program, peer, width, batch, runs, optimizer, folder):
     path = os.path.join(folder, "check.safetensors")
     write_workload(path, width, batch, runs, optimizer, 100)
     ours = run_ours(program, path, 1)["losses"]
-    theirs = run_peer(peer, path, optimizer, 100, 1)["losses"]
+    child = Peer(peer, path, optimizer, 100, 1)
+    try:
+        theirs = child.train()["losses"]
+    finally:
+        child.close()
     return worst(ours, theirs, 10), worst(ours, theirs, 100)
+
+
+def steps_of(train, seconds):
+    """Steps that take about so long, from how long some took; `train` is given their number."""
+    steps = 100
+    took = train(steps)
+    return max(32, int(steps * seconds / max(took, 1e-9)))
 
 
 def timed(program, peers, width, batch, runs, optimizer, seconds, folder):
     """Microseconds per run and step, of ours and of each peer's best thread setting; all take turns."""
-    path = os.path.join(folder, "timed.safetensors")
-    write_workload(path, width, batch, runs, optimizer, 100)
-    one = run_ours(program, path, 1)["seconds"] / 100
-    steps = max(100, int(seconds / max(one, 1e-7)))
-    write_workload(path, width, batch, runs, optimizer, steps)
-    settings = [("ours", 1), ("ours", 2)] + [(peer, threads) for peer in peers for threads in (1, 2)]
-    samples = {s: [] for s in settings}
+    paths = {}
+
+    def path_of(steps):  # the workload of so many steps
+        if steps not in paths:
+            paths[steps] = os.path.join(folder, f"timed{steps}.safetensors")
+            write_workload(paths[steps], width, batch, runs, optimizer, steps)
+        return paths[steps]
+
+    def once(peer, threads, steps):
+        child = Peer(peer, path_of(steps), optimizer, steps, threads)
+        try:
+            return child.train()["seconds"]
+        finally:
+            child.close()
+
+    trainers = {}  # (name, threads): steps and what trains them
+    for threads in (1, 2):
+        steps = steps_of(lambda n: run_ours(program, path_of(n), threads)["seconds"], seconds)
+        trainers["ours", threads] = steps, lambda s=steps, t=threads: run_ours(program, path_of(s), t)
+    children = []
+    for peer in peers:
+        try:
+            steps = steps_of(lambda n: once(peer, 2, n), seconds)
+        except RuntimeError as error:
+            print(f"  {peer}: {error}", file=sys.stderr)
+            continue
+        for threads in (1, 2):
+            children.append(Peer(peer, path_of(steps), optimizer, steps, threads))
+            trainers[peer, threads] = steps, children[-1].train
+            children[-1].train()  # compiles and warms up
+    samples = {}
     for _ in range(7):
-        for name, threads in list(samples):
-            # the peers are slower by far: fewer steps fill their share of time
-            count = steps if name == "ours" else max(32, min(steps, int(seconds / max(30 * one, 1e-7))))
-            try:
-                if name == "ours":
-                    took = run_ours(program, path, threads)["seconds"]
-                else:
-                    took = run_peer(name, path, optimizer, count, threads)["seconds"]
-            except RuntimeError as error:
-                print(f"  {name}, {threads} threads: {error}", file=sys.stderr)
-                del samples[(name, threads)]
-                continue
-            samples[(name, threads)].append(took / count / runs * 1e6)
+        for setting, (steps, train) in trainers.items():
+            samples.setdefault(setting, []).append(train()["seconds"] / steps / runs * 1e6)
+    for child in children:
+        child.close()
     best = {}
     for (name, threads), values in samples.items():
         middle = statistics.median(values)

@@ -3,6 +3,7 @@
 #include "engine/backend_cpu.hpp"
 #include "engine/compile.hpp"
 #include "engine/session.hpp"
+#include "tests/support/sanitized.hpp"
 #include "tests/support/scenes.hpp"
 
 #include <cmath>
@@ -56,6 +57,7 @@ TEST_CASE("a wide network has the same bits for any number of threads inside it"
   const std::map<std::string, int> widths = {{"sgd", 400},     {"adamw", 400}, {"muon", 256},
                                              {"md_muon", 256}, {"muown", 256}, {"soap", 128}};
   for (const auto& [optimizer, width] : widths) {
+    if (kSanitized && optimizer != "sgd" && optimizer != "muon") continue;
     const Scene three = network(optimizer, width, 3), one = network(optimizer, width, 1);
     const auto program = compile(one, one.runs[0]);
     REQUIRE(program.ok());
@@ -64,6 +66,7 @@ TEST_CASE("a wide network has the same bits for any number of threads inside it"
     REQUIRE(want[0] != want[1]);
     for (const int n : {1, 2, 4})
       for (const long burst : {1l, 7l, 64l}) {
+        if (kSanitized && (n == 1 || burst != 7)) continue;
         CAPTURE(optimizer, n, burst);
         REQUIRE(hashes(one, n, burst)[0] == want[0]);
         if (burst != 1) REQUIRE(hashes(three, n, burst) == want);
