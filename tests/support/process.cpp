@@ -1,5 +1,7 @@
 #include "tests/support/process.hpp"
 
+#include "tests/support/sanitized.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -63,7 +65,7 @@ void pump(int out, int err, pid_t child, const ProcessOptions& options, Outcome&
       ::kill(child, SIGINT);
       interrupts.pop_back();
     }
-    if (passed > 120'000) ::kill(child, SIGKILL);
+    if (passed > (kSanitized ? 1'200'000 : 120'000)) ::kill(child, SIGKILL);
     for (std::size_t i = 0; i < 2; ++i) {
       if (pipes[i].fd < 0 || pipes[i].revents == 0) continue;
       std::array<char, 4096> chunk;
