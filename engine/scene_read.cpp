@@ -87,7 +87,11 @@ private:
     TomlTable table(value, "[problem]", errors_);
     const auto kind = table.text("kind");
     if (!kind) {
-      if (!table.has("kind")) missing("[problem] has no 'kind'", value.place);
+      if (table.has("kind")) return;
+      for (const Problem& p : problems()) // whichever it was to be
+        for (const Setting& key : p.keys) table.find(key.name);
+      table.finish();
+      missing("[problem] has no 'kind'", value.place);
       return;
     }
     problem_ = find_problem(*kind);

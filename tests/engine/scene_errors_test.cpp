@@ -117,6 +117,7 @@ const std::vector<Case> kCases = {
     // missing
     {10, "", "s.toml:8:1: [[run]] has no 'optimizer'"},
     {6, "", "s.toml:5:1: [problem] has no 'kind'"},
+    {6, "kimd = \"circle\"", "s.toml:6:1: unknown key 'kimd' in [problem]; did you mean 'kind'?"},
     {18, "[sweep]\nroute = 3\n[view]", "s.toml:19:1: unknown key 'route' in [sweep]"},
     // not built yet
     {19, "panels = [\"polar\"]", "s.toml:19:1: 'panels' is not built yet: the layout says which panels are open"},
