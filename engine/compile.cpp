@@ -239,7 +239,7 @@ Result<InitialContents> initial_contents(const Scene& scene, const RunSpec& run,
 
   for (const auto& [name, spec] : run.start.parameters) {
     const auto& all = program.parameters();
-    if (std::none_of(all.begin(), all.end(), [&](const ParamInfo& p) { return p.name == name; }))
+    if (std::none_of(all.begin(), all.end(), [&name = name](const ParamInfo& p) { return p.name == name; })) // clang 14
       return bad_input(fmt::format("start: the problem '{}' has no parameter '{}'", problem.kind, name), spec.place);
   }
   InitialContents contents;
