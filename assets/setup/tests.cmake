@@ -51,6 +51,8 @@ if(POLARSCOPE_WINDOW OR NOT POLARSCOPE_FUZZ)
 endif()
 
 if(POLARSCOPE_FUZZ)
+  # what is read is guided by the branches that it takes in the engine
+  target_compile_options(polarscope_engine PRIVATE -fsanitize=fuzzer-no-link)
   file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*.cpp)
   foreach(source IN LISTS fuzz_sources)
     get_filename_component(name ${source} NAME_WE)
