@@ -2,6 +2,7 @@
 
 #include "app/shell.hpp"
 #include "app/window.hpp"
+#include "engine/bench_harness.hpp"
 #include "engine/driver.hpp"
 #include "engine/scene.hpp"
 
@@ -86,16 +87,8 @@ Result<Scene> scene_of_runs(long runs, long steps) {
 }
 
 // A row of numbers that are not rates: less is better.
-BenchRow row_of(std::string id, std::string name, std::string unit, std::vector<double> values, double limit) {
-  std::sort(values.begin(), values.end());
-  const auto at = [&](double share) {
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
-  };
-  BenchRow row;
-  row.id = std::move(id);
-  row.name = std::move(name);
-  row.unit = std::move(unit);
-  row.median = at(0.5), row.p10 = at(0.1), row.p90 = at(0.9);
+BenchRow row_of(std::string id, std::string name, std::string unit, const std::vector<double>& values, double limit) {
+  BenchRow row = row_of_values(std::move(id), std::move(name), std::move(unit), values);
   row.limit = limit;
   return row;
 }
@@ -117,8 +110,8 @@ Result<std::vector<BenchRow>> bench_frames() {
     scrub.push_back(1e3 * b.timed_frame());
   }
   const std::string what = fmt::format("{} runs x {} steps, building a frame, ", kRuns, kSteps);
-  return std::vector<BenchRow>{row_of("B13", what + "nothing moves", "ms", std::move(still), kFrameLimitMs),
-                               row_of("B13", what + "cursor moves", "ms", std::move(scrub), kFrameLimitMs)};
+  return std::vector<BenchRow>{row_of("B13", what + "nothing moves", "ms", still, kFrameLimitMs),
+                               row_of("B13", what + "cursor moves", "ms", scrub, kFrameLimitMs)};
 }
 
 Result<std::vector<BenchRow>> bench_start() {
@@ -133,7 +126,7 @@ Result<std::vector<BenchRow>> bench_start() {
     ms.push_back(1e3 * seconds_since(start));
   }
   return std::vector<BenchRow>{
-      row_of("B14", "first_look: scene file to first frame, null back end", "ms", std::move(ms), kStartLimitMs)};
+      row_of("B14", "first_look: scene file to first frame, null back end", "ms", ms, kStartLimitMs)};
 }
 
 Result<std::vector<BenchRow>> bench_key() {
@@ -159,8 +152,8 @@ Result<std::vector<BenchRow>> bench_key() {
     for (int k = 0; k < 3; ++k) b->shell->draw(), b->driver->pump(kFrame);
   }
   return std::vector<BenchRow>{
-      row_of("B16", "key of one step: frames until it is in the picture", "frames", std::move(frames), kKeyLimitFrames),
-      row_of("B16", "key of one step: work until it is in the picture", "ms", std::move(ms), kRedrawLimitMs)};
+      row_of("B16", "key of one step: frames until it is in the picture", "frames", frames, kKeyLimitFrames),
+      row_of("B16", "key of one step: work until it is in the picture", "ms", ms, kRedrawLimitMs)};
 }
 
 // From a start moved under the hand to the frame with its new path.
@@ -183,7 +176,7 @@ Result<std::vector<BenchRow>> bench_drag() {
     ms.push_back(1e3 * seconds_since(start));
   }
   return std::vector<BenchRow>{
-      row_of("B16", "redraw of a dragged run: AdamW, 8 x 16, 1000 steps", "ms", std::move(ms), kRedrawLimitMs)};
+      row_of("B16", "redraw of a dragged run: AdamW, 8 x 16, 1000 steps", "ms", ms, kRedrawLimitMs)};
 }
 
 double own_cpu_seconds() {
@@ -218,8 +211,7 @@ Result<std::vector<BenchRow>> bench_idle() {
     turn_window(*b, 1);
     percent.push_back(100 * (own_cpu_seconds() - before) / seconds_since(start));
   }
-  return std::vector<BenchRow>{
-      row_of("B16", "paused, untouched: share of one core", "%", std::move(percent), kIdleLimitPercent)};
+  return std::vector<BenchRow>{row_of("B16", "paused, untouched: share of one core", "%", percent, kIdleLimitPercent)};
 }
 
 // Sixteen networks of width 64 that play as fast as they can, in the window and by themselves, a second each in turns.
@@ -250,7 +242,7 @@ Result<std::vector<BenchRow>> bench_watched() {
     if (turn > 0) percent.push_back(100 * (1 - in_window / by_itself)); // the first one warms up
   }
   return std::vector<BenchRow>{row_of("B16", "16 networks of width 64: speed that the open window costs them", "%",
-                                      std::move(percent), kWatchedLimitPercent)};
+                                      percent, kWatchedLimitPercent)};
 }
 
 Result<std::vector<BenchRow>> bench_interaction() {

@@ -147,11 +147,10 @@ Result<void> bench_first_step(const BenchHarness& h, std::vector<BenchRow>& rows
       "[scene]\ntitle = \"bench\"\nseed = 1\nsteps = 10\n[problem]\nkind = \"circle\"\n[[run]]\nlabel = "
       "\"run\"\noptimizer = \"sgd\"\n";
   if (auto r = first_step(text); !r) return r;
-  std::vector<double> ms = h.measure([&](long n) {
+  const auto seconds = h.measure([&](long n) {
     for (long i = 0; i < n; ++i) (void)first_step(text);
   });
-  for (double& s : ms) s *= 1e3;
-  rows.push_back(row_of_values("B14", "scene text to first step, circle, sgd", "ms", ms));
+  rows.push_back(row_of_values("B14", "scene text to first step, circle, sgd", "ms", scaled(seconds, 1e3)));
   return {};
 }
 

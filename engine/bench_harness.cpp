@@ -61,6 +61,11 @@ double percentile(std::vector<double> values, double p) {
   return low + 1 < values.size() ? values[low] * (1 - part) + values[low + 1] * part : values[low];
 }
 
+std::vector<double> scaled(std::vector<double> values, double factor) {
+  for (double& v : values) v *= factor;
+  return values;
+}
+
 BenchRow row_of_values(std::string id, std::string name, std::string unit, const std::vector<double>& values) {
   BenchRow row;
   row.id = std::move(id);

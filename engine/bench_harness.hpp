@@ -41,6 +41,9 @@ std::unique_ptr<float, FreeNumbers> bench_numbers(std::size_t count);
 
 double percentile(std::vector<double> values, double p);
 
+// The same numbers in another unit.
+std::vector<double> scaled(std::vector<double> values, double factor);
+
 // Of numbers of one kind.
 BenchRow row_of_values(std::string id, std::string name, std::string unit, const std::vector<double>& values);
 // `amount` per unit of work, from the seconds of each.

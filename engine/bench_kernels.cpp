@@ -140,11 +140,6 @@ private:
   std::vector<std::vector<std::byte>> records_;
 };
 
-std::vector<double> in_milliseconds(std::vector<double> seconds) {
-  for (double& s : seconds) s *= 1e3;
-  return seconds;
-}
-
 // D ← NS(A), five steps of Keller Jordan's polynomial; A stays as it is.
 std::shared_ptr<const StepProgram> newton_schulz_program(std::uint32_t n) {
   ProgramBuilder build(Precision::f32);
@@ -164,7 +159,7 @@ Result<void> newton_schulz_rows(const BenchHarness& h, const Batch& batch, int t
   const char* isa = kernels::choose_isa(n);
   const double peak = multiply_add_peak(h, isa, threads), cube = static_cast<double>(count) * n * n * n;
   const std::string what = fmt::format("Newton–Schulz × 5, {} of {}², {} cores", count, n, threads);
-  BenchRow time = row_of_values("B5", what, "ms", in_milliseconds(seconds));
+  BenchRow time = row_of_values("B5", what, "ms", scaled(seconds, 1e3));
   time.percent = 100 * 20e-6 * cube / peak / time.median;
   time.against = fmt::format("multiply-add, {}, {} cores, symmetric floor", isa, threads);
   rows.push_back(std::move(time));
@@ -198,7 +193,7 @@ Result<void> spectrum_row(const BenchHarness& h, const Batch& batch, int threads
   if (!matrices) return matrices.error();
   BenchRow row =
       row_of_values("B10", fmt::format("spectral norm of {} matrices {}² that move, {} cores", count, n, threads), "ms",
-                    in_milliseconds(matrices->measure(h)));
+                    scaled(matrices->measure(h), 1e3));
   const char* isa = kernels::choose_isa(n);
   // two products of a matrix and a vector, each reads the matrix once
   row.percent = 100 * 8e-6 * count * n * n / (read_bandwidth(h, isa, 256) * threads) / row.median;
@@ -229,7 +224,7 @@ Result<void> all_singular_values_row(const BenchHarness& h, std::vector<BenchRow
   if (!done) return done;
   rows.push_back(row_of_values("B10",
                                fmt::format("all singular values of {} matrices {}², float64, one core", count, n), "ms",
-                               in_milliseconds(seconds)));
+                               scaled(seconds, 1e3)));
   return {};
 }
 

@@ -32,15 +32,14 @@ Result<BenchRow> step_row(const BenchHarness& h, const char* id, Size size, cons
   options.threads = threads;
   auto opened = WorkloadRuns::open(random_workload(optimizer, size.width, size.batch, runs, 7), options);
   if (!opened) return opened.error();
-  std::vector<double> us = h.measure([&](long n) {
+  const auto seconds = h.measure([&](long n) {
     for (long i = 0; i < n; ++i) opened->advance(size.steps);
   });
-  for (double& s : us) s *= 1e6 / (static_cast<double>(size.steps) * runs);
   const std::string who = runs == 1 ? fmt::format("one run, {}", threads == 1 ? "one core" : "two cores")
                                     : fmt::format("{} runs, {} cores", runs, threads);
   BenchRow row = row_of_values(
       id, fmt::format("width {}, batch {}, {}: {}, {} ops", size.width, size.batch, optimizer, who, opened->ops()),
-      "us per run and step", us);
+      "us per run and step", scaled(seconds, 1e6 / (static_cast<double>(size.steps) * runs)));
   const double flops = workload_flops(optimizer, size.width, size.batch, false);
   row.percent = 100 * flops / (row.median * 1e3) / peak;
   row.against = fmt::format("multiply-add, {}, {}{}", isa, threads == 1 ? "one core" : fmt::format("{} cores", threads),

@@ -84,9 +84,8 @@ Result<void> bench_series(const BenchHarness& h, std::vector<BenchRow>& rows) {
        }});
   const char* names[] = {"a curve of {0} points from {1} steps", "looking at every sample of {1} steps instead"};
   for (std::size_t k = 0; k < seconds.size(); ++k) {
-    std::vector<double> us = seconds[k];
-    for (double& s : us) s *= 1e6;
-    rows.push_back(row_of_values("B12", fmt::format(fmt::runtime(names[k]), kBuckets, steps), "us", us));
+    rows.push_back(
+        row_of_values("B12", fmt::format(fmt::runtime(names[k]), kBuckets, steps), "us", scaled(seconds[k], 1e6)));
   }
   return keep > 0 ? Result<void>{} : bad_input("the series holds no number above zero");
 }
