@@ -42,6 +42,22 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return sum;
 }
 
+// The weight that a run has at a step, or had before the step that the frame shows: as recorded, else as computed again for
+// the selected run at the cursor.
+bool weight_at(const Frame& frame, const RunFrame& run, int parameter, long step, std::vector<double>& weight) {
+  if (run.series.weight(parameter, step, weight)) return true;
+  const StateView* state = frame.state.get();
+  const ParamInfo& p = run.program->parameters()[static_cast<std::size_t>(parameter)];
+  if (!state || state->run != run.id || (step != state->step && step != state->step - 1)) return false;
+  const SlotId wanted = step == state->step ? p.weight : p.previous;
+  for (const SlotValues& slot : state->slots)
+    if (slot.slot == wanted && !slot.values.empty()) {
+      weight = slot.values;
+      return true;
+    }
+  return false;
+}
+
 // One direction, or none: no plane goes through the two. Rounding of a start stored in single precision counts as none.
 bool parallel(const std::vector<double>& a, const std::vector<double>& b) {
   const double aa = dot(a, a), bb = dot(b, b), ab = dot(a, b);
@@ -69,11 +85,13 @@ std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, con
                                     const std::vector<double>& start, std::string& note) {
   const auto shown = shown_part(start, p, choice);
   std::vector<double> first;
-  if (run.series.weight(choice.parameter, 1, first)) {
+  const long steps = run.program->recorded_every();
+  if (run.series.weight(choice.parameter, steps, first)) {
     for (std::size_t i = 0; i < first.size(); ++i) first[i] -= start[i];
     first = shown_part(first, p, choice);
     if (!parallel(shown, first)) {
-      note = "nothing has turned yet: plane of the start and its first update";
+      note = "nothing has turned yet: plane of the start and its first ";
+      note += steps == 1 ? "update" : std::to_string(steps) + " updates";
       return plane_through(shown, first);
     }
   }
@@ -89,32 +107,36 @@ std::optional<Plane> plane_of_start(const RunFrame& run, const ParamInfo& p, con
 // The step before a diverged run's last: in that one something was not finite, if only the loss or the norm.
 long last_living(const RunFrame& run) { return std::max(0L, run.diverged_at - 1); }
 
-// The weight at a step; of a run that has stopped the last finite one before.
-bool finite_weight(const RunFrame& run, int parameter, long step, std::vector<double>& weight) {
-  constexpr long kMostBack = 64; // infinite numbers freeze a run within a few steps
+// The weight at a step, or the last recorded one before it; of a run that has stopped the last finite one.
+bool finite_weight(const Frame& frame, const RunFrame& run, int parameter, long step, std::vector<double>& weight) {
+  constexpr int kMostBack = 64; // infinite numbers freeze a run within a few steps
+  const auto finite = [&weight] {
+    return std::all_of(weight.begin(), weight.end(), [](double x) { return std::isfinite(x); }) &&
+           std::isfinite(dot(weight, weight));
+  };
   if (run.diverged) step = std::min(step, last_living(run));
-  step = std::min(step, run.series.empty() ? 0 : run.series.last_step());
-  for (const long end = std::max(0L, step - kMostBack); step >= end; --step)
-    if (run.series.weight(parameter, step, weight) &&
-        std::all_of(weight.begin(), weight.end(), [](double x) { return std::isfinite(x); }) &&
-        std::isfinite(dot(weight, weight)))
-      return true;
+  if (weight_at(frame, run, parameter, step, weight) && finite()) return true;
+  for (int k = 0; k < kMostBack; ++k, --step) {
+    step = run.series.weight_step(parameter, step);
+    if (step < 0) return false;
+    if (run.series.weight(parameter, step, weight) && finite()) return true;
+  }
   return false;
 }
 
 // `note`: one line where the plane is another than the chosen one.
-std::optional<Plane> choose_plane(const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice, long step,
-                                  std::string& note) {
+std::optional<Plane> choose_plane(const Frame& frame, const RunFrame& run, const ParamInfo& p,
+                                  const PlaneChoice& choice, long step, std::string& note) {
   note.clear();
   if (elements_of(p) == 2) return coordinate_plane(2, 0, 1);
   const std::vector<double>* start = weight_in(run.start, choice.parameter);
   std::vector<double> now;
   if (!start) return std::nullopt;
-  if (!finite_weight(run, choice.parameter, step, now)) now = *start;
+  if (!finite_weight(frame, run, choice.parameter, step, now)) now = *start;
   switch (choice.kind) {
   case PlaneChoice::Kind::weight_update: {
     std::vector<double> before;
-    if (step < 1 || !run.series.weight(choice.parameter, step - 1, before)) break;
+    if (step < 1 || !weight_at(frame, run, choice.parameter, step - 1, before)) break;
     auto update = now;
     for (std::size_t i = 0; i < update.size(); ++i) update[i] -= before[i];
     return plane_through(shown_part(before, p, choice), shown_part(update, p, choice));
@@ -172,22 +194,33 @@ ProjectionCache::Entry& path_of(const RunFrame& run, const ParamInfo& p, const F
   return entry;
 }
 
-// The path up to `entry.to`: of the points on the grid those before it, then the exact one.
-void shown_path(const RunFrame& run, const ProjectionCache::Entry& entry, PlaneTrail& trail) {
+// The path up to `entry.to`: of the points on the grid those before it, then the exact one, or the last that is recorded.
+void shown_path(const Frame& frame, const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice,
+                const ProjectionCache::Entry& entry, PlaneTrail& trail) {
   const auto count =
       std::upper_bound(entry.path.step.begin(), entry.path.step.end(), entry.to) - entry.path.step.begin();
   trail.step.assign(entry.path.step.begin(), entry.path.step.begin() + count);
   trail.angle.assign(entry.path.angle.begin(), entry.path.angle.begin() + count);
   trail.radius.assign(entry.path.norm.begin(), entry.path.norm.begin() + count);
-  if (!trail.step.empty() && trail.step.back() == entry.to) return;
+  const auto add = [&trail](long step, double angle, double norm) {
+    trail.step.push_back(step);
+    trail.radius.push_back(static_cast<float>(norm));
+    trail.angle.push_back(static_cast<float>(angle));
+    if (const std::size_t n = trail.angle.size(); n > 1) unwrap_angles(std::span(trail.angle).subspan(n - 2));
+  };
+  const long shown = trail.step.empty() ? -1 : trail.step.back();
+  if (shown == entry.to) return;
+  const long stored = run.series.weight_step(choice.parameter, entry.to);
+  if (std::vector<double> weight; stored < entry.to && weight_at(frame, run, choice.parameter, entry.to, weight)) {
+    const PlanePoint point = project(entry.plane, shown_part(weight, p, choice));
+    if (std::isfinite(point.norm)) add(entry.to, point.angle(), point.norm);
+    return;
+  }
+  if (stored <= shown) return;
   static thread_local PlanePath last;
   last = {};
-  add_points(run.series, entry.part, entry.plane, entry.to, entry.to, 1, last);
-  if (last.step.empty()) return;
-  trail.step.push_back(last.step.front());
-  trail.radius.push_back(last.norm.front());
-  trail.angle.push_back(last.angle.front());
-  if (const std::size_t n = trail.angle.size(); n > 1) unwrap_angles(std::span(trail.angle).subspan(n - 2));
+  add_points(run.series, entry.part, entry.plane, stored, stored, 1, last);
+  if (!last.step.empty()) add(stored, last.angle.front(), last.norm.front());
 }
 
 // Least and greatest norm over the whole record, so that the rings keep still; by the metric where there is one.
@@ -221,8 +254,8 @@ NormRange norm_range(const RunFrame& run, const ParamInfo& p, const PlaneChoice&
 void set_update(const Frame& frame, const RunFrame& run, const ParamInfo& p, const PlaneChoice& choice,
                 const Plane& plane, int trail, PlanePicture& picture) {
   std::vector<double> now, before;
-  if (frame.cursor < 1 || !run.series.weight(choice.parameter, frame.cursor, now) ||
-      !run.series.weight(choice.parameter, frame.cursor - 1, before))
+  if (frame.cursor < 1 || !weight_at(frame, run, choice.parameter, frame.cursor, now) ||
+      !weight_at(frame, run, choice.parameter, frame.cursor - 1, before))
     return;
   const PlanePoint at = project(plane, shown_part(now, p, choice));
   auto update = now;
@@ -294,15 +327,17 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
     return drawing;
   }
   const long step = plane_step(frame);
-  const double mark = path_mark(selected->series, choice.parameter, std::min(step, selected->series.last_step())) +
-                      path_mark(selected->series, choice.parameter, 0);
+  const double mark =
+      path_mark(selected->series, choice.parameter, selected->series.weight_step(choice.parameter, step)) +
+      path_mark(selected->series, choice.parameter, 0);
+  const bool exact = weight_at(frame, *selected, choice.parameter, step, probe);
   const bool other = cache.plane.e1.empty() || cache.scene != frame.scene_generation || cache.run != selected->id ||
-                     !(cache.choice == choice) || cache.plane_step != step;
+                     !(cache.choice == choice) || cache.plane_step != step || cache.plane_exact != exact;
   // While a start is under the hand the plane stays: made from the moving start it would turn away beneath the pointer.
   const bool held = ImGui::IsMouseDown(ImGuiMouseButton_Left);
   if (other || (cache.plane_mark != mark && !held)) {
     std::string note;
-    const auto plane = choose_plane(*selected, *p, choice, step, note);
+    const auto plane = choose_plane(frame, *selected, *p, choice, step, note);
     if (!plane) {
       picture.empty_text = "the start has no direction";
       return drawing;
@@ -310,7 +345,7 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
     cache.plane = *plane;
     cache.note = std::move(note);
     cache.scene = frame.scene_generation, cache.run = selected->id, cache.choice = choice;
-    cache.plane_step = step, cache.plane_mark = mark;
+    cache.plane_step = step, cache.plane_mark = mark, cache.plane_exact = exact;
   }
   const std::size_t elements = elements_of(*p);
   picture.whole_space = elements == 2;
@@ -330,7 +365,7 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
     trail.selected = &run == selected;
     trail.short_name = run.label;
     if (trail.selected || picture.trails.size() < kMostNames) trail.name = run.label;
-    shown_path(run, entry, trail);
+    shown_path(frame, run, *own, choice, entry, trail);
     trail.ghost_angle = entry.ghost.angle, trail.ghost_radius = entry.ghost.norm;
     trail.ended = run.diverged && frame.cursor >= run.diverged_at;
     const NormRange range = norm_range(run, *own, choice, trail.radius, entry);
@@ -348,7 +383,7 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
                                          elements_of(*p) > kFewElements ? kCoarseField : kFineField};
   set_field(loss, *drawing.request, cache, picture);
   if (p->invariance == Invariance::none && !picture.field.empty())
-    if (std::vector<double> weight; selected->series.weight(choice.parameter, loss->step, weight))
+    if (std::vector<double> weight; weight_at(frame, *selected, choice.parameter, loss->step, weight))
       picture.field.norm = std::sqrt(dot(shown_part(weight, *p, choice), shown_part(weight, *p, choice)));
   return drawing;
 }

@@ -55,6 +55,7 @@ struct ProjectionCache {
   RunId run = 0;
   long plane_step = -1; // step whose weight made it
   double plane_mark = 0;
+  bool plane_exact = false; // the weight of that step itself was there, not only one recorded before it
   std::string note; // why the plane is not the chosen one; "" when it is
   std::uint64_t field_generation = 0;
   std::shared_ptr<const Driver::PlaneLoss> field;

@@ -5,6 +5,7 @@
 #include "engine/result.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -51,11 +52,14 @@ public:
   virtual std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) = 0;
 };
 
-// Members of one group that are stepped together with those of others; records as in MemberGroup::advance.
+// Members of one group that are stepped together with those of others; records as in MemberGroup::advance. What the caller
+// does with a member's records is done by the thread that made them, while they are in its cache: `made`, if any, is called
+// once for each place in `members`, for several of them at the same time.
 struct GroupJob {
   MemberGroup* group;
   std::span<const int> members;
   std::vector<std::vector<std::byte>>* records;
+  std::function<void(std::size_t place)> made = {};
 };
 
 class Backend {
@@ -67,9 +71,12 @@ public:
   // What first went wrong on the device since the backend was opened. From then on every member stands still: bursts make
   // no records, reads give NaN, writes do nothing.
   virtual std::optional<Error> failure() const { return std::nullopt; }
-  // MemberGroup::advance for several groups of this backend; a device that can steps them at the same time.
+  // MemberGroup::advance for several groups of this backend; a device that can steps them at the same time. Nothing is made
+  // of records by a device that fails.
   virtual void advance(std::span<const GroupJob> jobs, std::uint64_t steps) {
     for (const GroupJob& j : jobs) j.group->advance(j.members, steps, *j.records);
+    for (const GroupJob& j : jobs)
+      for (std::size_t place = 0; j.made && !failure() && place < j.members.size(); ++place) j.made(place);
   }
 };
 

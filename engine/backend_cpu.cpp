@@ -59,6 +59,8 @@ struct Item {
   CpuGroup* group;
   int member;
   std::vector<std::byte>* record;
+  std::size_t place;
+  const std::function<void(std::size_t place)>* made; // as in GroupJob
 };
 
 class CpuGroup final : public MemberGroup {
@@ -151,6 +153,7 @@ public:
   void end(const Item& item, std::uint64_t made) {
     member(item.member).records = nullptr;
     item.record->resize(made * record_bytes());
+    if (*item.made) (*item.made)(item.place);
   }
 
   const PackPlan* packs() const { return packs_.get(); }
@@ -296,7 +299,10 @@ void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::
     CpuGroup& g = *items[k].group;
     made[k] += run(g, g.resume(items[k], made[k]), steps - made[k], g.place(thread));
   });
-  for (std::size_t k = 0; k < items.size(); ++k) items[k].group->end(items[k], made[k]);
+  pool.run(crews, [&](int k, int) {
+    const auto i = static_cast<std::size_t>(k);
+    items[i].group->end(items[i], made[i]);
+  });
 }
 
 // Every item by all threads of the pool: a thread to an item, and where the last items are fewer than the threads, several to
@@ -365,21 +371,26 @@ void advance_items(ThreadPool& pool, std::vector<Item> items, std::uint64_t step
             });
 }
 
-std::vector<Item> items_of(CpuGroup& group, std::span<const int> members,
-                           std::vector<std::vector<std::byte>>& records) {
-  records.resize(members.size());
-  std::vector<Item> items;
-  for (std::size_t i = 0; i < members.size(); ++i) items.push_back({&group, members[i], &records[i]});
-  return items;
+void add_items(const GroupJob& job, std::vector<Item>& items) {
+  auto& group = static_cast<CpuGroup&>(*job.group);
+  job.records->resize(job.members.size());
+  for (std::size_t i = 0; i < job.members.size(); ++i)
+    items.push_back({&group, job.members[i], &(*job.records)[i], i, &job.made});
 }
 
 void CpuGroup::start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) {
-  start_items(*pool_, items_of(*this, members, records));
+  const GroupJob job{this, members, &records};
+  std::vector<Item> items;
+  add_items(job, items);
+  start_items(*pool_, std::move(items));
 }
 
 void CpuGroup::advance(std::span<const int> members, std::uint64_t steps,
                        std::vector<std::vector<std::byte>>& records) {
-  advance_items(*pool_, items_of(*this, members, records), steps);
+  const GroupJob job{this, members, &records};
+  std::vector<Item> items;
+  add_items(job, items);
+  advance_items(*pool_, std::move(items), steps);
 }
 
 // The longest row of any slot: what the fixed rule for the instruction set looks at.
@@ -412,10 +423,7 @@ public:
 
   void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override {
     std::vector<Item> all;
-    for (const GroupJob& j : jobs) {
-      const auto items = items_of(static_cast<CpuGroup&>(*j.group), j.members, *j.records);
-      all.insert(all.end(), items.begin(), items.end());
-    }
+    for (const GroupJob& j : jobs) add_items(j, all);
     advance_items(*pool_, std::move(all), steps);
   }
 

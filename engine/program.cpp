@@ -223,6 +223,8 @@ void ProgramBuilder::drop_dead_copies() {
                       mentions[op.slot[1]] == 1;
     if (dead) {
       slots_[op.slot[1]].meaning += "; not kept here, as nothing reads it";
+      for (ParamInfo& p : parameters_)
+        if (p.previous == op.slot[1]) p.previous = kNone;
       continue;
     }
     step_[kept] = op;
@@ -279,6 +281,8 @@ std::size_t ProgramBuilder::choose_record(StepProgram& p, const RecordOptions& r
     p.kept_offset_.push_back(kept ? static_cast<long>(p.kept_size_) : -1);
     if (kept) p.kept_size_ += elements;
   }
+  p.view_.recorded_every = 1;
+  while (p.kept_size_ / p.view_.recorded_every > record.kept_per_step) p.view_.recorded_every *= 4;
   return record_size;
 }
 
@@ -345,6 +349,7 @@ std::uint64_t ProgramBuilder::fingerprint_of(const StepProgram& p) {
   f.add_items(p.layout_);
   f.add_items(p.constants_);
   f.add_items(p.recorded_);
+  f.add(&p.view_.recorded_every, sizeof p.view_.recorded_every);
   for (const SlotInfo& s : p.slots_) f.add(s.name);
   for (const MetricColumn& m : p.metrics_) f.add(m.name);
   for (const HparamInfo& h : p.hparams_) f.add(h.setting.name);

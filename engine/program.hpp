@@ -57,7 +57,7 @@ struct ParamInfo {
   bool vector = false; // declared as a vector of cols numbers; files give it shape (cols,)
   Invariance invariance = Invariance::none;
   SlotId weight = kNone;    // W after the step
-  SlotId previous = kNone;  // W before the step
+  SlotId previous = kNone;  // W before the step; none in a finished program that does not keep it
   SlotId gradient = kNone;  // loss gradient at the previous weight, noise included
   SlotId reference = kNone; // data: direction that angles are measured to, same shape; none: the start
   ParamRole role = ParamRole::matrix;
@@ -143,7 +143,9 @@ public:
   long record_offset_of_gradient(int parameter) const { return gradient_offset_[static_cast<std::size_t>(parameter)]; }
   // Of the recorded weights some stay in the run's series, one after the other: where among them, −1: this one does not.
   long kept_offset_of_weight(int parameter) const { return kept_offset_[static_cast<std::size_t>(parameter)]; }
-  std::size_t kept_size() const { return kept_size_; } // scalars of all that are kept, per step
+  std::size_t kept_size() const { return kept_size_; } // scalars of all that are kept
+  // Steps between records that hold weights and gradients, a power of 4.
+  long recorded_every() const { return static_cast<long>(view_.recorded_every); }
   const kernels::Program& view() const { return view_; }
   std::uint64_t fingerprint() const { return fingerprint_; } // equal for equal programs: they share an ensemble
 
@@ -175,6 +177,9 @@ struct RecordOptions {
   std::uint32_t weight_limit = 4096; // parameters of at most this many elements have their weight recorded each step
   bool gradients = false;            // and their gradient (run --record)
   std::uint32_t kept_limit = 4096;   // weights of at most this many also stay in the run's series; larger ones pass by
+  // Where the kept weights of a run have more elements than this together, they are recorded at every 4th, 16th … step, so
+  // that on average no more come to a step: copying them would cost more than the steps of a small network.
+  std::uint32_t kept_per_step = 4096;
 };
 
 // Collects slots and operations, then lays the block out. One builder makes one program.

@@ -94,6 +94,7 @@ Recording::~Recording() {
 RecordOptions Recording::options() const {
   RecordOptions record;
   record.weight_limit = std::numeric_limits<std::uint32_t>::max();
+  record.kept_per_step = std::numeric_limits<std::uint32_t>::max();
   record.gradients = contents_.gradients;
   return record;
 }

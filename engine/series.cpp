@@ -151,7 +151,8 @@ struct RunSeries::Writer {
   std::vector<Piece> pieces;
   std::size_t weight_bytes = 0; // of one row
   int weight_rows = 0;
-  long next = 0; // step of the next record
+  int weight_level = 0; // of rows as they are recorded: at every 4^level-th step
+  long next = 0;        // step of the next record
 
   // A new list to write into; the old one stays as it is for those who hold it.
   void replace_lists() {
@@ -185,7 +186,8 @@ void RunSeries::Writer::make_room() {
   replace_lists();
   if (metrics_full)
     data->metrics.push_back(std::make_shared<MetricChunk>(next, 0, columns, capacity, program->scalar_bytes()));
-  if (weights_full) data->weights.push_back(std::make_shared<WeightChunk>(next, 0, weight_bytes, weight_rows));
+  if (weights_full)
+    data->weights.push_back(std::make_shared<WeightChunk>(next, weight_level, weight_bytes, weight_rows));
   fit();
   finish_lists();
 }
@@ -214,10 +216,11 @@ template <class R> void RunSeries::Writer::append(const R* records, long count) 
     }
     if (weight_bytes > 0) {
       WeightChunk& weights = *data->weights.back();
-      for (long i = 0; i < batch; ++i) {
+      const long stride = weights.stride;
+      for (long i = (stride - next % stride) % stride; i < batch; i += stride) {
         const auto* record = reinterpret_cast<const std::byte*>(records + i * size);
-        for (const Piece& p : pieces)
-          std::memcpy(weights.row(next - weights.first + i) + p.to, record + p.from, p.bytes);
+        std::byte* row = weights.row((next + i - weights.first) / stride);
+        for (const Piece& p : pieces) std::memcpy(row + p.to, record + p.from, p.bytes);
       }
     }
     next += batch;
@@ -247,9 +250,11 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
   w.program = std::move(program);
   w.data = std::make_shared<SeriesData>();
   w.data->program = w.program;
+  while (w.program->recorded_every() > 1l << (2 * w.weight_level)) ++w.weight_level;
   // By bytes per step, but the metrics get at least half: they are what every panel reads.
   const double metric = static_cast<double>(w.columns) * static_cast<double>(scalar) * 5 / 3;
-  const double share = w.weight_bytes ? std::max(0.5, metric / (metric + static_cast<double>(w.weight_bytes))) : 1.0;
+  const double weight = static_cast<double>(w.weight_bytes) / static_cast<double>(w.program->recorded_every());
+  const double share = w.weight_bytes ? std::max(0.5, metric / (metric + weight)) : 1.0;
   w.metric_budget = static_cast<std::size_t>(share * static_cast<double>(byte_budget));
   w.weight_budget = byte_budget - w.metric_budget;
   w.capacity = capacity_for(static_cast<std::size_t>(w.columns) * scalar * 5 / 3, w.metric_budget, kLeastMetricRows);
@@ -259,7 +264,7 @@ RunSeries::RunSeries(std::shared_ptr<const StepProgram> program, std::size_t byt
 double RunSeries::least_bytes(const StepProgram& program, long steps) {
   const double scalar = static_cast<double>(program.scalar_bytes());
   const ChunksLeft metrics = chunks_left(steps + 1, kLeastMetricRows),
-                   weights = chunks_left(steps + 1, kLeastWeightRows);
+                   weights = chunks_left(steps / program.recorded_every() + 1, kLeastWeightRows);
   // A value has two numbers in each layer of its pyramid, of 1/4, 1/16 … as many; where rows were thinned, two of its own.
   const double values =
       kLeastMetricRows * (static_cast<double>(metrics.fine) * 5 / 3 + static_cast<double>(metrics.thinned) * 11 / 3);

@@ -67,6 +67,8 @@ public:
     else f(std::span<const double>(static_cast<const double*>(numbers), count));
     return true;
   }
+  // The last step up to `step` whose weight is stored; −1 when none is.
+  long weight_step(int parameter, long step) const;
   // Steps in [from, to] whose weight is stored, thinned to at most `most` by a fixed stride.
   void weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const;
   std::size_t bytes() const; // of the storage behind the view

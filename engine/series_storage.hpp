@@ -3,7 +3,8 @@
 // Metric rows lie in chunks, column by column. A chunk of level k holds the steps that are multiples of 4^k; above
 // its rows stands a pyramid of (min, max) over 4, 16, 64 … rows. Where rows were thinned away (k > 0), the lowest
 // layer of the pyramid is the (min, max) over the 4^k steps from each kept row on, so that what was between them
-// still shows. Weight rows lie in chunks of their own, row by row, without a pyramid.
+// still shows. Weight rows lie in chunks of their own, row by row, without a pyramid; those of a program that records
+// weights at every 4^k-th step begin at level k.
 //
 // Thinning: when a run's rows pass their byte budget, the four oldest chunks of the level that has the most become
 // one chunk of the next level. The tail stays at full resolution, and what is kept depends on the number of steps
@@ -13,6 +14,7 @@
 
 #include "engine/series.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -86,6 +88,13 @@ struct SeriesData {
   std::vector<std::shared_ptr<WeightChunk>> weights; // empty when no weight is recorded
   long rows_before_tail = 0;                         // rows of all metric chunks but the last
   std::size_t bytes = 0;
+
+  // Where the weights of recorded steps around `step` lie; some are.
+  const WeightChunk& weight_chunk(long step) const {
+    const auto after =
+        std::upper_bound(weights.begin(), weights.end(), step, [](long s, const auto& c) { return s < c->first; });
+    return **(after - 1);
+  }
 };
 
 } // namespace polarscope

@@ -362,9 +362,7 @@ const void* SeriesView::weight_row(int parameter, long step, std::size_t& count)
   const StepProgram& program = *data_->program;
   const long offset = program.kept_offset_of_weight(parameter);
   if (offset < 0) return nullptr;
-  const auto it = std::upper_bound(data_->weights.begin(), data_->weights.end(), step,
-                                   [](long s, const auto& c) { return s < c->first; });
-  const WeightChunk& chunk = **(it - 1);
+  const WeightChunk& chunk = data_->weight_chunk(step);
   if ((step - chunk.first) % chunk.stride) return nullptr;
   const std::byte* row = chunk.row((step - chunk.first) / chunk.stride);
   const ParamInfo& p = program.parameters()[static_cast<std::size_t>(parameter)];
@@ -375,6 +373,13 @@ const void* SeriesView::weight_row(int parameter, long step, std::size_t& count)
 bool SeriesView::weight(int parameter, long step, std::vector<double>& out) const {
   out.clear();
   return with_weight(parameter, step, [&](auto numbers) { out.assign(numbers.begin(), numbers.end()); });
+}
+
+long SeriesView::weight_step(int parameter, long step) const {
+  if (empty() || step < 0 || data_->program->kept_offset_of_weight(parameter) < 0) return -1;
+  step = std::min(step, last_step());
+  const WeightChunk& chunk = data_->weight_chunk(step);
+  return step - (step - chunk.first) % chunk.stride;
 }
 
 void SeriesView::weight_steps(int parameter, long from, long to, int most, std::vector<long>& out) const {

@@ -29,6 +29,27 @@ std::vector<double>* contents_of(InitialContents& contents, SlotId slot) {
   return nullptr;
 }
 
+// What a run remembers of the steps it has made. Runs do this at the same time: nothing but the run is touched.
+void keep(Run& run, long first_step, std::span<const std::byte> made) {
+  const MemberState state = run.members().state(run.member);
+  run.step = static_cast<long>(state.step);
+  run.diverged = state.diverged;
+  run.diverged_at = static_cast<long>(state.diverged_at);
+  run.fresh = true;
+  run.hash.reset();
+  run.series.append(made);
+  run.watch.see(first_step, made, state);
+}
+
+void save_keyframe(Run& run) {
+  Keyframe k;
+  k.step = run.step;
+  k.state = run.members().state(run.member);
+  k.block.resize(run.program().persistent_bytes());
+  run.members().save(run.member, k.block);
+  run.timeline.add(std::move(k));
+}
+
 } // namespace
 
 // ---- making runs ---------------------------------------------------------------------------------------------------
@@ -187,6 +208,7 @@ void Session::Impl::begin(Run& run) {
   run.diverged = false;
   keep(run, 0, records[0]);
   save_keyframe(run);
+  if (options.sink) options.sink(run.id, run.program(), 0, records[0]);
 }
 
 Result<void> Session::Impl::open() {
@@ -240,15 +262,6 @@ bool Session::Impl::device_failed() {
 
 // ---- stepping ------------------------------------------------------------------------------------------------------
 
-void Session::Impl::save_keyframe(Run& run) {
-  Keyframe k;
-  k.step = run.step;
-  k.state = run.members().state(run.member);
-  k.block.resize(run.program().persistent_bytes());
-  run.members().save(run.member, k.block);
-  run.timeline.add(std::move(k));
-}
-
 long Session::Impl::feed(Run& run, int member, long& fed, long step) {
   long left = std::numeric_limits<long>::max();
   for (const FeedInfo& f : run.program().feeds()) {
@@ -270,18 +283,6 @@ long Session::Impl::feed(Run& run, int member, long& fed, long step) {
   return left;
 }
 
-void Session::Impl::keep(Run& run, long first_step, std::span<const std::byte> made) {
-  const MemberState state = run.members().state(run.member);
-  run.step = static_cast<long>(state.step);
-  run.diverged = state.diverged;
-  run.diverged_at = static_cast<long>(state.diverged_at);
-  run.fresh = true;
-  run.hash.reset();
-  run.series.append(made);
-  run.watch.see(first_step, made, state);
-  if (options.sink) options.sink(run.id, run.program(), first_step, made);
-}
-
 // A few at first and then by what they took, so that an expensive program does not keep the commands waiting.
 long Session::Impl::steps_within(std::span<Run* const> some, double seconds) const {
   if (seconds == kNoLimit) return kLongestBurst;
@@ -296,11 +297,15 @@ long Session::Impl::steps_within(std::span<Run* const> some, double seconds) con
 long Session::Impl::burst(std::span<Run* const> some, long target, double seconds) {
   const long step = some.front()->step;
   long steps = std::min({target - step, kLongestBurst, steps_within(some, seconds)});
-  for (const auto& g : groups) g->going.clear();
+  for (const auto& g : groups) {
+    g->going.clear();
+    g->going_runs.clear();
+  }
   for (Run* r : some) {
     assert(r->step == step && !r->diverged);
     r->place = r->group->going.size();
     r->group->going.push_back(r->member);
+    r->group->going_runs.push_back(r);
     steps = std::min({steps, r->timeline.next(step) - step, longest_burst(r->program())});
     for (const Edit& e : r->edits)
       if (e.step > step) steps = std::min(steps, e.step - step);
@@ -309,7 +314,12 @@ long Session::Impl::burst(std::span<Run* const> some, long target, double second
   }
   std::vector<GroupJob> jobs;
   for (const auto& g : groups)
-    if (!g->going.empty()) jobs.push_back({g->members.get(), g->going, &g->records});
+    if (!g->going.empty())
+      jobs.push_back({g->members.get(), g->going, &g->records, [&group = *g, step](std::size_t i) {
+                        Run& r = *group.going_runs[i];
+                        keep(r, step + 1, group.records[i]);
+                        if (!r.diverged && r.timeline.wants(r.step)) save_keyframe(r);
+                      }});
   const auto begin = Clock::now();
   backend->advance(jobs, static_cast<std::uint64_t>(steps));
   if (device_failed()) return 0;
@@ -317,10 +327,8 @@ long Session::Impl::burst(std::span<Run* const> some, long target, double second
   for (const auto& g : groups)
     if (!g->going.empty()) g->step_seconds = took / static_cast<double>(steps) / static_cast<double>(some.size());
   last_burst = steps;
-  for (Run* r : some) {
-    keep(*r, step + 1, r->group->records[r->place]);
-    if (!r->diverged && r->timeline.wants(r->step)) save_keyframe(*r);
-  }
+  if (options.sink)
+    for (const Run* r : some) options.sink(r->id, r->program(), step + 1, r->group->records[r->place]);
   return steps;
 }
 

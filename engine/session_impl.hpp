@@ -15,12 +15,15 @@
 
 namespace polarscope {
 
+struct Run;
+
 // The members of one distinct program; runs with equal programs share it.
 struct Group {
   std::shared_ptr<const StepProgram> program;
   std::unique_ptr<MemberGroup> members;
-  // Of the burst under way: which members take part, and what they recorded. Kept for their memory.
+  // Of the burst under way: which members take part, whose they are, and what they recorded. Kept for their memory.
   std::vector<int> going;
+  std::vector<Run*> going_runs;
   std::vector<std::vector<std::byte>> records;
   double step_seconds = 0; // that a step of one member has lately taken of a burst; 0: not known yet
 };
@@ -150,8 +153,6 @@ struct Session::Impl {
   // steps. Returns the steps made: 0 when the device has failed.
   long burst(std::span<Run* const> some, long target, double seconds = kNoLimit);
   long steps_within(std::span<Run* const> some, double seconds) const;
-  void keep(Run& run, long first_step, std::span<const std::byte> made);
-  void save_keyframe(Run& run);
   // Fills a member's slots that are fed from outside for steps from `step` on; returns how many steps they last. `fed`:
   // the window that it holds.
   long feed(Run& run, int member, long& fed, long step);

@@ -58,6 +58,8 @@ template <class T> POLARSCOPE_FN void write_record(Context<T>& c, typename T::Re
   const R* slab = c.block + m.offset;
   c.t.for_each(static_cast<int>(m.cols), [=](int i) { out[i] = slab[i]; });
   out += m.cols;
+  const std::uint64_t completed = c.starting ? c.step : c.step + 1;
+  if (completed % c.program.recorded_every != 0) return;
   for (std::uint32_t k = 0; k < c.program.recorded_count; ++k) {
     const auto w = c.mat(c.program.recorded[k]);
     const int cols = w.cols;

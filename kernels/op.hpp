@@ -58,6 +58,7 @@ struct Program {
   std::uint32_t metric_slot = 0;           // 1 × metric columns: what is recorded after each step
   const std::uint16_t* recorded = nullptr; // slots copied into each record after the metrics, without padding
   std::uint32_t recorded_count = 0;
+  std::uint32_t recorded_every = 1; // completed steps; in records of the others the slots' room is left as it is
   std::uint32_t record_size = 0;  // scalars in a record: metric columns + recorded slots
   std::uint32_t scratch_size = 0; // scalars of team scratch that the widest op needs
 };

@@ -15,13 +15,13 @@ using namespace polarscope;
 namespace {
 
 // A program that is only recorded from: two dense columns, one every 10 steps, a 2 × 3 weight.
-std::shared_ptr<const StepProgram> recorded_program(Precision precision) {
+std::shared_ptr<const StepProgram> recorded_program(Precision precision, RecordOptions record = {}) {
   ProgramBuilder b(precision);
   const int w = b.parameter("W", 2, 3, Invariance::none);
   b.metric("loss", -1, ProgramBuilder::kScalar, 1);
   b.metric("frobenius_norm", w, ProgramBuilder::kScalar, 1);
   b.metric("spectral_norm", w, ProgramBuilder::kScalar, 10);
-  return b.finish();
+  return b.finish(record);
 }
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -238,6 +238,45 @@ TEST_CASE("series answer like a scan over everything appended") {
       REQUIRE((series.view().stride_at(0) > 1) == (budget < (1u << 20)));
       check_all(series.view(), oracle, random, 12);
     }
+}
+
+// Between them the records' room for weights holds whatever was there before: here numbers that would be found.
+TEST_CASE("weights that are recorded every fourth step are stored as they were, and only they") {
+  RecordOptions record;
+  record.kept_per_step = 2; // of six
+  const auto program = recorded_program(Precision::f32, record);
+  REQUIRE(program->recorded_every() == 4);
+  for (const std::size_t budget : {std::size_t{64} << 20, std::size_t{300} << 10}) {
+    CAPTURE(budget);
+    Oracle oracle;
+    std::mt19937_64 random(5);
+    RunSeries series(program, budget);
+    for (long made = 0; made < 20000;) {
+      std::vector<double> burst;
+      for (long left = 1 + static_cast<long>(random() % 50); left > 0; --left, ++made) {
+        auto r = oracle.next(Precision::f32);
+        if (made % 4 != 0) std::fill(r.begin() + 3, r.end(), -1.0);
+        burst.insert(burst.end(), r.begin(), r.end());
+      }
+      series.append(as_bytes(burst, Precision::f32));
+    }
+    const SeriesView view = series.view();
+    std::vector<double> w;
+    long stored = 0, last_stored = -1;
+    for (long s = 0; s <= view.last_step(); ++s) {
+      if (view.weight(0, s, w)) {
+        REQUIRE(s % 4 == 0);
+        for (std::size_t i = 0; i < 6; ++i) REQUIRE(w[i] == oracle.records[static_cast<std::size_t>(s)][3 + i]);
+        last_stored = s;
+        ++stored;
+      }
+      REQUIRE(view.weight_step(0, s) == last_stored);
+    }
+    REQUIRE(view.weight_step(0, -1) == -1);
+    REQUIRE((stored == view.last_step() / 4 + 1) == (budget > (1u << 20)));
+    REQUIRE(view.last_step() - last_stored < 4); // the newest are thinned last
+    for (int round = 0; round < 20; ++round) check_weights(view, oracle, random);
+  }
 }
 
 TEST_CASE("what a view has shown never changes") {
