@@ -318,7 +318,7 @@ TEST_CASE("weights that only go to a file leave the session's memory as it is", 
     SessionOptions options;
     options.memory_budget = std::size_t{64} << 20;
     options.record.weight_limit = recorded;
-    options.record.kept_limit = kept;
+    options.record.kept_limit = options.record.kept_per_step = kept;
     long rows = 0;
     std::size_t largest = 0;
     options.sink = [&](RunId, const StepProgram&, long, std::span<const std::byte> records) {

@@ -188,7 +188,7 @@ TEST_CASE("the memory estimate holds what a session takes, scratch only where an
   RecordOptions record;
   record.weight_limit = std::numeric_limits<std::uint32_t>::max();
   const auto passing = compile(scene, run_of("muon"), {record});
-  record.kept_limit = record.weight_limit;
+  record.kept_limit = record.kept_per_step = record.weight_limit;
   const auto keeping = compile(scene, run_of("muon"), {record});
   REQUIRE(passing.ok());
   REQUIRE(keeping.ok());
