@@ -25,10 +25,19 @@ OptimizerFacts facts_of(const std::string& preset, std::uint32_t rows = 64, std:
 
 TEST_CASE("state and memory are those of the sources", "[facts]") {
   // algorithms' own counts: momentum of m × n, Adam's two, Muown's 4m, magnitude–direction's 3 per gain, a factor per side
-  const std::map<std::string, std::string> memory = {
-      {"sgd", "0"},           {"momentum", "mn"},   {"adam", "2mn"},       {"adamw", "2mn"},
-      {"muon", "mn"},         {"lion", "mn"},       {"ademamix", "3mn"},   {"muonh", "mn + 1"},
-      {"shampoo", "m² + n²"}, {"muown", "mn + 4m"}, {"normuon", "mn + m"}, {"md_muon", "mn + 3m + 3n + 1"}};
+  const std::map<std::string, std::string> memory = {{"sgd", "0"},
+                                                     {"momentum", "mn"},
+                                                     {"adam", "2mn"},
+                                                     {"adamw", "2mn"},
+                                                     {"muon", "mn"},
+                                                     {"lion", "mn"},
+                                                     {"ademamix", "3mn"},
+                                                     {"muonh", "mn + 1"},
+                                                     {"shampoo", "m² + n²"},
+                                                     {"muown", "mn + 4m"},
+                                                     {"normuon", "mn + m"},
+                                                     {"md_muon", "mn + 3m + 3n + 1"},
+                                                     {"md_low_rank", "mn + 12m + 12n + 1"}};
   for (const auto& [preset, wanted] : memory) {
     CAPTURE(preset);
     CHECK(facts_of(preset).memory == wanted);
