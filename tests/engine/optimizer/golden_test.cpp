@@ -223,9 +223,9 @@ TEST_CASE("a linear schedule stays at its floor: max(1 − t/T, floor/η) of the
         for (long s = 0; s < kTotal + kBeyond; ++s) {
           REQUIRE(rig.step({0, 0}));
           const double done = double(s);
-          const double expected = done + 1 < warmup
-                                      ? kRate * (done + 1) / warmup
-                                      : kRate * std::max(1 - (done - warmup) / (kTotal - warmup), floor / kRate);
+          const double expected =
+              done + 1 < warmup ? kRate * (done + 1) / warmup
+                                : kRate * std::max(1 - std::max(done - warmup, 0.0) / (kTotal - warmup), floor / kRate);
           CAPTURE(floor, warmup, s);
           CHECK(rig.hparam("lr") == Approx(expected).epsilon(precision == Precision::f64 ? 1e-12 : 1e-5));
         }
