@@ -2,6 +2,7 @@
 // member in a table to sort.
 #include "app/bench_model.hpp"
 #include "app/format.hpp"
+#include "app/panels/columns.hpp"
 #include "app/panels/tools.hpp"
 #include "app/stroke.hpp"
 
@@ -11,52 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 namespace polarscope {
 namespace {
 
-constexpr float kBestRow = 38, kMemberRow = 26, kTitles = 24, kMargin = 12;
-
-// ---- columns -------------------------------------------------------------------------------------------------------
-
-struct Column {
-  std::string name;
-  float width;       // design pixels; 0: takes what is left
-  bool right = true; // aligned
-};
-
-// Left and right edges in pixels. Columns that do not fit are left out from the end, all but the first two.
-std::vector<std::pair<float, float>> edges_of(const PanelContext& c, const std::vector<Column>& columns) {
-  const Theme& t = c.theme;
-  const float left = ImGui::GetWindowPos().x + t.snap(kMargin);
-  const float right = left + ImGui::GetContentRegionAvail().x - 2 * t.snap(kMargin);
-  constexpr float kLeast = 150; // of the column that takes the rest
-  float fixed = 0;
-  std::size_t shown = 0;
-  for (const Column& column : columns) {
-    const float wide = t.px(column.width > 0 ? column.width : kLeast);
-    if (shown >= 2 && fixed + wide > right - left) break;
-    fixed += wide;
-    ++shown;
-  }
-  const float rest = std::clamp(right - left - fixed, 0.0f, t.px(110));
-  std::vector<std::pair<float, float>> out;
-  float x = left;
-  for (std::size_t i = 0; i < shown; ++i) {
-    const float wide = columns[i].width > 0 ? t.px(columns[i].width) : t.px(kLeast) + rest;
-    out.emplace_back(x, x + wide - t.px(12));
-    x += wide;
-  }
-  return out;
-}
-
-void draw_cell(const PanelContext& c, const Column& column, std::pair<float, float> edge, float middle, ImU32 colour,
-               const std::string& words, TextStyle style = text::kValue) {
-  const std::string shown = fit(c.theme, style, words, edge.second - edge.first);
-  draw_text_aligned(ImGui::GetWindowDrawList(), c.theme, style, {column.right ? edge.second : edge.first, middle},
-                    colour, shown, column.right ? 1.0f : 0.0f, 0.5f);
-}
+constexpr float kBestRow = 38, kMemberRow = 26;
 
 // ---- every run at its best -----------------------------------------------------------------------------------------
 
@@ -165,10 +125,10 @@ void draw_bests(const PanelContext& c, const BenchModel& bench) {
         Column{"norm, end by start", 124}, Column{"°/step", 70}, Column{"invariants", 96, false}})
     columns.push_back(column);
   const auto edges = edges_of(c, columns);
-  const float titles = ImGui::GetCursorScreenPos().y + t.px(kTitles * 0.5f);
+  const float titles = ImGui::GetCursorScreenPos().y + t.px(kColumnTitles * 0.5f);
   for (std::size_t i = 0; i < edges.size(); ++i)
     draw_cell(c, columns[i], edges[i], titles, colour.text3, columns[i].name, text::kLabel);
-  ImGui::Dummy({1, t.snap(kTitles)});
+  ImGui::Dummy({1, t.snap(kColumnTitles)});
 
   double least = INFINITY, most = -INFINITY;
   for (const BenchGroup& g : bench.groups)
@@ -254,53 +214,8 @@ double number_of(const PanelContext& c, const BenchModel& bench, std::size_t r, 
   return NAN;
 }
 
-std::vector<std::size_t> sorted_members(const PanelContext& c, const BenchModel& bench) {
-  std::vector<std::size_t> order(c.frame.runs.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const BenchChoice& choice = c.view.bench;
-  if (choice.sort.empty()) return order;
-  if (choice.sort == "run") {
-    if (choice.falling) std::reverse(order.begin(), order.end()); // runs come in the scene's order
-    return order;
-  }
-  std::vector<double> keys;
-  for (const std::size_t r : order) keys.push_back(number_of(c, bench, r, choice.sort));
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    if (std::isnan(keys[a]) || std::isnan(keys[b])) return !std::isnan(keys[a]) && std::isnan(keys[b]);
-    return choice.falling ? keys[a] > keys[b] : keys[a] < keys[b];
-  });
-  return order;
-}
-
-void draw_member_titles(const PanelContext& c, const std::vector<Column>& columns,
-                        const std::vector<std::pair<float, float>>& edges) {
-  const Theme& t = c.theme;
-  BenchChoice& choice = c.view.bench;
-  const float y = ImGui::GetCursorScreenPos().y, tall = t.snap(kTitles);
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    const Column& column = columns[i];
-    const bool sorted = choice.sort == column.name;
-    ImGui::SetCursorScreenPos({edges[i].first, y});
-    if (ImGui::InvisibleButton(("sort " + column.name).c_str(), {edges[i].second - edges[i].first, tall},
-                               ImGuiButtonFlags_EnableNav)) {
-      if (sorted && choice.falling) choice.sort.clear(); // the third click: the scene's order
-      else {
-        choice.falling = sorted;
-        choice.sort = column.name;
-      }
-    }
-    item_help(t, "Sort: rising, falling, the scene's order");
-    const bool hovered = ImGui::IsItemHovered();
-    const std::string words = column.name + (sorted ? choice.falling ? " ↓" : " ↑" : "");
-    draw_cell(c, column, edges[i], y + tall * 0.5f, sorted || hovered ? t.colour().text : t.colour().text3, words,
-              text::kLabel);
-  }
-  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x, y + tall});
-  ImGui::Dummy({0, 0});
-}
-
 void draw_member(const PanelContext& c, const BenchModel& bench, std::size_t r, const std::vector<Column>& columns,
-                 const std::vector<std::pair<float, float>>& edges) {
+                 const ColumnEdges& edges) {
   const Theme& t = c.theme;
   const Palette& colour = t.colour();
   const RunFrame& run = c.frame.runs[r];
@@ -351,8 +266,10 @@ void draw_member(const PanelContext& c, const BenchModel& bench, std::size_t r, 
 void draw_members(const PanelContext& c, const BenchModel& bench) {
   const std::vector<Column> columns = member_columns(bench);
   const auto edges = edges_of(c, columns);
-  draw_member_titles(c, columns, edges);
-  const std::vector<std::size_t> order = sorted_members(c, bench);
+  draw_sorting_titles(c, columns, edges, c.view.bench.sort);
+  const std::vector<std::size_t> order =
+      sorted_rows(c.frame.runs.size(), c.view.bench.sort,
+                  [&](std::size_t r, const std::string& column) { return number_of(c, bench, r, column); });
   if (ImGui::BeginChild("members", {0, 0}, ImGuiChildFlags_NavFlattened)) {
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(order.size()), c.theme.snap(kMemberRow));
