@@ -26,20 +26,16 @@ double tail_loss(const RunFrame& run, long from, long to, bool thin) {
   const int column = run.program->find_metric("loss");
   if (run.diverged && run.diverged_at <= to) return NAN;
   if (column < 0 || run.series.empty() || to < 1) return NAN;
-  double sum = 0;
-  long count = 0;
+  FiniteMean tail;
   if (thin && to - from > kFewSamples) {
-    for (long i = 0; i <= kFewSamples; ++i) {
-      const double value = run.series.at(column, from + (to - from) * i / kFewSamples).value_or(NAN);
-      if (std::isfinite(value)) sum += value, ++count;
-    }
+    for (long i = 0; i <= kFewSamples; ++i)
+      tail.see(run.series.at(column, from + (to - from) * i / kFewSamples).value_or(NAN));
   } else {
     std::vector<Sample> samples;
     run.series.samples(column, from, to, samples);
-    for (const Sample& s : samples)
-      if (std::isfinite(s.value)) sum += s.value, ++count;
+    for (const Sample& s : samples) tail.see(s.value);
   }
-  return count > 0 ? sum / static_cast<double>(count) : NAN;
+  return tail.mean();
 }
 
 class ModelMaker {
@@ -147,14 +143,13 @@ private:
 } // namespace
 
 Estimate BenchModel::difference(const Frame& frame, const BenchSetting& a, const BenchSetting& b) const {
-  std::vector<double> left, right;
-  for (const std::size_t r : a.runs)
-    for (const std::size_t other : b.runs)
-      if (frame.runs[r].seed == frame.runs[other].seed && std::isfinite(loss[r]) && std::isfinite(loss[other])) {
-        left.push_back(loss[r]);
-        right.push_back(loss[other]);
-      }
-  return paired_difference(left, right);
+  const auto by_seed = [&](const BenchSetting& setting) {
+    BySeed out;
+    for (const std::size_t r : setting.runs)
+      if (std::isfinite(loss[r])) out[frame.runs[r].seed] = loss[r];
+    return out;
+  };
+  return difference_by_seed(by_seed(a), by_seed(b));
 }
 
 std::optional<std::size_t> BenchModel::same(std::size_t group, const BenchSetting& like) const {

@@ -110,6 +110,7 @@ struct ViewState {
 
   std::optional<PendingEdit> pending; // a slider under the user's hand
   std::optional<RunId> compare_with;  // the recipe marks what differs from this run's
+  std::set<std::string> unfolded_routes;    // targets whose parts the recipe shows
   SaveRecipe save_recipe;
 
   std::optional<StepRange> range;           // shared by all plots over steps; empty: 0 … the scene's end

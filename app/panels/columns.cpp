@@ -11,6 +11,12 @@ namespace {
 
 constexpr float kMargin = 12, kGap = 12, kMostRest = 110;
 
+// An item's name has no '/', which parts the names of nested items: "sort bytes per weight".
+std::string sort_id(std::string name) {
+  if (const std::size_t at = name.find('/'); at != std::string::npos) name.replace(at, 1, " per ");
+  return "sort " + name;
+}
+
 } // namespace
 
 ColumnEdges edges_of(const PanelContext& c, const std::vector<Column>& columns, float least) {
@@ -51,7 +57,7 @@ void draw_sorting_titles(const PanelContext& c, const std::vector<Column>& colum
     const Column& column = columns[i];
     const bool sorted = sort.column == column.name;
     ImGui::SetCursorScreenPos({edges[i].first, y});
-    if (ImGui::InvisibleButton(("sort " + column.name).c_str(), {edges[i].second - edges[i].first, tall},
+    if (ImGui::InvisibleButton(sort_id(column.name).c_str(), {edges[i].second - edges[i].first, tall},
                                ImGuiButtonFlags_EnableNav)) {
       if (sorted && sort.falling) sort = {}; // the third click: the scene's order
       else sort = {column.name, sorted};
