@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <map>
 
@@ -50,14 +51,10 @@ public:
     find_settings();
     for (BenchSetting& s : out_.settings) summarise(s);
     for (BenchGroup& g : out_.groups) choose_best(g);
-    for (std::size_t g = 0; g < out_.groups.size(); ++g)
-      if (out_.groups[g].best && (!out_.lowest || loss_of(g) < loss_of(*out_.lowest))) out_.lowest = g;
     return std::move(out_);
   }
 
 private:
-  double loss_of(std::size_t group) const { return out_.settings[*out_.groups[group].best].loss.mean; }
-
   void find_groups() {
     for (const RunFrame& run : frame_.runs) {
       const std::string& name = run.group.empty() ? run.label : run.group;
@@ -84,6 +81,15 @@ private:
           out_.swept.push_back(name);
       }
     }
+    // In the order of the recipes, which begin with the rate.
+    const auto place = [this](const std::string& name) {
+      int least = INT_MAX;
+      for (const RunFrame& run : frame_.runs)
+        if (const int column = run.program->find_hparam(name); column >= 0) least = std::min(least, column);
+      return least;
+    };
+    std::stable_sort(out_.swept.begin(), out_.swept.end(),
+                     [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
   }
 
   void find_settings() {

@@ -49,7 +49,7 @@ struct Caches {
   MotionCache motion;
   std::map<RunId, FactsCache> facts;
   std::map<std::uint64_t, ProgramCost> costs; // by the program's fingerprint
-  std::map<std::string, PlotCache> plots; // by panel
+  std::map<std::string, PlotCache> plots;     // by panel
   ProjectionCache projection;
   struct DrawingKey { // everything that the picture of a plane is made from
     std::uint64_t number = 0;

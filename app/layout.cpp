@@ -82,10 +82,10 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Up, 0.36f, &place(PanelPlace::bench_top), &bottom);
     if (form == LayoutForm::wide) {
       ImGuiID rest = 0;
-      ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Right, 0.27f, &place(PanelPlace::bench_right), &rest);
+      ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Right, 0.255f, &place(PanelPlace::bench_right), &rest);
       bottom = rest;
     }
-    ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Left, form == LayoutForm::wide ? 0.5f : 0.45f,
+    ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Left, form == LayoutForm::wide ? 0.52f : 0.45f,
                                 &place(PanelPlace::bench_left), &place(PanelPlace::right_top));
     if (form == LayoutForm::medium) place(PanelPlace::bench_right) = place(PanelPlace::right_top);
   } else if (form == LayoutForm::wide) {

@@ -19,10 +19,10 @@ struct StageDifferences {
 };
 
 struct RecipeDifferences {
-  std::map<Part, std::string> parts;            // what the other run has for a part that differs
-  std::map<std::string, std::string> routes;    // by target, where only one of them has it: what the other goes by
+  std::map<Part, std::string> parts;         // what the other run has for a part that differs
+  std::map<std::string, std::string> routes; // by target, where only one of them has it: what the other goes by
   std::map<std::string, StageDifferences> within_routes; // by target, where both have it; those that differ
-  std::map<std::string, std::string> schedules; // by hyperparameter: the other's schedule, "constant" for none
+  std::map<std::string, std::string> schedules;          // by hyperparameter: the other's schedule, "constant" for none
   std::map<std::string, std::optional<double>>
       hparams;                              // this run's that differ: the other's value, none where it has none
   std::map<std::string, double> only_there; // hyperparameters of the other run alone

@@ -28,10 +28,11 @@ std::string changed_words(const RunFrame& run) {
     if (change.part == Part::decay) out += now.front().kind == "none" ? "no decay" : now.front().kind + " decay";
     else out += (chain_text(now) == chain_text(*change.was) ? "another " : "") + chain_text(now);
   }
-  const bool scheduled = std::any_of(run.optimizer->routes.begin(), run.optimizer->routes.end(), [&](const auto& route) {
-    const RouteSpec* was = find_route(*run.opened_optimizer, route.target);
-    return was && route.recipe && !same_schedules(*route.recipe, *was->recipe);
-  });
+  const bool scheduled =
+      std::any_of(run.optimizer->routes.begin(), run.optimizer->routes.end(), [&](const auto& route) {
+        const RouteSpec* was = find_route(*run.opened_optimizer, route.target);
+        return was && route.recipe && !same_schedules(*route.recipe, *was->recipe);
+      });
   if (scheduled || !same_schedules(*run.optimizer, *run.opened_optimizer))
     out += out.empty() ? "another schedule" : ", another schedule";
   return out;

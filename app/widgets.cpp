@@ -288,7 +288,8 @@ void check_light(const Theme& theme, Light light, std::string_view name, std::st
   const Palette& c = theme.colour();
   ImDrawList* list = ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float line = theme.snap(26), room = std::max(theme.px(40), width - measure(theme, text::kTick, note).x - theme.px(34));
+  const float line = theme.snap(26),
+              room = std::max(theme.px(40), width - measure(theme, text::kTick, note).x - theme.px(34));
   const ImVec2 sign{std::round(at.x + theme.px(8)), std::round(at.y + line * 0.5f)};
   const ImU32 hue = light == Light::kept ? c.kept : light == Light::broken ? c.broken : c.warning;
   if (light == Light::not_promised) {

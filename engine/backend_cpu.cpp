@@ -26,8 +26,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::align_val_t kLine{64};
-constexpr double kRecent = 0.5; // seconds of a thread's work over which a step's time is averaged
-constexpr std::int64_t kTimed = 20'000;                     // ns: shorter steps are timed several times
+constexpr double kRecent = 0.5;         // seconds of a thread's work over which a step's time is averaged
+constexpr std::int64_t kTimed = 20'000; // ns: shorter steps are timed several times
 constexpr std::size_t kMostTimed = std::size_t{64} << 20; // bytes of a block that is copied to be timed
 
 std::int64_t nanoseconds() {
@@ -306,7 +306,7 @@ std::vector<double> CpuGroup::time_step(int number, std::span<const std::uint32_
     }
     ++m.step;
   };
-  step(); // brings block and code into the caches
+  step();                      // brings block and code into the caches
   std::int64_t clock = kTimed; // what looking at the clock takes
   for (int i = 0; i < 16; ++i) {
     const std::int64_t before = nanoseconds();

@@ -102,7 +102,7 @@ struct RunFrame {
   std::vector<KeptValue> kept;
   std::vector<std::shared_ptr<const ExpectedLine>> expected;
   std::uint64_t state_hash = 0; // at the head; 0: a large state is not hashed while it plays
-  double step_seconds = 0; // of one thread, that a step of a run of its program has lately taken; 0: not known
+  double step_seconds = 0;      // of one thread, that a step of a run of its program has lately taken; 0: not known
   std::shared_ptr<const StageTimes> stages; // what its stages take; null: not timed
 };
 

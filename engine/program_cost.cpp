@@ -11,6 +11,13 @@ bool touches(const Op& op, SlotId slot) {
   return slot != kNone && std::find(std::begin(op.slot), std::end(op.slot), slot) != std::end(op.slot);
 }
 
+// W₋ ← W, for metrics: costs no flops.
+bool sets_weight_aside(const StepProgram& program, const Op& op) {
+  return op.code == OpCode::copy &&
+         std::any_of(program.parameters().begin(), program.parameters().end(),
+                     [&](const ParamInfo& p) { return touches(op, p.weight) && touches(op, p.previous); });
+}
+
 // The first operation of the parameters' updates: problems neither set a weight aside nor keep state of a parameter.
 std::size_t first_of_updates(const StepProgram& program) {
   const std::vector<OpText>& text = program.step_text();
@@ -18,13 +25,10 @@ std::size_t first_of_updates(const StepProgram& program) {
     if (text[i].phase == Phase::schedule || text[i].phase == Phase::metric) continue;
     if (text[i].phase != Phase::gradient) return i;
     const Op& op = program.step_ops()[i];
-    const bool sets_aside = std::any_of(program.parameters().begin(), program.parameters().end(), [&](const auto& p) {
-      return op.code == OpCode::copy && touches(op, p.weight) && touches(op, p.previous);
-    });
     const bool keeps = std::any_of(std::begin(op.slot), std::end(op.slot), [&](SlotId s) {
       return s != kNone && program.slots()[s].role == Role::state && program.slots()[s].parameter >= 0;
     });
-    if (sets_aside || keeps) return i;
+    if (keeps || sets_weight_aside(program, op)) return i;
   }
   return text.size();
 }
@@ -41,8 +45,7 @@ void add_state(ProgramCost& cost, const StepProgram& program) {
         !moves_with(program, static_cast<SlotId>(s)))
       continue;
     const std::string name = slot.name.substr(slot.name.find('.') + 1);
-    auto at =
-        std::find_if(cost.state.begin(), cost.state.end(), [&](const KeptState& k) { return k.name == name; });
+    auto at = std::find_if(cost.state.begin(), cost.state.end(), [&](const KeptState& k) { return k.name == name; });
     if (at == cost.state.end()) at = cost.state.insert(at, {name, slot.meaning, 0, 0});
     const double numbers = double(slot.rows) * slot.cols;
     at->numbers += numbers;
@@ -60,7 +63,8 @@ std::vector<StageRange> stage_ranges(const StepProgram& program) {
   const std::size_t updates = first_of_updates(program);
   for (std::size_t i = 0; i < program.step_text().size(); ++i) {
     Phase stage = program.step_text()[i].phase;
-    if (stage == Phase::gradient && i >= updates) stage = Phase::magnitude;
+    if (stage == Phase::gradient && i >= updates)
+      stage = sets_weight_aside(program, program.step_ops()[i]) ? Phase::metric : Phase::magnitude;
     if (!ranges.empty() && ranges.back().stage == stage) ++ranges.back().last;
     else ranges.push_back({stage, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + 1)});
   }

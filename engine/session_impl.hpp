@@ -162,9 +162,9 @@ struct Session::Impl {
   bool behind(const Run& run) const { return run.step < head && !run.diverged && !backend->failure(); }
   bool catch_up(double seconds); // false when nothing is left
   long advance(long steps, double seconds);
-  bool device_failed(); // and says so
+  bool device_failed();  // and says so
   void look_at_stages(); // of the next group, where it is time
-  void update_scene();  // the scene's runs follow the session's
+  void update_scene();   // the scene's runs follow the session's
 
   // session_edit.cpp: commands
   Result<Run*> find_run(RunId id) const;

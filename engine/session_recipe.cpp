@@ -95,7 +95,7 @@ std::string Session::Impl::label_for(const Run& run, const OptimizerSpec& wanted
 }
 
 Result<std::string> Session::Impl::change_recipe(Run& run, Part part, const std::string& route, OptimizerSpec wanted,
-                                                const std::string& change) {
+                                                 const std::string& change) {
   if (run.before_drag) cancel_preview(run);
   refused.reset();
   const bool changed = !same_composition(wanted, *run.opened_optimizer);

@@ -8,7 +8,7 @@ namespace polarscope {
 
 namespace {
 
-constexpr int kTimesBetween = 200; // a look is due again after so many times what the last one took
+constexpr int kTimesBetween = 200;  // a look is due again after so many times what the last one took
 constexpr double kNewWeight = 0.25; // of the latest look in the average
 
 } // namespace

@@ -18,9 +18,9 @@ struct StageTimes {
   std::vector<std::pair<Phase, double>> stages; // seconds of one thread per step, in the order of Phase
   double peak_flops = 0; // flops per second that one thread reaches in the machine's probe; 0: none is known
 
-  double step() const;                     // their sum
-  double of(Phase stage) const;            // 0 where the step has no such stage
-  double share(Phase stage) const;         // of the sum
+  double step() const;             // their sum
+  double of(Phase stage) const;    // 0 where the step has no such stage
+  double share(Phase stage) const; // of the sum
 };
 
 class StageClock {

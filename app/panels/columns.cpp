@@ -62,7 +62,8 @@ void draw_sorting_titles(const PanelContext& c, const std::vector<Column>& colum
       if (sorted && sort.falling) sort = {}; // the third click: the scene's order
       else sort = {column.name, sorted};
     }
-    item_help(t, ((column.help.empty() ? "" : column.help + "\n") + "Sort: rising, falling, the scene's order").c_str());
+    item_help(t,
+              ((column.help.empty() ? "" : column.help + "\n") + "Sort: rising, falling, the scene's order").c_str());
     const bool hovered = ImGui::IsItemHovered();
     const std::string words = column.name + (sorted ? sort.falling ? " ↓" : " ↑" : "");
     draw_cell(c, column, edges[i], y + tall * 0.5f, sorted || hovered ? t.colour().text : t.colour().text3, words,

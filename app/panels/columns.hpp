@@ -15,9 +15,9 @@ inline constexpr float kColumnTitles = 24; // design pixels
 
 struct Column {
   std::string name;
-  float width;            // design pixels; 0: takes what is left
+  float width;           // design pixels; 0: takes what is left
   bool right = true;     // aligned
-  std::string help = {};  // of the title
+  std::string help = {}; // of the title
 };
 using ColumnEdges = std::vector<std::pair<float, float>>; // left and right in pixels
 

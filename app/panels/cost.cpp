@@ -86,9 +86,9 @@ std::string cell_text(const Row& row, const std::string& column) {
 const std::vector<Column>& columns() {
   static const std::vector<Column> list = {
       {"run", 0, false},
-      {"µs/step", 68, true, "Microseconds of one thread that a step of one run takes, kernels alone."},
-      {"bytes/weight", 92, true, "Bytes of state that the optimizer keeps for each trained number."},
-      {"flops/weight", 92, true, "Floating-point operations of the optimizer's stages for each trained number."},
+      {"µs/step", 62, true, "Microseconds of one thread that a step of one run takes, kernels alone."},
+      {"bytes/weight", 88, true, "Bytes of state that the optimizer keeps for each trained number."},
+      {"flops/weight", 88, true, "Floating-point operations of the optimizer's stages for each trained number."},
       {"optimizer %", 88, true, "Share of the step's time that the optimizer's stages take."},
       {"% of peak", 80, true, "All flops of a step in its time, against a probe of multiply-adds on one thread."},
   };
@@ -109,14 +109,12 @@ HoverCard card_of(const PanelContext& c, const Row& row, const std::string& colu
     card.formula = fmt::format("{} numbers · {} bytes / {} weights", format_value(cost.state_numbers),
                                cost.number_bytes, format_value(cost.weights));
     card.sentence = cost.state.empty() ? "The optimizer keeps nothing from step to step." : "Kept:";
-    for (const KeptState& s : cost.state)
-      card.sentence += fmt::format(" {} ({})", s.name, format_value(s.numbers));
+    for (const KeptState& s : cost.state) card.sentence += fmt::format(" {} ({})", s.name, format_value(s.numbers));
   } else if (column == "flops/weight") {
     card.title = "Flops of the optimizer";
     card.unit = "per weight and step";
-    card.formula =
-        fmt::format("{}{} flops / {} weights", flops_mark(cost.optimizer), format_value(cost.optimizer.count),
-                    format_value(cost.weights));
+    card.formula = fmt::format("{}{} flops / {} weights", flops_mark(cost.optimizer),
+                               format_value(cost.optimizer.count), format_value(cost.weights));
     card.sentence = fmt::format("Loss and gradient: {} flops, metrics and checks: {}. Additions, multiplications, "
                                 "divisions and roots count one each.",
                                 format_value(cost.problem.count), format_value(cost.metrics.count));
@@ -264,7 +262,7 @@ void draw_table(const PanelContext& c, const std::vector<Row>& rows) {
   draw_sorting_titles(c, columns(), edges, c.view.bench.cost);
   double most = 0;
   for (const Row& row : rows) most = std::max(most, row.run->step_seconds * kMicro);
-  for (const std::size_t r : sorted_rows(rows.size(), c.view.bench.cost, [&](std::size_t i, const std::string& column) {
+  for (const std::size_t r : sorted_rows(rows.size(), c.view.bench.cost, [&](std::size_t i, const std::string&column) {
          return number_of(rows[i], column);
        }))
     draw_row(c, rows[r], edges, most);
@@ -285,23 +283,43 @@ void draw_table(const PanelContext& c, const std::vector<Row>& rows) {
   ImGui::Dummy({line.width, t.snap(22)});
 }
 
-// Name, a bar of a share, and numbers at the right end in columns of 64.
-void draw_share(const PanelContext& c, const std::string& name, double share, ImU32 ink,
+// Columns at the right end of the lines of a section, from the right: title and width in design pixels.
+using SideColumns = std::vector<std::pair<const char*, float>>;
+
+// How many of them there is room for beside a name and a short bar.
+std::size_t side_columns(const Theme& t, const Line& line, const SideColumns& columns) {
+  float room = 0.6f * line.width - t.px(24);
+  std::size_t count = 0;
+  while (count < columns.size() && room >= t.px(columns[count].second)) room -= t.px(columns[count++].second);
+  return count;
+}
+
+void draw_section(const PanelContext& c, const Row& row, const char* title, const SideColumns& columns) {
+  const Theme& t = c.theme;
+  const Line line = begin_line(c, t.snap(28));
+  ImGui::SetCursorScreenPos(line.at);
+  section_title(t, title, {t.run(row.run->style), {}});
+  float right = line.at.x + line.width;
+  for (std::size_t i = 0; i < side_columns(t, line, columns); right -= t.px(columns[i++].second))
+    draw_text_aligned(ImGui::GetWindowDrawList(), t, text::kLabel, {right, line.middle}, t.colour().text3,
+                      columns[i].first, 1, 0.5f);
+}
+
+// Name, a bar of a share, and numbers at the right end, from the right.
+void draw_share(const PanelContext& c, const std::string& name, double share, ImU32 ink, const SideColumns& columns,
                 const std::vector<std::string>& numbers, const std::string& help) {
   const Theme& t = c.theme;
-  const float tall = t.snap(kLine), column = t.px(64);
+  const float tall = t.snap(kLine);
   const Line line = begin_line(c, tall);
   ImDrawList* list = ImGui::GetWindowDrawList();
-  const float named = std::min(t.px(118), line.width * 0.4f);
+  const float named = std::min(t.px(118), line.width * 0.4f), bar_left = line.at.x + named;
   draw_text_aligned(list, t, text::kLabel, {line.at.x, line.middle}, t.colour().text2,
                     fit(t, text::kLabel, name, named - t.px(6)), 0, 0.5f);
   float right = line.at.x + line.width;
-  const float bar_left = line.at.x + named;
-  std::size_t room = 0; // numbers that fit beside a bar of some width
-  while (room < numbers.size() && right - column * static_cast<float>(room + 1) > bar_left) ++room;
-  for (std::size_t i = room; i-- > 0; right -= column)
-    draw_text_aligned(list, t, text::kTick, {right, line.middle}, t.colour().text, numbers[i], 1, 0.5f);
-  if (const float wide = right - t.px(8) - bar_left; wide > t.px(16) && std::isfinite(share)) {
+  for (std::size_t i = 0; i < side_columns(t, line, columns); right -= t.px(columns[i++].second))
+    if (i < numbers.size())
+      draw_text_aligned(list, t, text::kTick, {right, line.middle}, t.colour().text, numbers[i], 1, 0.5f);
+  if (const float wide = right - bar_left; wide > t.px(12) && std::isfinite(share)) {
     const float half = t.px(kBar) * 0.5f;
     list->AddRectFilled({bar_left, line.middle - half}, {bar_left + wide, line.middle + half}, t.colour().hover, half);
     list->AddRectFilled({bar_left, line.middle - half},
@@ -319,43 +337,44 @@ ImU32 ink_of(const Theme& t, const Row& row, Phase stage) {
 
 // Time and flops, stage by stage. Shares of the time are those of one run by itself, times the step's own time.
 void draw_stages(const PanelContext& c, const Row& row) {
+  static const SideColumns timed = {{"% of peak", 60}, {"flops", 66}, {"µs", 42}}, untimed = {{"flops", 66}};
   const StageTimes* times = row.run->stages.get();
-  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
-  section_title(c.theme, "Stages", {c.theme.run(row.run->style), times ? "µs, flops, % of peak" : "flops"});
+  const SideColumns& columns = times ? timed : untimed;
+  draw_section(c, row, "Stages", columns);
   for (const StageCost& stage : row.cost->stages) {
-    const double share =
-        times ? times->share(stage.stage) : row.cost->step.count > 0 ? stage.flops.count / row.cost->step.count : NAN;
+    const double share = times                      ? times->share(stage.stage)
+                         : row.cost->step.count > 0 ? stage.flops.count / row.cost->step.count
+                                                    : NAN;
     const double seconds = times ? share * row.run->step_seconds : 0;
     const double peak = 100 * peak_share(*row.run, stage.flops.count, seconds);
-    std::vector<std::string> numbers;
-    if (times) numbers = {shown(or_nan(kMicro * seconds), 2)};
-    numbers.push_back(flops_mark(stage.flops) + format_value(stage.flops.count));
-    if (times) numbers.push_back(stage.flops.count > 0 && std::isfinite(peak) ? format_value(peak, 2) : "–");
-    std::string help = fmt::format("{}: {} operation{}, {}{} flops per step", stage_title(stage.stage),
-                                   stage.operations, stage.operations == 1 ? "" : "s", flops_mark(stage.flops),
-                                   format_value(stage.flops.count));
+    const std::string flops = flops_mark(stage.flops) + format_value(stage.flops.count);
+    std::vector<std::string> numbers = {flops};
+    if (times) numbers = {stage.flops.count > 0 ? shown(peak, 2) : "–", flops, shown(or_nan(kMicro * seconds), 2)};
+    std::string help = fmt::format("{}: {} operation{}, {} flops per step", stage_title(stage.stage), stage.operations,
+                                   stage.operations == 1 ? "" : "s", flops);
     if (times)
-      help += fmt::format("\n{} of the step's time; {} µs by itself\nµs = share · time of a step", format_percent(share),
-                          format_value(kMicro * times->of(stage.stage)));
-    draw_share(c, stage_title(stage.stage), share, ink_of(c.theme, row, stage.stage), numbers, help);
+      help += fmt::format("\n{} of the step's time; {} µs by itself\nµs = share · time of a step",
+                          format_percent(share), format_value(kMicro * times->of(stage.stage)));
+    draw_share(c, stage_title(stage.stage), share, ink_of(c.theme, row, stage.stage), columns, numbers, help);
   }
 }
 
 void draw_state(const PanelContext& c, const Row& row) {
+  static const SideColumns columns = {{"bytes", 72}, {"numbers", 72}};
   const ProgramCost& cost = *row.cost;
-  const auto bytes = [&](double numbers) { return numbers * static_cast<double>(cost.number_bytes); };
-  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + c.theme.snap(12), ImGui::GetCursorScreenPos().y});
-  section_title(c.theme, "Memory", {c.theme.run(row.run->style), "numbers, bytes of one run"});
+  draw_section(c, row, "Memory", columns);
   double most = cost.weights;
   for (const KeptState& s : cost.state) most = std::max(most, s.numbers);
   const auto line = [&](const std::string& name, double numbers, ImU32 ink, const std::string& help) {
-    draw_share(c, name, most > 0 ? numbers / most : NAN, ink, {format_value(numbers), format_value(bytes(numbers))}, help);
+    const double bytes = numbers * static_cast<double>(cost.number_bytes);
+    draw_share(c, name, most > 0 ? numbers / most : NAN, ink, columns, {format_value(bytes), format_value(numbers)},
+               help);
   };
   line("weights", cost.weights, c.theme.colour().text3, "Numbers that are trained, of all parameters");
   for (const KeptState& s : cost.state)
     line(s.name, s.numbers, c.theme.run(row.run->style).colour,
          fmt::format("{}\n{}\nof {} parameter{}", s.name, s.meaning, s.parameters, s.parameters == 1 ? "" : "s"));
-  if (cost.state.empty()) draw_share(c, "no state", NAN, 0, {}, "The optimizer keeps nothing from step to step.");
+  if (cost.state.empty()) draw_share(c, "no state", NAN, 0, {}, {}, "The optimizer keeps nothing from step to step.");
 }
 
 } // namespace
@@ -388,9 +407,9 @@ std::string text_of_cost(const PanelContext& c) {
       text += fmt::format(", {} of it the optimizer", format_percent(share));
     text += ".\n";
     for (const StageCost& stage : cost.stages)
-      text += fmt::format("  {}: {}{} flops{}\n", stage_title(stage.stage), flops_mark(stage.flops),
-                          format_value(stage.flops.count),
-                          row.run->stages ? ", " + format_percent(row.run->stages->share(stage.stage)) + " of the time" : "");
+      text += fmt::format(
+          "  {}: {}{} flops{}\n", stage_title(stage.stage), flops_mark(stage.flops), format_value(stage.flops.count),
+          row.run->stages ? ", " + format_percent(row.run->stages->share(stage.stage)) + " of the time" : "");
     for (const KeptState& s : cost.state)
       text += fmt::format("  {}: {} numbers, {}\n", s.name, format_value(s.numbers), s.meaning);
   }

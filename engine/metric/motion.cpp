@@ -24,8 +24,8 @@ struct MotionColumn {
   const char* name;
   bool of_weight = false; // needs no other weight than the present one
 };
-constexpr MotionColumn kMotion[] = {{"frobenius_norm", true}, {"angular_update"},  {"relative_update"},
-                                    {"radial_update"},        {"radial_gradient"}, {"angle"},
+constexpr MotionColumn kMotion[] = {{"frobenius_norm", true}, {"angular_update"},      {"relative_update"},
+                                    {"radial_update"},        {"radial_gradient"},     {"angle"},
                                     {"angle_travelled"},      {"spectral_norm", true}, {"stable_rank", true},
                                     {"row_norm", true}};
 

@@ -109,8 +109,8 @@ TEST_CASE("routes keep and cost what their own recipes do, and double precision 
   CHECK(muon.weights == adamw.weights);
   CHECK(muon.problem.count == adamw.problem.count);
   CHECK(muon.optimizer.count > 10 * adamw.optimizer.count); // products of 16 × 16 matrices
-  const auto momentum = std::find_if(muon.state.begin(), muon.state.end(),
-                                     [](const KeptState& s) { return s.name == "momentum"; });
+  const auto momentum =
+      std::find_if(muon.state.begin(), muon.state.end(), [](const KeptState& s) { return s.name == "momentum"; });
   REQUIRE(momentum != muon.state.end());
   CHECK(momentum->parameters > 1);
   CHECK_FALSE(momentum->meaning.empty());

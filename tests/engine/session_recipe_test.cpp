@@ -354,7 +354,8 @@ TEST_CASE("numbers of a route stay where its new stages have them", "[recipe][ro
 
 TEST_CASE("a route's rate is given a schedule of its own, and a constant one beside a run's that falls",
           "[recipe][route]") {
-  auto s = opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nschedule.lr = { kind = \"linear\" }"));
+  auto s =
+      opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nschedule.lr = { kind = \"linear\" }"));
   const RunId run = frame_of(*s).runs[0].id;
   s->advance(40);
   const std::uint64_t followed = s->state_hash();
@@ -371,8 +372,9 @@ TEST_CASE("a route's rate is given a schedule of its own, and a constant one bes
   CHECK(done(*s, command::SetSchedule{run, "lr", {}, "head"}).find("already") != std::string::npos);
   done(*s, command::SetSchedule{run, "lr", {"cosine", 0.1}, "head"});
   finish(*s);
-  auto fresh = opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nschedule.lr = { kind = \"linear\" }\n"
-                                   "schedule.head.lr = { kind = \"cosine\", warmup = 0.1 }"));
+  auto fresh =
+      opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nschedule.lr = { kind = \"linear\" }\n"
+                          "schedule.head.lr = { kind = \"cosine\", warmup = 0.1 }"));
   fresh->advance(40);
   CHECK(s->state_hash() == fresh->state_hash());
   done(*s, command::ResetRecipe{run});
