@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <map>
 
@@ -26,20 +27,16 @@ double tail_loss(const RunFrame& run, long from, long to, bool thin) {
   const int column = run.program->find_metric("loss");
   if (run.diverged && run.diverged_at <= to) return NAN;
   if (column < 0 || run.series.empty() || to < 1) return NAN;
-  double sum = 0;
-  long count = 0;
+  FiniteMean tail;
   if (thin && to - from > kFewSamples) {
-    for (long i = 0; i <= kFewSamples; ++i) {
-      const double value = run.series.at(column, from + (to - from) * i / kFewSamples).value_or(NAN);
-      if (std::isfinite(value)) sum += value, ++count;
-    }
+    for (long i = 0; i <= kFewSamples; ++i)
+      tail.see(run.series.at(column, from + (to - from) * i / kFewSamples).value_or(NAN));
   } else {
     std::vector<Sample> samples;
     run.series.samples(column, from, to, samples);
-    for (const Sample& s : samples)
-      if (std::isfinite(s.value)) sum += s.value, ++count;
+    for (const Sample& s : samples) tail.see(s.value);
   }
-  return count > 0 ? sum / static_cast<double>(count) : NAN;
+  return tail.mean();
 }
 
 class ModelMaker {
@@ -54,14 +51,10 @@ public:
     find_settings();
     for (BenchSetting& s : out_.settings) summarise(s);
     for (BenchGroup& g : out_.groups) choose_best(g);
-    for (std::size_t g = 0; g < out_.groups.size(); ++g)
-      if (out_.groups[g].best && (!out_.lowest || loss_of(g) < loss_of(*out_.lowest))) out_.lowest = g;
     return std::move(out_);
   }
 
 private:
-  double loss_of(std::size_t group) const { return out_.settings[*out_.groups[group].best].loss.mean; }
-
   void find_groups() {
     for (const RunFrame& run : frame_.runs) {
       const std::string& name = run.group.empty() ? run.label : run.group;
@@ -88,6 +81,15 @@ private:
           out_.swept.push_back(name);
       }
     }
+    // In the order of the recipes, which begin with the rate.
+    const auto place = [this](const std::string& name) {
+      int least = INT_MAX;
+      for (const RunFrame& run : frame_.runs)
+        if (const int column = run.program->find_hparam(name); column >= 0) least = std::min(least, column);
+      return least;
+    };
+    std::stable_sort(out_.swept.begin(), out_.swept.end(),
+                     [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
   }
 
   void find_settings() {
@@ -147,14 +149,13 @@ private:
 } // namespace
 
 Estimate BenchModel::difference(const Frame& frame, const BenchSetting& a, const BenchSetting& b) const {
-  std::vector<double> left, right;
-  for (const std::size_t r : a.runs)
-    for (const std::size_t other : b.runs)
-      if (frame.runs[r].seed == frame.runs[other].seed && std::isfinite(loss[r]) && std::isfinite(loss[other])) {
-        left.push_back(loss[r]);
-        right.push_back(loss[other]);
-      }
-  return paired_difference(left, right);
+  const auto by_seed = [&](const BenchSetting& setting) {
+    BySeed out;
+    for (const std::size_t r : setting.runs)
+      if (std::isfinite(loss[r])) out[frame.runs[r].seed] = loss[r];
+    return out;
+  };
+  return difference_by_seed(by_seed(a), by_seed(b));
 }
 
 std::optional<std::size_t> BenchModel::same(std::size_t group, const BenchSetting& like) const {

@@ -45,7 +45,6 @@ struct BenchModel {
   std::vector<std::size_t> setting_of; // per run of the frame
   long from = 0, to = 0;               // the steps of that mean
   std::size_t seeds = 0;               // most members of one setting
-  std::optional<std::size_t> lowest;   // group of the least best
 
   // Loss of the setting `a` less that of `b`, over the seeds that both have without divergence.
   Estimate difference(const Frame& frame, const BenchSetting& a, const BenchSetting& b) const;

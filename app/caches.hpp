@@ -10,6 +10,7 @@
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
 #include "engine/optimizer/facts.hpp"
+#include "engine/program_cost.hpp"
 
 #include <cstdint>
 #include <map>
@@ -47,7 +48,8 @@ struct FactsCache {
 struct Caches {
   MotionCache motion;
   std::map<RunId, FactsCache> facts;
-  std::map<std::string, PlotCache> plots; // by panel
+  std::map<std::uint64_t, ProgramCost> costs; // by the program's fingerprint
+  std::map<std::string, PlotCache> plots;     // by panel
   ProjectionCache projection;
   struct DrawingKey { // everything that the picture of a plane is made from
     std::uint64_t number = 0;

@@ -18,6 +18,7 @@ Result<void> run_window(Scene scene, const GuiOptions& options) {
   const std::string layout = options.layout.empty() ? scene.view.layout : options.layout;
   SessionOptions session_options = options.session;
   session_options.looks_for_gpu = session_options.device == "auto"; // who names a device need not be told of others
+  session_options.times_stages = true;
   auto session = Session::open(std::move(scene), session_options);
   if (!session) return session.error();
 

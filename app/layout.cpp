@@ -69,7 +69,7 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   ImGui::DockBuilderRemoveNode(root);
   ImGui::DockBuilderAddNode(root, ImGuiDockNodeFlags_DockSpace);
   ImGui::DockBuilderSetNodeSize(root, size);
-  std::array<ImGuiID, 13> at;
+  std::array<ImGuiID, 14> at;
   at.fill(root);
   const auto place = [&at](PanelPlace p) -> ImGuiID& { return at[static_cast<std::size_t>(p)]; };
   if (form == LayoutForm::wide && kind == LayoutKind::show) {
@@ -80,8 +80,14 @@ void Layout::build(LayoutKind kind, LayoutForm form, ImVec2 size, const Theme& t
   } else if (kind == LayoutKind::bench && (form == LayoutForm::wide || form == LayoutForm::medium)) {
     ImGuiID bottom = 0;
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Up, 0.36f, &place(PanelPlace::bench_top), &bottom);
-    ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Left, 0.45f, &place(PanelPlace::bench_left),
-                                &place(PanelPlace::right_top));
+    if (form == LayoutForm::wide) {
+      ImGuiID rest = 0;
+      ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Right, 0.255f, &place(PanelPlace::bench_right), &rest);
+      bottom = rest;
+    }
+    ImGui::DockBuilderSplitNode(bottom, ImGuiDir_Left, form == LayoutForm::wide ? 0.52f : 0.45f,
+                                &place(PanelPlace::bench_left), &place(PanelPlace::right_top));
+    if (form == LayoutForm::medium) place(PanelPlace::bench_right) = place(PanelPlace::right_top);
   } else if (form == LayoutForm::wide) {
     ImGuiID left = 0, right = 0, rest = 0, centre = 0, top = 0, middle = 0;
     ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, theme.px(kLeftWidth) / size.x, &left, &rest);

@@ -59,6 +59,7 @@ enum class PanelPlace {
   right_bottom,
   bench_top, // of the layout Bench alone, as are those after it
   bench_left,
+  bench_right,
 };
 
 struct Panel {

@@ -17,7 +17,7 @@ constexpr int kMeridians = 48, kSphereSamples = 96;
 constexpr float kGhostReach =
     30; // a path before an edit keeps its place in the picture up to so many times the norm now
 // Angles at which the loss is asked for: a network's costs more and is smoother.
-constexpr int kFineField = 720, kCoarseField = 180;
+constexpr int kFineField = Driver::kFinePlane, kCoarseField = 180;
 constexpr std::uint32_t kFewElements = 256;
 constexpr double kSamePlane = 0.9998; // cosine between axes of planes whose loss may stand for each other
 

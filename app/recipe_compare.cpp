@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace polarscope {
 namespace {
@@ -43,8 +44,18 @@ std::vector<std::string> promises_missing(const RunFrame& here, const RunFrame& 
   return out;
 }
 
-bool same_route(const RouteSpec& a, const RouteSpec& b) {
-  return a.recipe->name == b.recipe->name && same_composition(*a.recipe, *b.recipe);
+StageDifferences stage_differences(const OptimizerSpec& here, const OptimizerSpec& there) {
+  StageDifferences d;
+  for (const Part part : kRecipeParts)
+    if (!same_chain(part, here.chain(part), there.chain(part)))
+      d.parts[part] = chain_words(part, there.chain(part), here.chain(part));
+  std::set<std::string> scheduled;
+  for (const OptimizerSpec* spec : {&here, &there})
+    for (const auto& [hparam, schedule] : spec->schedules) scheduled.insert(hparam);
+  for (const std::string& hparam : scheduled)
+    if (const ScheduleSpec theirs = schedule_of(there, hparam); !same_schedule(schedule_of(here, hparam), theirs))
+      d.schedules[hparam] = schedule_words(theirs);
+  return d;
 }
 
 } // namespace
@@ -76,20 +87,16 @@ std::string schedule_words(const ScheduleSpec& schedule) {
 RecipeDifferences recipe_differences(const RunFrame& here, const RunFrame& there) {
   RecipeDifferences d;
   if (!here.optimizer || !there.optimizer) return d;
-  for (const Part part : kRecipeParts)
-    if (!same_chain(part, here.optimizer->chain(part), there.optimizer->chain(part)))
-      d.parts[part] = chain_words(part, there.optimizer->chain(part), here.optimizer->chain(part));
-  std::set<std::string> scheduled;
-  for (const RunFrame* run : {&here, &there})
-    for (const auto& [hparam, schedule] : run->optimizer->schedules) scheduled.insert(hparam);
-  for (const std::string& hparam : scheduled)
-    if (const ScheduleSpec theirs = schedule_of(*there.optimizer, hparam);
-        !same_schedule(schedule_of(*here.optimizer, hparam), theirs))
-      d.schedules[hparam] = schedule_words(theirs);
+  StageDifferences own = stage_differences(*here.optimizer, *there.optimizer);
+  d.parts = std::move(own.parts);
+  d.schedules = std::move(own.schedules);
   const auto mine = routes_in_use(here), theirs = routes_in_use(there);
-  for (const auto& [target, route] : theirs)
-    if (const auto it = mine.find(target); it == mine.end() || !same_route(*it->second, *route))
-      d.routes[target] = route->recipe->name;
+  for (const auto& [target, route] : theirs) {
+    const auto it = mine.find(target);
+    if (it == mine.end()) d.routes[target] = route->recipe->name;
+    else if (StageDifferences within = stage_differences(*it->second->recipe, *route->recipe); within.count() > 0)
+      d.within_routes[target] = std::move(within);
+  }
   for (const auto& [target, route] : mine)
     if (!theirs.contains(target)) d.routes[target] = "the run's own";
   for (std::size_t i = 0; i < here.hparams.size(); ++i) {

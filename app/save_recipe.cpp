@@ -5,6 +5,7 @@
 #include "app/widgets.hpp"
 #include "engine/files.hpp"
 #include "engine/optimizer/composition.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/preset.hpp"
 
 #include "misc/cpp/imgui_stdlib.h"
@@ -18,18 +19,22 @@ namespace {
 
 const std::string& shown_name(const OptimizerSpec& spec) { return spec.title.empty() ? spec.name : spec.title; }
 
-// "sign geometry, hyperball magnitude": the parts that differ from those that the run was opened with.
-std::string changed_parts(const RunFrame& run) {
+// "sign, no decay, rest: hyperball": the parts that differ from those that the run was opened with.
+std::string changed_words(const RunFrame& run) {
   std::string out;
-  const auto add = [&](const std::string& words) { out += (out.empty() ? "" : ", ") + words; };
-  for (const Part part : kRecipeParts) {
-    const StageChain& now = run.optimizer->chain(part);
-    if (same_chain(part, now, run.opened_optimizer->chain(part))) continue;
-    const bool options_only = chain_text(now) == chain_text(run.opened_optimizer->chain(part));
-    if (part == Part::decay) add(now.front().kind == "none" ? "no decay" : now.front().kind + " decay");
-    else add((options_only ? "another " : "") + chain_text(now));
+  for (const PartChange& change : changed_parts(*run.optimizer, *run.opened_optimizer)) {
+    const StageChain& now = *change.now;
+    out += (out.empty() ? "" : ", ") + (change.route.empty() ? "" : change.route + ": ");
+    if (change.part == Part::decay) out += now.front().kind == "none" ? "no decay" : now.front().kind + " decay";
+    else out += (chain_text(now) == chain_text(*change.was) ? "another " : "") + chain_text(now);
   }
-  if (!same_schedules(*run.optimizer, *run.opened_optimizer)) add("another schedule");
+  const bool scheduled =
+      std::any_of(run.optimizer->routes.begin(), run.optimizer->routes.end(), [&](const auto& route) {
+        const RouteSpec* was = find_route(*run.opened_optimizer, route.target);
+        return was && route.recipe && !same_schedules(*route.recipe, *was->recipe);
+      });
+  if (scheduled || !same_schedules(*run.optimizer, *run.opened_optimizer))
+    out += out.empty() ? "another schedule" : ", another schedule";
   return out;
 }
 
@@ -102,7 +107,7 @@ OptimizerSpec recipe_to_save(const RunFrame& run, const std::string& name, const
     spec.hparams[run.program->hparams()[i].setting.name] = run.hparams[i];
   if (!run.recipe_changed) return spec;
   const OptimizerSpec& was = *run.opened_optimizer;
-  spec.description = fmt::format("{} with {}.", shown_name(was), changed_parts(run));
+  spec.description = fmt::format("{} with {}.", shown_name(was), changed_words(run));
   spec.source = fmt::format("made from {}", was.name) + (was.source.empty() ? "" : ", which follows " + was.source);
   spec.not_promised = "Nothing beyond what its stages promise.";
   return spec;
@@ -110,7 +115,7 @@ OptimizerSpec recipe_to_save(const RunFrame& run, const std::string& name, const
 
 std::string recipe_title(const RunFrame& run) {
   const std::string& name = shown_name(*run.opened_optimizer);
-  if (run.recipe_changed) return fmt::format("{} with {}", name, changed_parts(run));
+  if (run.recipe_changed) return fmt::format("{} with {}", name, changed_words(run));
   const int lr = run.program->find_hparam("lr");
   return lr < 0 ? name : fmt::format("{} at lr {}", name, run.hparams[static_cast<std::size_t>(lr)]);
 }

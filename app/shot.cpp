@@ -36,7 +36,9 @@ void settle(Driver& driver) {
 
 Result<Image> render_shot(Scene scene, const ShotOptions& options) {
   if (auto fine = check(options); !fine) return fine.error();
-  auto session = Session::open(std::move(scene), options.session);
+  SessionOptions wanted = options.session;
+  wanted.times_stages = true; // Bench shows them
+  auto session = Session::open(std::move(scene), wanted);
   if (!session) return session.error();
   return render_shot(std::move(*session), options);
 }

@@ -60,12 +60,18 @@ struct PendingEdit {
   double value;
 };
 
+// The column that a table is sorted by; "" is the rows' own order.
+struct TableSort {
+  std::string column;
+  bool falling = false;
+};
+
 // What the panels of Bench show of a sweep.
 struct BenchChoice {
-  int table = 0;    // 0: every run at its best; 1: every member
-  int shown = 0;    // curves and bests of 0: each at its best; 1: all at the selected member's numbers; 2: all members
-  std::string sort; // column of the members; "" is their own order
-  bool falling = false;
+  int table = 0;  // 0: every run at its best; 1: every member
+  int shown = 0;  // curves and bests of 0: each at its best; 1: all at the selected member's numbers; 2: all members
+  TableSort sort; // of the members
+  TableSort cost; // of the costs
   std::string map_x, map_y; // swept numbers; "" is the first, and for y the run
 };
 
@@ -102,8 +108,9 @@ struct ViewState {
   std::optional<RunId> renaming; // its label is an input field now
   EditMode edit_mode = EditMode::from_here;
 
-  std::optional<PendingEdit> pending; // a slider under the user's hand
-  std::optional<RunId> compare_with;  // the recipe marks what differs from this run's
+  std::optional<PendingEdit> pending;    // a slider under the user's hand
+  std::optional<RunId> compare_with;     // the recipe marks what differs from this run's
+  std::set<std::string> unfolded_routes; // targets whose parts the recipe shows
   SaveRecipe save_recipe;
 
   std::optional<StepRange> range;           // shared by all plots over steps; empty: 0 … the scene's end

@@ -288,8 +288,9 @@ void check_light(const Theme& theme, Light light, std::string_view name, std::st
   const Palette& c = theme.colour();
   ImDrawList* list = ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float tall = theme.snap(26);
-  const ImVec2 sign{std::round(at.x + theme.px(8)), std::round(at.y + tall * 0.5f)};
+  const float line = theme.snap(26),
+              room = std::max(theme.px(40), width - measure(theme, text::kTick, note).x - theme.px(34));
+  const ImVec2 sign{std::round(at.x + theme.px(8)), std::round(at.y + line * 0.5f)};
   const ImU32 hue = light == Light::kept ? c.kept : light == Light::broken ? c.broken : c.warning;
   if (light == Light::not_promised) {
     list->AddCircle(sign, theme.px(6), c.frame, 0, theme.px(1.2f));
@@ -298,12 +299,16 @@ void check_light(const Theme& theme, Light light, std::string_view name, std::st
     const Icon icon = light == Light::kept ? Icon::check : light == Light::broken ? Icon::cross : Icon::warning;
     draw_icon(list, theme, icon, sign, hue, light == Light::kept ? 9 : 8);
   }
-  const float note_width = measure(theme, text::kTick, note).x;
-  draw_text_aligned(list, theme, text::kLabel, {at.x + theme.px(24), sign.y}, c.text2,
-                    fit(theme, text::kLabel, name, width - note_width - theme.px(34)), 0, 0.5f);
+  // A long name takes several lines.
+  ImFont* font = theme.font(text::kLabel.face);
+  const float size = theme.font_size(text::kLabel);
+  const char* begin = name.data();
+  const ImVec2 block = font->CalcTextSizeA(size, FLT_MAX, room, begin, begin + name.size());
+  const float one = font->CalcTextSizeA(size, FLT_MAX, 0, "x").y, top = std::round(sign.y - one * 0.5f);
+  list->AddText(font, size, {std::round(at.x + theme.px(24)), top}, c.text2, begin, begin + name.size(), room);
   draw_text_aligned(list, theme, text::kTick, {at.x + width, sign.y}, light == Light::broken ? c.broken : c.text2, note,
                     1, 0.5f);
-  ImGui::Dummy({width, tall});
+  ImGui::Dummy({width, line + std::max(0.0f, std::round(block.y - one))});
 }
 
 void run_key(ImDrawList* list, const Theme& theme, const RunStyle& style, ImVec2 left_middle, float width, float dim) {

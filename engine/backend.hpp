@@ -50,6 +50,15 @@ public:
   // parameter `parameter` replaced by each of the given weights (rows·cols each); empty where the device has no room
   // for the copy. Thread-safe against advance of other groups only.
   virtual std::vector<double> evaluate_loss(int member, int parameter, std::span<const double> weights) = 0;
+  // Seconds of one thread that a step of one member has lately taken in bursts, without what the caller does with the
+  // records; 0: not known.
+  virtual double step_seconds() const { return 0; }
+  // Seconds that step operations [bounds[i], bounds[i + 1]) of a member take one thread, timed on a copy of its block; empty
+  // where the device cannot tell. Not during a burst.
+  virtual std::vector<double> time_step(int member, std::span<const std::uint32_t> bounds) {
+    (void)member, (void)bounds;
+    return {};
+  }
 };
 
 // Members of one group that are stepped together with those of others; records as in MemberGroup::advance. What the caller
@@ -71,6 +80,10 @@ public:
   // What first went wrong on the device since the backend was opened. From then on every member stands still: bursts make
   // no records, reads give NaN, writes do nothing.
   virtual std::optional<Error> failure() const { return std::nullopt; }
+  virtual int threads() const { return 0; } // that step members; 0: the device has no such number
+  // Flops per second that one thread reaches just now in a probe of multiply-adds, which takes some tens of microseconds;
+  // 0: none is known.
+  virtual double probe_flops(Precision precision) const { return (void)precision, 0.0; }
   // MemberGroup::advance for several groups of this backend; a device that can steps them at the same time. Nothing is made
   // of records by a device that fails.
   virtual void advance(std::span<const GroupJob> jobs, std::uint64_t steps) {

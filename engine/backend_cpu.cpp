@@ -10,10 +10,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cassert>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <new>
+#include <numeric>
 #include <tuple>
 
 namespace polarscope {
@@ -23,6 +26,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::align_val_t kLine{64};
+constexpr double kRecent = 0.5;         // seconds of a thread's work over which a step's time is averaged
+constexpr std::int64_t kTimed = 20'000; // ns: shorter steps are timed several times
+constexpr std::size_t kMostTimed = std::size_t{64} << 20; // bytes of a block that is copied to be timed
 
 std::int64_t nanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
@@ -164,6 +170,25 @@ public:
     return m.get();
   }
 
+  // Does `work`, a thread's share of a burst, and remembers how long it took; it returns the steps made.
+  template <class F> std::uint64_t timed(F work) {
+    const std::int64_t begin = nanoseconds();
+    const std::uint64_t made = work();
+    work_ns_.fetch_add(nanoseconds() - begin, std::memory_order_relaxed);
+    return made;
+  }
+  void count_steps(std::uint64_t made) { work_steps_.fetch_add(made, std::memory_order_relaxed); }
+  // After a burst: older ones count the less the longer ago they are.
+  void end_burst() {
+    const auto ns = static_cast<double>(work_ns_.exchange(0));
+    const double kept = std::exp(-1e-9 * ns / kRecent);
+    recent_seconds_ = kept * recent_seconds_ + 1e-9 * ns;
+    recent_steps_ = kept * recent_steps_ + static_cast<double>(work_steps_.exchange(0));
+  }
+  double step_seconds() const override { return recent_steps_ > 0 ? recent_seconds_ / recent_steps_ : 0; }
+
+  std::vector<double> time_step(int member, std::span<const std::uint32_t> bounds) override;
+
   // The place of a thread that works alone, number `thread` of the pool.
   kernels::CpuPlace place(int thread) { return scratch(thread); }
   // The place of a lane of a crew, the threads that step one member together; make_crews comes first.
@@ -260,14 +285,54 @@ private:
   Clock::duration pause_{};
   std::vector<std::unique_ptr<CpuMember>> members_; // null where a member was removed
   std::vector<int> removed_;
+  std::atomic<std::int64_t> work_ns_{0}; // of all threads in the burst under way
+  std::atomic<std::uint64_t> work_steps_{0};
+  double recent_seconds_ = 0, recent_steps_ = 0;
 };
+
+std::vector<double> CpuGroup::time_step(int number, std::span<const std::uint32_t> bounds) {
+  if (program_->block_bytes() > kMostTimed || bounds.size() < 2) return {};
+  const CpuMember& source = at(number);
+  AlignedBytes block(program_->block_bytes());
+  std::memcpy(block.get(), source.block.get(), program_->block_bytes());
+  kernels::Member m = source.view;
+  m.block = block.get();
+  m.records = nullptr;
+  std::vector<std::int64_t> ns(bounds.size() - 1);
+  const auto step = [&] {
+    std::int64_t before = nanoseconds();
+    for (std::size_t i = 0; i < ns.size(); ++i) {
+      executor_.run_ops(view(), m, {bounds[i], bounds[i + 1], i == 0, false}, scratch(0));
+      const std::int64_t now = nanoseconds();
+      ns[i] += now - before;
+      before = now;
+    }
+    ++m.step;
+  };
+  step();                      // brings block and code into the caches
+  std::int64_t clock = kTimed; // what looking at the clock takes
+  for (int i = 0; i < 16; ++i) {
+    const std::int64_t before = nanoseconds();
+    clock = std::min(clock, nanoseconds() - before);
+  }
+  ns.assign(ns.size(), 0);
+  int steps = 0;
+  for (const std::int64_t begin = nanoseconds(); steps == 0 || nanoseconds() - begin < kTimed; ++steps) step();
+  std::vector<double> seconds;
+  for (const std::int64_t sum : ns)
+    seconds.push_back(1e-9 * std::max(0.0, static_cast<double>(sum) / steps - static_cast<double>(clock)));
+  return seconds;
+}
 
 // Does run(group, member's view, steps, place) → steps made for each item: one thread to an item.
 template <class F> void do_alone(ThreadPool& pool, std::span<const Item> items, std::uint64_t steps, F run) {
   pool.run(static_cast<int>(items.size()), [&](int k, int thread) {
     const Item& item = items[static_cast<std::size_t>(k)];
     CpuGroup& g = *item.group;
-    g.end(item, run(g, g.begin(item, steps), steps, g.place(thread)));
+    kernels::Member& m = g.begin(item, steps);
+    const std::uint64_t made = g.timed([&] { return run(g, m, steps, g.place(thread)); });
+    g.count_steps(made);
+    g.end(item, made);
   });
 }
 
@@ -285,7 +350,7 @@ void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::
     const int crew = i / lanes, lane = i % lanes;
     const Item& item = items[static_cast<std::size_t>(crew)];
     CpuGroup& g = *item.group;
-    const auto by_lane = run(g, g.member(item.member), steps, g.place(crew, lane));
+    const auto by_lane = g.timed([&] { return run(g, g.member(item.member), steps, g.place(crew, lane)); });
     if (lane == 0) made[static_cast<std::size_t>(crew)] = by_lane;
   });
   std::vector<std::size_t> left;
@@ -297,10 +362,11 @@ void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::
   pool.run(static_cast<int>(left.size()), [&](int i, int thread) {
     const std::size_t k = left[static_cast<std::size_t>(i)];
     CpuGroup& g = *items[k].group;
-    made[k] += run(g, g.resume(items[k], made[k]), steps - made[k], g.place(thread));
+    made[k] += g.timed([&] { return run(g, g.resume(items[k], made[k]), steps - made[k], g.place(thread)); });
   });
   pool.run(crews, [&](int k, int) {
     const auto i = static_cast<std::size_t>(k);
+    items[i].group->count_steps(made[i]);
     items[i].group->end(items[i], made[i]);
   });
 }
@@ -357,8 +423,11 @@ std::vector<Item> advance_packs(ThreadPool& pool, std::vector<Item> items, std::
     std::array<kernels::Member*, kernels::kMostMembers> members;
     std::array<std::uint64_t, kernels::kMostMembers> made;
     for (std::size_t i = 0; i < pack.size(); ++i) members[i] = &g.begin(pack[i], steps);
-    g.packs()->executor().advance(g.packs()->view(), members.data(), static_cast<int>(pack.size()), steps,
-                                  g.pack_memory(thread), made.data());
+    g.count_steps(g.timed([&] {
+      g.packs()->executor().advance(g.packs()->view(), members.data(), static_cast<int>(pack.size()), steps,
+                                    g.pack_memory(thread), made.data());
+      return std::accumulate(made.begin(), made.begin() + static_cast<std::ptrdiff_t>(pack.size()), std::uint64_t{0});
+    }));
     for (std::size_t i = 0; i < pack.size(); ++i) g.end(pack[i], made[i]);
   });
   return others;
@@ -391,6 +460,7 @@ void CpuGroup::advance(std::span<const int> members, std::uint64_t steps,
   std::vector<Item> items;
   add_items(job, items);
   advance_items(*pool_, std::move(items), steps);
+  end_burst();
 }
 
 // The longest row of any slot: what the fixed rule for the instruction set looks at.
@@ -425,6 +495,26 @@ public:
     std::vector<Item> all;
     for (const GroupJob& j : jobs) add_items(j, all);
     advance_items(*pool_, std::move(all), steps);
+    for (const GroupJob& j : jobs) static_cast<CpuGroup&>(*j.group).end_burst();
+  }
+
+  int threads() const override { return pool_->threads(); }
+
+  double probe_flops(Precision precision) const override {
+    const kernels::CpuExecutors* e =
+        kernels::cpu_executors(isa_.empty() ? kernels::choose_isa(UINT32_MAX) : isa_.c_str());
+    const bool single = precision == Precision::f32;
+    const auto probe = single ? e->probes.multiply_add_f32 : e->probes.multiply_add_f64;
+    const long flops = single ? e->probes.flops_f32 : e->probes.flops_f64;
+    constexpr long kRounds = 500;
+    double best = 0, sum = 0; // the sum keeps the probe from being left out
+    for (int k = 0; k < 5; ++k) {
+      const std::int64_t begin = nanoseconds();
+      sum += probe(kRounds);
+      const auto ns = static_cast<double>(std::max<std::int64_t>(1, nanoseconds() - begin));
+      best = std::max(best, 1e9 * static_cast<double>(flops * kRounds) / ns);
+    }
+    return std::isnan(sum) ? 0 : best;
   }
 
 private:

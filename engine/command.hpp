@@ -71,12 +71,14 @@ struct SetPart {
   RunId run;
   Part part; // not schedule
   StageChain chain;
+  std::string route = {}; // target of the route whose recipe is meant; "": the run's own recipe
 };
 struct
     SetSchedule { // the same with how one hyperparameter changes over the steps; kind "constant" without warmup: none
   RunId run;
-  std::string hparam;
+  std::string hparam; // as the recipe that is meant calls it
   ScheduleSpec schedule;
+  std::string route = {};
 };
 struct ResetRecipe {
   RunId run;

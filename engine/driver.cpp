@@ -92,7 +92,7 @@ struct Driver::Impl {
   void turn(double seconds, bool by_hand);
   bool plane_is_due() const;
   bool other_plane_is_wanted() const;
-  void update_plane();
+  void update_plane(bool other);
   void publish();
   void run();
   std::optional<double> wait_time() const;
@@ -230,18 +230,18 @@ bool Driver::Impl::other_plane_is_wanted() const {
   return wanted_plane && !(plane_request && *plane_request == *wanted_plane) && plane_is_due();
 }
 
-void Driver::Impl::update_plane() {
-  std::optional<PlaneRequest> wanted;
-  {
+// `other`: than the published one is wanted; else that one is made again where the cursor has moved.
+void Driver::Impl::update_plane(bool other) {
+  std::optional<PlaneRequest> wanted = plane_request;
+  if (other) {
     std::lock_guard lock(mutex);
     wanted = wanted_plane;
+  } else {
+    if (!wanted || plane_cursor == session->cursor() || !plane_is_due()) return;
+    // While the cursor runs, a plane that depends on it is renewed only where that is cheap.
+    const bool cheap = static_cast<int>(wanted->e1.size()) * wanted->samples <= kCheapPlane;
+    if (pending() && !cheap) return;
   }
-  if (!wanted || !plane_is_due()) return;
-  const bool same = plane_request && *plane_request == *wanted;
-  if (same && plane_cursor == session->cursor()) return;
-  // While the cursor runs, a plane that depends on it is renewed only where that is cheap.
-  const bool cheap = static_cast<int>(wanted->e1.size()) * wanted->samples <= kCheapPlane;
-  if (same && pending() && !cheap) return;
   const auto start = Clock::now();
   auto made = std::make_shared<PlaneLoss>();
   made->request = *wanted;
@@ -301,7 +301,7 @@ void Driver::Impl::turn(double seconds, bool by_hand) {
   const bool was_looking = looking;
   if (wanted || was_looking) look(slice);
   if (!wanted && !(was_looking && !looking)) return;
-  if (!looking) update_plane();
+  if (!looking) update_plane(asked);
   publish();
 }
 

@@ -27,11 +27,12 @@ public:
 
   // The loss field of a plane, computed on the engine thread between bursts and kept until the plane changes; null
   // until it is ready. See Session::plane_loss.
+  static constexpr int kFinePlane = 720; // samples of a loss field that may take its time
   struct PlaneRequest {
     RunId run = 0;
     int parameter = 0;
     std::vector<double> e1, e2;
-    int samples = 720;
+    int samples = kFinePlane;
     bool operator==(const PlaneRequest&) const = default;
   };
   void request_plane(PlaneRequest request);

@@ -15,6 +15,8 @@
 
 namespace polarscope {
 
+struct StageTimes; // engine/stage_clock.hpp
+
 enum class EventKind { edit, diverged, norm_doubled, target_reached, warmup_ended };
 
 struct Event {
@@ -37,7 +39,8 @@ struct InvariantStatus {
 struct Refusal {
   RunId run = 0;
   Part part = Part::direction;
-  std::string text; // one sentence, no full stop
+  std::string text;       // one sentence, no full stop
+  std::string route = {}; // target of the route whose recipe was to change; "": the run's own
 };
 
 // The exact value of one column at a step that the scene expects something of; the series may have thinned it away.
@@ -99,6 +102,8 @@ struct RunFrame {
   std::vector<KeptValue> kept;
   std::vector<std::shared_ptr<const ExpectedLine>> expected;
   std::uint64_t state_hash = 0; // at the head; 0: a large state is not hashed while it plays
+  double step_seconds = 0;      // of one thread, that a step of a run of its program has lately taken; 0: not known
+  std::shared_ptr<const StageTimes> stages; // what its stages take; null: not timed
 };
 
 struct Frame {
@@ -117,6 +122,7 @@ struct Frame {
   bool notice_is_error = false;
   std::optional<Refusal> refused;  // until the next change of a run
   std::string device, device_note; // "CPU"; "no GPU: driver absent"
+  int threads = 0;                 // of the device, that step runs; 0: it has no such number
   std::uint64_t state_hash = 0;    // of all runs, at the head; 0 when one of theirs is
   std::size_t memory_bytes = 0;
 

@@ -364,12 +364,7 @@ std::string divergence_text(const Report& report) {
 }
 
 std::string report_json(const Report& report) {
-  Json json;
-  json["version"] = 1;
-  json["scene"] = report.scene;
-  json["seed"] = report.seed;
-  json["device"] = report.device;
-  json["precision"] = report.precision;
+  Json json = report_head_json<Json>(report);
   json["state_hash"] = hash_text(report.state_hash);
   json["interrupted"] = report.interrupted;
   json["steps_wanted"] = report.steps_wanted;
@@ -380,17 +375,10 @@ std::string report_json(const Report& report) {
     one["optimizer"] = run.optimizer;
     one["member"] = run.member;
     one["seed"] = run.seed;
-    one["hparams"] = Json::object();
-    for (const auto& [name, value] : run.hparams) one["hparams"][name] = json_number<Json>(value);
-    one["status"] = run.diverged ? "diverged" : "ok";
-    one["step"] = run.step;
-    one["state_hash"] = hash_text(run.state_hash);
-    one["final"] = Json::object();
-    for (const auto& [name, value] : run.final) one["final"][name] = json_number<Json>(value);
-    one["invariants"] = Json::array();
-    for (const InvariantStatus& i : run.invariants)
-      one["invariants"].push_back(
-          Json{{"name", i.name}, {"held", i.held()}, {"worst", json_number<Json>(i.worst)}, {"at_step", i.worst_step}});
+    one["hparams"] = numbers_json<Json>(run.hparams);
+    add_result_json(one, run, hash_text(run.state_hash));
+    one["final"] = numbers_json<Json>(run.final);
+    one["invariants"] = invariants_json<Json>(run.invariants);
     one["steps_per_second"] = json_number<Json>(run.steps_per_second);
     json["runs"].push_back(std::move(one));
   }

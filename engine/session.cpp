@@ -362,7 +362,16 @@ long Session::Impl::advance(long steps, double seconds) {
     if (made == 0 || limit.over()) break;
   }
   if (follow) cursor = head;
+  if (options.times_stages) look_at_stages();
   return head - first;
+}
+
+void Session::Impl::look_at_stages() {
+  if (!stage_clock.due() || backend->failure()) return;
+  const Group* next = groups[stages_looked_at++ % groups.size()].get();
+  for (const auto& r : runs)
+    if (r->group == next && !r->diverged && r->step > 0)
+      return stage_clock.look(r->program(), r->members(), r->member, *backend);
 }
 
 // ---- the façade ----------------------------------------------------------------------------------------------------

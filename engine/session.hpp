@@ -35,6 +35,8 @@ struct SessionOptions {
   // Frames say why a GPU is not used (the window). Looking for one starts its driver, which takes a while.
   bool looks_for_gpu = false;
   double memory_in_use = 0; // bytes that another session keeps meanwhile
+  // Frames say what the stages of a step take (the window): a step is timed apart now and then while runs are computed.
+  bool times_stages = false;
 };
 
 class Session {

@@ -5,6 +5,7 @@
 #include "engine/compile.hpp"
 #include "engine/events.hpp"
 #include "engine/session.hpp"
+#include "engine/stage_clock.hpp"
 #include "engine/timeline.hpp"
 
 #include <algorithm>
@@ -131,6 +132,8 @@ struct Session::Impl {
   std::optional<Past> past;
   std::uint64_t paths = 0; // numbers given to them
   long last_burst = 1;     // steps
+  StageClock stage_clock;
+  std::size_t stages_looked_at = 0; // groups so far
 
   // session.cpp: making and stepping runs
   Result<void> open();
@@ -160,8 +163,9 @@ struct Session::Impl {
   bool behind(const Run& run) const { return run.step < head && !run.diverged && !backend->failure(); }
   bool catch_up(double seconds); // false when nothing is left
   long advance(long steps, double seconds);
-  bool device_failed(); // and says so
-  void update_scene();  // the scene's runs follow the session's
+  bool device_failed();  // and says so
+  void look_at_stages(); // of the next group, where it is time
+  void update_scene();   // the scene's runs follow the session's
 
   // session_edit.cpp: commands
   Result<Run*> find_run(RunId id) const;
@@ -187,7 +191,8 @@ struct Session::Impl {
   Result<std::string> set_part(const command::SetPart& c);
   Result<std::string> set_schedule(const command::SetSchedule& c);
   Result<std::string> reset_recipe(const command::ResetRecipe& c);
-  Result<std::string> change_recipe(Run& run, Part at, OptimizerSpec wanted, const std::string& change);
+  Result<std::string> change_recipe(Run& run, Part part, const std::string& route, OptimizerSpec wanted,
+                                    const std::string& change);
   Result<RunSpec> with_recipe(const Run& run, OptimizerSpec wanted) const;
   std::string label_for(const Run& run, const OptimizerSpec& wanted) const;
 

@@ -1,5 +1,6 @@
 // Commands that change what a run is made of: the run is made again with other stages and catches up from step 0.
 #include "engine/optimizer/composition.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/session_impl.hpp"
 
 #include <fmt/format.h>
@@ -20,6 +21,29 @@ std::string starred(std::string name, bool changed) {
   if (name.ends_with('*')) name.pop_back();
   return changed ? name + "*" : name;
 }
+
+// The recipe that a command means: the spec's own, or that of one of its routes.
+Result<OptimizerSpec> recipe_at(const OptimizerSpec& spec, const std::string& route) {
+  if (route.empty()) return spec;
+  const RouteSpec* found = find_route(spec, route);
+  if (!found) return bad_input(fmt::format("{} has no route '{}'", spec.name, route));
+  return *found->recipe;
+}
+
+// The spec with that recipe in its place. One of a route is starred while it differs from what was opened.
+OptimizerSpec with_recipe_at(OptimizerSpec spec, const OptimizerSpec& opened, const std::string& target,
+                             OptimizerSpec recipe) {
+  if (target.empty()) return recipe;
+  RouteSpec route = *find_route(spec, target);
+  if (const RouteSpec* was = find_route(opened, target))
+    recipe.name = same_composition(recipe, *was->recipe) ? was->recipe->name : starred(was->recipe->name, true);
+  route.recipe = std::make_shared<const OptimizerSpec>(std::move(recipe));
+  set_route(spec, std::move(route));
+  return spec;
+}
+
+// "rest: " before what was changed in a route's recipe.
+std::string of_route(const std::string& target) { return target.empty() ? "" : target + ": "; }
 
 // Was the label made from the optimizer's name or title: itself, or with what told it from others, "Muon 2"?
 bool made_from(const std::string& label, const std::string& name) {
@@ -70,7 +94,8 @@ std::string Session::Impl::label_for(const Run& run, const OptimizerSpec& wanted
   return next == label ? label : free_label(next);
 }
 
-Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpec wanted, const std::string& change) {
+Result<std::string> Session::Impl::change_recipe(Run& run, Part part, const std::string& route, OptimizerSpec wanted,
+                                                 const std::string& change) {
   if (run.before_drag) cancel_preview(run);
   refused.reset();
   const bool changed = !same_composition(wanted, *run.opened_optimizer);
@@ -78,7 +103,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   wanted.name = changed ? starred(name, true) : name;
   auto spec = with_recipe(run, std::move(wanted));
   if (!spec) {
-    refused = Refusal{run.id, at, spec.error().message};
+    refused = Refusal{run.id, part, spec.error().message, route};
     return spec.error();
   }
   const std::string before = run.spec.label;
@@ -88,7 +113,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part at, OptimizerSpe
   auto built = build_run(std::move(*spec), run.id, run.style);
   if (!built) {
     relabel(run, before);
-    refused = Refusal{run.id, at, built.error().message};
+    refused = Refusal{run.id, part, built.error().message, route};
     return built.error();
   }
   Run& fresh = **built;
@@ -129,36 +154,48 @@ Result<std::string> Session::Impl::set_part(const command::SetPart& c) {
   if (!run) return run.error();
   Run& r = **run;
   if (c.part == Part::schedule) return bad_input("a schedule is set for one hyperparameter");
-  const StageChain before = r.spec.optimizer.chain(c.part);
+  auto recipe = recipe_at(r.spec.optimizer, c.route);
+  if (!recipe) return recipe.error();
+  const StageChain before = recipe->chain(c.part);
   if (auto ok = check_chain(c.chain, c.part, {}); !ok) {
-    refused = Refusal{r.id, c.part, ok.error().message};
+    refused = Refusal{r.id, c.part, ok.error().message, c.route};
     return ok.error();
   }
+  const std::string part = of_route(c.route) + part_name(c.part);
   if (same_chain(c.part, before, c.chain)) {
     refused.reset();
-    return fmt::format("the {} of {} is {} already", part_name(c.part), r.spec.label, chain_text(before));
+    return fmt::format("the {} of {} is {} already", part, r.spec.label, chain_text(before));
   }
-  OptimizerSpec wanted = r.spec.optimizer;
-  wanted.chain(c.part) = c.chain;
-  forget_unknown_hparams(wanted); // with their schedules
+  recipe->chain(c.part) = c.chain;
+  forget_unknown_hparams(*recipe); // with their schedules
+  OptimizerSpec wanted = with_recipe_at(r.spec.optimizer, *r.opened_optimizer, c.route, std::move(*recipe));
+  forget_unknown_hparams(wanted);
   const std::string was = chain_text(before), now = chain_text(c.chain);
-  return change_recipe(r, c.part, std::move(wanted),
-                       was == now ? fmt::format("other options of the {} {}", part_name(c.part), now)
-                                  : fmt::format("{} {} → {}", part_name(c.part), was, now));
+  return change_recipe(r, c.part, c.route, std::move(wanted),
+                       was == now ? fmt::format("other options of the {} {}", part, now)
+                                  : fmt::format("{} {} → {}", part, was, now));
 }
 
 Result<std::string> Session::Impl::set_schedule(const command::SetSchedule& c) {
   auto run = find_run(c.run);
   if (!run) return run.error();
   Run& r = **run;
-  OptimizerSpec wanted = r.spec.optimizer;
-  wanted.schedules[c.hparam] = c.schedule;
-  if (same_schedules(wanted, r.spec.optimizer)) {
+  auto recipe = recipe_at(r.spec.optimizer, c.route);
+  if (!recipe) return recipe.error();
+  // A route's rate without a schedule of its own follows the run's: there a constant one says something.
+  const bool follows = !c.route.empty() && c.hparam == "lr" && r.spec.optimizer.schedules.contains("lr");
+  if (is_constant(c.schedule) && !follows) recipe->schedules.erase(c.hparam);
+  else recipe->schedules[c.hparam] = c.schedule;
+  OptimizerSpec wanted = with_recipe_at(r.spec.optimizer, *r.opened_optimizer, c.route, std::move(*recipe));
+  // what the run gave the route by the full name would stand over it
+  if (!c.route.empty()) wanted.schedules.erase(c.route + "." + c.hparam);
+  const std::string hparam = of_route(c.route) + c.hparam;
+  if (same_composition(wanted, r.spec.optimizer)) {
     refused.reset();
-    return fmt::format("the schedule of {} is {} already", c.hparam, c.schedule.kind);
+    return fmt::format("the schedule of {} is {} already", hparam, c.schedule.kind);
   }
-  return change_recipe(r, Part::schedule, std::move(wanted),
-                       fmt::format("schedule of {} {}", c.hparam, c.schedule.kind));
+  return change_recipe(r, Part::schedule, c.route, std::move(wanted),
+                       fmt::format("schedule of {} {}", hparam, c.schedule.kind));
 }
 
 Result<std::string> Session::Impl::reset_recipe(const command::ResetRecipe& c) {
@@ -167,7 +204,7 @@ Result<std::string> Session::Impl::reset_recipe(const command::ResetRecipe& c) {
   Run& r = **run;
   if (same_composition(r.spec.optimizer, *r.opened_optimizer))
     return fmt::format("{} has the stages that it was opened with", r.spec.label);
-  return change_recipe(r, Part::direction, *r.opened_optimizer, "the stages that it was opened with");
+  return change_recipe(r, Part::direction, "", *r.opened_optimizer, "the stages that it was opened with");
 }
 
 } // namespace polarscope

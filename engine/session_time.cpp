@@ -237,6 +237,8 @@ void Session::Impl::fill_run(RunFrame& f, Run& run, bool with_hash, bool playing
   f.kept = run.watch.kept();
   f.expected = run.expected;
   f.state_hash = with_hash ? hash_of(run) : 0;
+  f.step_seconds = run.members().step_seconds();
+  f.stages = stage_clock.of(run.program());
 }
 
 // What differs at step 0 from what was opened: edits from step 0, moved starts.
@@ -246,10 +248,11 @@ void Session::Impl::add_start_events(Run& run, bool other_recipe, std::vector<Ev
     if (run.start_hparams[i] != run.opened_hparams[i])
       events.push_back({EventKind::edit, 0, run.id,
                         change_text(program.hparams()[i].setting.name, run.opened_hparams[i], run.start_hparams[i])});
-  for (const Part part : kRecipeParts)
-    if (other_recipe && !same_chain(part, run.optimizer->chain(part), run.opened_optimizer->chain(part)))
+  if (other_recipe)
+    for (const PartChange& change : changed_parts(*run.optimizer, *run.opened_optimizer))
       events.push_back({EventKind::edit, 0, run.id,
-                        fmt::format("{} → {}", part_name(part), chain_text(run.optimizer->chain(part)))});
+                        fmt::format("{}{}{} → {}", change.route, change.route.empty() ? "" : " ",
+                                    part_name(change.part), chain_text(*change.now))});
   if (run.start == run.opened_start) return; // the usual case, at every frame
   if (*run.start == *run.opened_start) {
     run.start = run.opened_start;
@@ -312,6 +315,7 @@ void Session::Impl::fill(Frame& frame) {
   frame.refused = refused;
   frame.device = backend->description();
   frame.device_note = device_note;
+  frame.threads = backend->threads();
   frame.state_hash = with_hash ? hash_of_hashes(hashes) : 0;
   frame.memory_bytes = memory_bytes();
   if (fault) {

@@ -29,6 +29,16 @@ Estimate paired_difference(std::span<const double> a, std::span<const double> b)
   return estimate(differences);
 }
 
+Estimate difference_by_seed(const BySeed& a, const BySeed& b) {
+  std::vector<double> left, right;
+  for (const auto& [seed, value] : a)
+    if (const auto it = b.find(seed); it != b.end()) {
+      left.push_back(value);
+      right.push_back(it->second);
+    }
+  return paired_difference(left, right);
+}
+
 bool decided(const Estimate& difference) {
   return difference.count >= kFewestPairs && difference.mean != 0 && std::abs(difference.mean) >= 2 * difference.se;
 }

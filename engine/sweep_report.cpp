@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 namespace polarscope {
 
@@ -145,17 +144,19 @@ private:
 
 } // namespace
 
+namespace {
+
+BySeed losses_by_seed(const SettingReport& setting) {
+  BySeed out;
+  for (const MemberResult* m : setting.members)
+    if (!m->diverged) out[m->seed] = m->final_loss;
+  return out;
+}
+
+} // namespace
+
 Estimate difference_of(const SettingReport& a, const SettingReport& b) {
-  std::map<std::uint64_t, double> other;
-  for (const MemberResult* m : b.members)
-    if (!m->diverged) other[m->seed] = m->final_loss;
-  std::vector<double> left, right;
-  for (const MemberResult* m : a.members)
-    if (const auto it = other.find(m->seed); !m->diverged && it != other.end()) {
-      left.push_back(m->final_loss);
-      right.push_back(it->second);
-    }
-  return paired_difference(left, right);
+  return difference_by_seed(losses_by_seed(a), losses_by_seed(b));
 }
 
 double SettingReport::mean_of(std::string_view column) const {

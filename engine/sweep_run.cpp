@@ -1,8 +1,10 @@
 #include "engine/sweep_run.hpp"
 
 #include "engine/compile.hpp"
+#include "engine/program_cost.hpp"
 #include "engine/report.hpp"
 #include "engine/scene_read.hpp"
+#include "engine/statistics.hpp"
 #include "engine/sweep.hpp"
 #include "engine/thread_pool.hpp"
 
@@ -39,7 +41,7 @@ public:
                   records.size() / sizeof(double));
   }
 
-  double tail_mean() const { return tail_count_ > 0 ? tail_sum_ / static_cast<double>(tail_count_) : NAN; }
+  double tail_mean() const { return tail_.mean(); }
 
   std::vector<double> curve() const {
     std::vector<double> out;
@@ -61,25 +63,15 @@ private:
       const auto at = static_cast<std::size_t>((step - 1) * static_cast<long>(sums_.size()) / steps_);
       sums_[at] += loss;
       ++counts_[at];
-      if (step < first_of_tail_) continue;
-      tail_sum_ += loss;
-      ++tail_count_;
+      if (step >= first_of_tail_) tail_.see(loss);
     }
   }
 
   long steps_, first_of_tail_;
   std::vector<double> sums_;
   std::vector<long> counts_;
-  double tail_sum_ = 0;
-  long tail_count_ = 0;
+  FiniteMean tail_;
 };
-
-double state_bytes(const StepProgram& program) {
-  double scalars = 0;
-  for (const SlotInfo& slot : program.slots())
-    if (slot.role == Role::state && slot.view_of == kNone) scalars += double(slot.rows) * slot.cols;
-  return scalars * static_cast<double>(program.scalar_bytes());
-}
 
 class SweepRunner {
 public:
@@ -199,7 +191,7 @@ private:
       r.curve = losses[i].curve();
       r.invariants = run.invariants;
       r.seconds = seconds / static_cast<double>(report.runs.size());
-      r.state_bytes = state_bytes(*shown.program);
+      r.state_bytes = program_cost(*shown.program).state_bytes();
       for (const auto& [name, value] : run.final) {
         if (name.find('[') != std::string::npos) continue; // one per row or column: what a run alone is asked for
         r.final.emplace_back(name, value);

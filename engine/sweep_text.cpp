@@ -94,12 +94,6 @@ Json estimate_json(const Estimate& e) {
   return {{"mean", json_number<Json>(e.mean)}, {"se", json_number<Json>(e.se)}, {"seeds", e.count}};
 }
 
-Json hparams_json(const std::vector<std::pair<std::string, double>>& hparams) {
-  Json out = Json::object();
-  for (const auto& [name, value] : hparams) out[name] = json_number<Json>(value);
-  return out;
-}
-
 Json member_json(const MemberResult& m, std::size_t number) {
   Json one;
   one["label"] = m.label;
@@ -107,16 +101,11 @@ Json member_json(const MemberResult& m, std::size_t number) {
   one["optimizer"] = m.optimizer;
   one["member"] = number;
   one["seed"] = m.seed;
-  one["hparams"] = hparams_json(m.hparams);
-  one["status"] = m.diverged ? "diverged" : "ok";
-  one["step"] = m.step;
-  one["state_hash"] = hash_text(m.state_hash);
+  one["hparams"] = numbers_json<Json>(m.hparams);
+  add_result_json(one, m, hash_text(m.state_hash));
   one["final_loss"] = json_number<Json>(m.final_loss);
-  one["final"] = hparams_json(m.final);
-  one["invariants"] = Json::array();
-  for (const InvariantStatus& i : m.invariants)
-    one["invariants"].push_back(
-        Json{{"name", i.name}, {"held", i.held()}, {"worst", json_number<Json>(i.worst)}, {"at_step", i.worst_step}});
+  one["final"] = numbers_json<Json>(m.final);
+  one["invariants"] = invariants_json<Json>(m.invariants);
   one["failed"] = m.failed;
   return one;
 }
@@ -132,7 +121,7 @@ Json best_json(const SweepReport& report, const BestReport& best) {
     return one;
   }
   const SettingReport& s = report.settings[*best.setting];
-  one["hparams"] = hparams_json(s.hparams);
+  one["hparams"] = numbers_json<Json>(s.hparams);
   one["loss"] = estimate_json(s.loss);
   one["norm_ratio"] = json_number<Json>(best.norm_ratio);
   one["edge"] = Json::array();
@@ -280,12 +269,7 @@ std::string sweep_csv(const SweepReport& report) {
 }
 
 std::string sweep_json(const SweepReport& report) {
-  Json json;
-  json["version"] = 1;
-  json["scene"] = report.scene;
-  json["seed"] = report.seed;
-  json["device"] = report.device;
-  json["precision"] = report.precision;
+  Json json = report_head_json<Json>(report);
   json["steps"] = report.steps;
   json["tail_steps"] = report.tail;
   json["complete"] = report.complete();
@@ -299,7 +283,7 @@ std::string sweep_json(const SweepReport& report) {
   json["settings"] = Json::array();
   for (const SettingReport& s : report.settings)
     json["settings"].push_back(Json{{"run", report.best[s.run].label},
-                                    {"hparams", hparams_json(s.hparams)},
+                                    {"hparams", numbers_json<Json>(s.hparams)},
                                     {"seeds", s.planned},
                                     {"finished", s.members.size()},
                                     {"diverged", s.diverged},

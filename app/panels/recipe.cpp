@@ -107,7 +107,7 @@ void draw_invariants(const PanelContext& c, const RecipeView& view) {
         status.held() ? "worst " + format_value(status.worst, 2)
                       : fmt::format("broke at {}, {}", format_count(status.broken_at), format_value(status.worst, 2));
     check_light(c.theme, status.held() ? Light::kept : Light::broken, status.name, words, width);
-    item_help(c.theme, fmt::format("{}\nKept while the violation is at most {}.", status.meaning,
+    item_help(c.theme, fmt::format("{}\n{}\nKept while the violation is at most {}.", status.name, status.meaning,
                                    format_value(status.tolerance, 2))
                            .c_str());
     if (std::find(d.promises_here.begin(), d.promises_here.end(), status.name) != d.promises_here.end())
@@ -237,8 +237,9 @@ void draw_recipe(const PanelContext& c) {
   ImGui::PushID(static_cast<int>(run->id));
   const RecipeView view = view_of(c, *run);
   draw_compare(c, view);
-  draw_recipe_parts(c, view);
-  draw_recipe_schedules(c, view);
+  const EditedRecipe recipe{*run, *run->optimizer, opened};
+  draw_recipe_parts(c, view, recipe, view.differences.parts);
+  draw_recipe_schedules(c, view, recipe, view.differences.schedules);
   draw_recipe_routes(c, view);
   draw_way_back(c, *run);
   ImGui::Dummy({1, c.theme.px(6)});
@@ -265,6 +266,12 @@ std::string differences_text(const RecipeView& view) {
   for (const auto& [hparam, words] : d.schedules)
     text += fmt::format("{} has for {} the schedule {}.\n", there, hparam, words);
   for (const auto& [target, words] : d.routes) text += fmt::format("In {}, {} goes by {}.\n", there, target, words);
+  for (const auto& [target, stages] : d.within_routes) {
+    for (const auto& [part, words] : stages.parts)
+      text += fmt::format("In {}, {} has {} {}.\n", there, target, part_name(part), words);
+    for (const auto& [hparam, words] : stages.schedules)
+      text += fmt::format("In {}, {} has for {} the schedule {}.\n", there, target, hparam, words);
+  }
   for (const auto& [name, value] : d.hparams)
     text += value ? fmt::format("{} has {} {}.\n", there, name, format_exact(*value))
                   : fmt::format("{} has no {}.\n", there, name);
@@ -288,8 +295,12 @@ std::string text_of_recipe(const PanelContext& c) {
     }
   for (const auto& [hparam, schedule] : run->optimizer->schedules)
     text += fmt::format("schedule of {}: {}.\n", hparam, schedule_words(schedule));
-  for (const auto& [target, route] : routes_in_use(*run))
-    text += fmt::format("route of {}: {}.\n", target, route->recipe->name);
+  for (const auto& [target, route] : routes_in_use(*run)) {
+    text += fmt::format("route of {}: {}", target, route->recipe->name);
+    for (const Part part : kRecipeParts)
+      text += fmt::format(", {} {}", part_name(part), chain_text(route->recipe->chain(part)));
+    text += ".\n";
+  }
   for (std::size_t i = 0; i < run->hparams.size(); ++i)
     text += fmt::format("{} is {}.\n", run->program->hparams()[i].setting.name, format_exact(run->hparams[i]));
   for (const InvariantStatus& status : run->invariants)

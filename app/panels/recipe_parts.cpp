@@ -82,20 +82,20 @@ void end_menu() {
 
 // ---- a part's stages -----------------------------------------------------------------------------------------------
 
-void set_part(const PanelContext& c, const RunFrame& run, Part part, StageChain chain) {
-  c.send(command::SetPart{run.id, part, std::move(chain)});
+void set_part(const PanelContext& c, const EditedRecipe& recipe, Part part, StageChain chain) {
+  c.send(command::SetPart{recipe.run.id, part, std::move(chain), recipe.route});
 }
 
 // Every registered stage of the part; `with` makes the chain that a choice of it would give.
-void draw_stage_list(const PanelContext& c, const RunFrame& run, Part part, const std::string& now,
+void draw_stage_list(const PanelContext& c, const EditedRecipe& recipe, Part part, const std::string& now,
                      const std::function<StageChain(PartSpec)>& with) {
   for (const std::string& kind : stage_kinds(part)) {
     const Stage* stage = find_stage(part, kind);
     Choice choice{kind, stage->meaning, kind == now};
-    const StageChain chain = with(chosen_stage(part, kind, *run.opened_optimizer));
-    if (const auto possible = check_choice(*run.optimizer, part, chain); !possible && kind != now)
+    const StageChain chain = with(chosen_stage(part, kind, recipe.opened));
+    if (const auto possible = check_choice(recipe.spec, part, chain); !possible && kind != now)
       choice.why_not = possible.error().message;
-    if (choice_row(c.theme, choice) && kind != now) set_part(c, run, part, chain);
+    if (choice_row(c.theme, choice) && kind != now) set_part(c, recipe, part, chain);
   }
 }
 
@@ -144,8 +144,8 @@ std::optional<SettingValue> draw_option(const PanelContext& c, const Setting& op
 }
 
 // Options of one stage, and what can be done to the chain at it.
-void draw_link_menu(const PanelContext& c, const RunFrame& run, Part part, std::size_t index) {
-  const StageChain& chain = run.optimizer->chain(part);
+void draw_link_menu(const PanelContext& c, const EditedRecipe& recipe, Part part, std::size_t index) {
+  const StageChain& chain = recipe.spec.chain(part);
   const Stage* stage = find_stage(part, chain[index].kind);
   label(c.theme, chain[index].kind, c.theme.colour().text, text::kName);
   if (stage)
@@ -154,13 +154,13 @@ void draw_link_menu(const PanelContext& c, const RunFrame& run, Part part, std::
       if (const auto value = draw_option(c, option, now.at(option.name))) {
         StageChain changed = chain;
         changed[index].options[option.name] = *value;
-        set_part(c, run, part, std::move(changed));
+        set_part(c, recipe, part, std::move(changed));
         if (option.kind == SettingKind::integer || option.kind == SettingKind::number) ImGui::CloseCurrentPopup();
       }
     }
   ImGui::Separator();
   if (ImGui::BeginMenu("Add a stage after it", part != Part::decay)) {
-    draw_stage_list(c, run, part, "", [&](PartSpec added) {
+    draw_stage_list(c, recipe, part, "", [&](PartSpec added) {
       StageChain longer = chain;
       longer.insert(longer.begin() + static_cast<std::ptrdiff_t>(index) + 1, std::move(added));
       return longer;
@@ -170,7 +170,7 @@ void draw_link_menu(const PanelContext& c, const RunFrame& run, Part part, std::
   if (ImGui::MenuItem("Remove this stage", nullptr, false, chain.size() > 1)) {
     StageChain shorter = chain;
     shorter.erase(shorter.begin() + static_cast<std::ptrdiff_t>(index));
-    set_part(c, run, part, std::move(shorter));
+    set_part(c, recipe, part, std::move(shorter));
   }
 }
 
@@ -210,18 +210,18 @@ bool more_button(const PanelContext& c, ImVec2 at, const char* help) {
   return icon_button(t, "more", Icon::more, help, false, true, kMore);
 }
 
-void draw_link(const PanelContext& c, const RunFrame& run, Part part, std::size_t index) {
+void draw_link(const PanelContext& c, const EditedRecipe& recipe, Part part, std::size_t index) {
   const Theme& t = c.theme;
-  const StageChain& chain = run.optimizer->chain(part);
+  const StageChain& chain = recipe.spec.chain(part);
   const PartSpec& link = chain[index];
   ImGui::PushID(fmt::format("{}.{}", part_name(part), index).c_str());
   recipe_indent(c);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = begin_row(c, index == 0 ? part_name(part) : "then", at);
   const std::string note = options_words(link);
-  if (index == 0) open_if_asked(c, part, "##kind");
+  if (index == 0 && recipe.route.empty()) open_if_asked(c, part, "##kind");
   if (begin_dropdown(t, "##kind", link.kind, width, fitting_note(t, link.kind, note, width))) {
-    draw_stage_list(c, run, part, link.kind, [&](PartSpec chosen) {
+    draw_stage_list(c, recipe, part, link.kind, [&](PartSpec chosen) {
       StageChain changed = chain;
       changed[index] = std::move(chosen);
       return changed;
@@ -235,7 +235,7 @@ void draw_link(const PanelContext& c, const RunFrame& run, Part part, std::size_
   }
   if (more_button(c, at, "Options of this stage; add a stage after it, or remove it")) ImGui::OpenPopup("link menu");
   if (begin_menu(t, "link menu")) {
-    draw_link_menu(c, run, part, index);
+    draw_link_menu(c, recipe, part, index);
     end_menu();
   }
   end_row(c, at);
@@ -243,9 +243,9 @@ void draw_link(const PanelContext& c, const RunFrame& run, Part part, std::size_
 }
 
 // The engine's reason, at the part whose change it refused.
-void draw_refusal(const PanelContext& c, const RunFrame& run, Part part) {
+void draw_refusal(const PanelContext& c, const EditedRecipe& recipe, Part part) {
   const auto& refused = c.frame.refused;
-  if (!refused || refused->run != run.id || refused->part != part) return;
+  if (!refused || refused->run != recipe.run.id || refused->part != part || refused->route != recipe.route) return;
   const Theme& t = c.theme;
   recipe_indent(c);
   const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -265,41 +265,61 @@ SettingValue schedule_value(ScheduleSpec& schedule, const Setting& option) {
   return schedule.shape;
 }
 
-void draw_schedule_menu(const PanelContext& c, const RunFrame& run, const std::string& hparam, ScheduleSpec schedule) {
+// Numbers of the recipe, as it calls them.
+std::vector<std::string> numbers_of(const EditedRecipe& recipe) {
+  std::vector<std::string> names;
+  const std::string prefix = recipe.route.empty() ? "" : recipe.route + ".";
+  for (const HparamInfo& h : recipe.run.program->hparams())
+    if (h.setting.name.starts_with(prefix))
+      if (std::string name = h.setting.name.substr(prefix.size()); name.find('.') == std::string::npos)
+        names.push_back(std::move(name));
+  return names;
+}
+
+// That holds for the recipe's number, its own or not.
+ScheduleSpec schedule_of(const EditedRecipe& recipe, const std::string& hparam) {
+  const auto& of_run = recipe.run.optimizer->schedules;
+  if (!recipe.route.empty())
+    if (const auto given = of_run.find(recipe.route + "." + hparam); given != of_run.end()) return given->second;
+  if (const auto own = recipe.spec.schedules.find(hparam); own != recipe.spec.schedules.end()) return own->second;
+  const auto rate = of_run.find("lr"); // the rate of a route follows that of the run
+  return hparam == "lr" && rate != of_run.end() ? rate->second : ScheduleSpec{};
+}
+
+void draw_schedule_menu(const PanelContext& c, const EditedRecipe& recipe, const std::string& hparam,
+                        ScheduleSpec schedule) {
   label(c.theme, fmt::format("{} of {}", schedule.kind, hparam), c.theme.colour().text, text::kName);
   if (const Stage* stage = find_stage(Part::schedule, schedule.kind))
     for (const Setting& option : stage->options)
       if (const auto value = draw_option(c, option, schedule_value(schedule, option))) {
         if (double* number = schedule_number(schedule, option.name)) *number = std::get<double>(*value);
         else schedule.shape = std::get<std::string>(*value);
-        c.send(command::SetSchedule{run.id, hparam, schedule});
+        c.send(command::SetSchedule{recipe.run.id, hparam, schedule, recipe.route});
         ImGui::CloseCurrentPopup();
       }
   ImGui::Separator();
   if (!ImGui::BeginMenu("Schedule another number")) return;
-  for (const HparamInfo& h : run.program->hparams())
-    if (h.setting.name != "lr" && !run.optimizer->schedules.contains(h.setting.name) &&
-        ImGui::MenuItem(h.setting.name.c_str()))
-      c.send(command::SetSchedule{run.id, h.setting.name, {"linear"}});
+  for (const std::string& name : numbers_of(recipe))
+    if (name != "lr" && !recipe.spec.schedules.contains(name) && ImGui::MenuItem(name.c_str()))
+      c.send(command::SetSchedule{recipe.run.id, name, {"linear"}, recipe.route});
   ImGui::EndMenu();
 }
 
-void draw_schedule(const PanelContext& c, const RunFrame& run, const std::string& hparam, bool first) {
+void draw_schedule(const PanelContext& c, const EditedRecipe& recipe, const std::string& hparam, bool first) {
   const Theme& t = c.theme;
-  const auto given = run.optimizer->schedules.find(hparam);
-  const ScheduleSpec now = given == run.optimizer->schedules.end() ? ScheduleSpec{} : given->second;
+  const ScheduleSpec now = schedule_of(recipe, hparam);
   ImGui::PushID(("schedule." + hparam).c_str());
   recipe_indent(c);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = begin_row(c, first ? "schedule" : "and", at);
-  if (first) open_if_asked(c, Part::schedule, "##kind");
+  if (first && recipe.route.empty()) open_if_asked(c, Part::schedule, "##kind");
   const Stage* stage = find_stage(Part::schedule, now.kind);
   if (begin_dropdown(t, "##kind", now.kind, width, fitting_note(t, now.kind, "of " + hparam, width))) {
     for (const std::string& kind : stage_kinds(Part::schedule))
       if (choice_row(t, {kind, find_stage(Part::schedule, kind)->meaning, kind == now.kind}) && kind != now.kind) {
         ScheduleSpec chosen = now;
         chosen.kind = kind;
-        c.send(command::SetSchedule{run.id, hparam, chosen});
+        c.send(command::SetSchedule{recipe.run.id, hparam, chosen, recipe.route});
       }
     end_dropdown();
   } else if (stage) {
@@ -310,7 +330,7 @@ void draw_schedule(const PanelContext& c, const RunFrame& run, const std::string
   if (more_button(c, at, "Numbers of this schedule; schedule another hyperparameter"))
     ImGui::OpenPopup("schedule menu");
   if (begin_menu(t, "schedule menu")) {
-    draw_schedule_menu(c, run, hparam, now);
+    draw_schedule_menu(c, recipe, hparam, now);
     end_menu();
   }
   end_row(c, at);
@@ -354,51 +374,29 @@ void difference_line(const PanelContext& c, const RecipeView& view, const std::s
   item_help(t, help.c_str());
 }
 
-void draw_recipe_parts(const PanelContext& c, const RecipeView& view) {
-  const RunFrame& run = view.run;
+void draw_recipe_parts(const PanelContext& c, const RecipeView& view, const EditedRecipe& recipe,
+                       const std::map<Part, std::string>& differences) {
   for (const Part part : kRecipeParts) {
-    const StageChain& chain = run.optimizer->chain(part);
-    for (std::size_t i = 0; i < chain.size(); ++i) draw_link(c, run, part, i);
-    draw_refusal(c, run, part);
-    if (const auto it = view.differences.parts.find(part); it != view.differences.parts.end())
+    const StageChain& chain = recipe.spec.chain(part);
+    for (std::size_t i = 0; i < chain.size(); ++i) draw_link(c, recipe, part, i);
+    draw_refusal(c, recipe, part);
+    if (const auto it = differences.find(part); it != differences.end())
       difference_line(c, view, it->second,
                       fmt::format("{}: {} has {}; {} has {}.", part_name(part), view.other->label, it->second,
-                                  run.label, chain_text(chain)));
+                                  view.run.label, chain_text(chain)));
   }
 }
 
-void draw_recipe_schedules(const PanelContext& c, const RecipeView& view) {
-  const RunFrame& run = view.run;
+void draw_recipe_schedules(const PanelContext& c, const RecipeView& view, const EditedRecipe& recipe,
+                           const std::map<std::string, std::string>& differences) {
   std::vector<std::string> scheduled = {"lr"};
-  for (const auto& [hparam, schedule] : run.optimizer->schedules)
+  for (const auto& [hparam, schedule] : recipe.spec.schedules)
     if (hparam != "lr") scheduled.push_back(hparam);
-  for (const std::string& hparam : scheduled) draw_schedule(c, run, hparam, hparam == "lr");
-  draw_refusal(c, run, Part::schedule);
-  for (const auto& [hparam, words] : view.differences.schedules)
+  for (const std::string& hparam : scheduled) draw_schedule(c, recipe, hparam, hparam == "lr");
+  draw_refusal(c, recipe, Part::schedule);
+  for (const auto& [hparam, words] : differences)
     difference_line(c, view, hparam + " " + words,
                     fmt::format("The schedule of {} in {}: {}.", hparam, view.other->label, words));
-}
-
-void draw_recipe_routes(const PanelContext& c, const RecipeView& view) {
-  const Theme& t = c.theme;
-  for (const auto& [target, route] : routes_in_use(view.run)) {
-    recipe_indent(c);
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    const float width = recipe_width(c), tall = t.snap(kRow), middle = at.y + tall * 0.5f;
-    ImDrawList* list = ImGui::GetWindowDrawList();
-    draw_text_aligned(list, t, text::kLabel, {at.x, middle}, t.colour().text2, "route", 0, 0.5f);
-    const std::string words = target + ": " + route->recipe->name;
-    draw_text_aligned(list, t, text::kButton, {at.x + t.snap(kLabel), middle}, t.colour().text,
-                      fit(t, text::kButton, words, width - t.snap(kLabel)), 0, 0.5f);
-    ImGui::Dummy({width, tall});
-    std::string help = words;
-    for (const Part part : kRecipeParts)
-      help += fmt::format("\n{}: {}", part_name(part), chain_text(route->recipe->chain(part)));
-    item_help(t, (help + "\nThe parts above are those of every other parameter.").c_str());
-  }
-  for (const auto& [target, words] : view.differences.routes)
-    difference_line(c, view, fmt::format("{}: {}", target, words),
-                    fmt::format("In {}, {} goes by {}.", view.other->label, target, words));
 }
 
 } // namespace polarscope

@@ -5,6 +5,7 @@
 #include "app/panels/tools.hpp"
 #include "app/recipe_compare.hpp"
 
+#include <map>
 #include <string>
 
 namespace polarscope {
@@ -16,9 +17,20 @@ struct RecipeView {
   RecipeDifferences differences;
 };
 
-void draw_recipe_parts(const PanelContext& c, const RecipeView& view);
-void draw_recipe_schedules(const PanelContext& c, const RecipeView& view);
-// Which parameters go by another recipe; nothing where none does.
+// A recipe whose parts the panel lets change: the run's own, or that of one of its routes.
+struct EditedRecipe {
+  const RunFrame& run;
+  const OptimizerSpec& spec;
+  const OptimizerSpec& opened; // as it was at first
+  std::string route = {};      // target; "": the run's own
+};
+
+// `differences`: what the run compared with has instead.
+void draw_recipe_parts(const PanelContext& c, const RecipeView& view, const EditedRecipe& recipe,
+                       const std::map<Part, std::string>& differences);
+void draw_recipe_schedules(const PanelContext& c, const RecipeView& view, const EditedRecipe& recipe,
+                           const std::map<std::string, std::string>& differences);
+// Which parameters go by another recipe, each with its parts when it is unfolded; nothing where none does.
 void draw_recipe_routes(const PanelContext& c, const RecipeView& view);
 
 // "≠" with the other run's mark and what it has, under the row that differs.

@@ -59,7 +59,7 @@ Map make_map(const PanelContext& c, const BenchModel& bench) {
   const BenchChoice& choice = c.view.bench;
   map.x = index_of(bench.swept, choice.map_x).value_or(0);
   map.y = index_of(bench.swept, choice.map_y);
-  if (choice.map_y.empty() && bench.groups.size() == 1 && bench.swept.size() > 1) map.y = map.x == 0 ? 1 : 0;
+  if (choice.map_y.empty() && bench.swept.size() > 1) map.y = map.x == 0 ? 1 : 0;
   if (map.y == map.x) map.y.reset();
   const BenchSetting& like = bench.settings[selected_setting(c, bench)];
   map.group = like.group;
@@ -96,20 +96,24 @@ double level_of(const Map& map, double loss) {
   return map.most > map.least && loss > 0 ? (std::log(loss) - map.least) / (map.most - map.least) : 0;
 }
 
+// Losses that are near each other are told apart.
+int digits_of(const Map& map) { return map.most - map.least < 0.3 ? 3 : 2; }
+
 ImU32 ink_on(const Palette& palette, ImU32 ground) {
   const ImU32 dark = palette.dark ? palette.panel : palette.text, light = palette.dark ? palette.text : palette.panel;
   return contrast_ratio(dark, ground) > contrast_ratio(light, ground) ? dark : light;
 }
 
-// The best of what the map shows: of each row where rows are runs, else of the run.
+// The best of what the map shows: of each row where rows are runs, else of the run. Of equals the first.
 bool is_best(const BenchModel& bench, const Map& map, std::size_t setting) {
   const BenchSetting& own = bench.settings[setting];
   if (!own.sound()) return false;
   for (const auto& row : map.cells)
     for (const auto& cell : row)
-      if (cell && bench.settings[*cell].group == own.group && bench.settings[*cell].sound() &&
-          bench.settings[*cell].loss.mean < own.loss.mean)
-        return false;
+      if (cell && bench.settings[*cell].group == own.group && bench.settings[*cell].sound())
+        if (const double mean = bench.settings[*cell].loss.mean;
+            mean < own.loss.mean || (mean == own.loss.mean && *cell < setting))
+          return false;
   return true;
 }
 
@@ -160,10 +164,13 @@ void draw_map_cell(const PanelContext& c, const BenchModel& bench, const Map& ma
     if (size.y > t.px(30))
       draw_text_aligned(list, t, text::kTick, {middle.x, middle.y + t.px(8)}, colour.text3,
                         fmt::format("{} of {}", setting.diverged, setting.runs.size()), 0.5f, 0.5f);
-  } else if (!empty && size.x >= t.px(34)) {
-    const std::string words = format_value(setting.loss.mean, 2);
-    if (measure(t, text::kTick, words).x <= size.x - t.px(2))
+  } else if (!empty) {
+    for (int digits = digits_of(map); digits > 0; --digits) { // beside the frame of the best
+      const std::string words = format_value(setting.loss.mean, digits);
+      if (measure(t, text::kTick, words).x > size.x - t.px(6) || size.y < t.px(14)) continue;
       draw_text_aligned(list, t, text::kTick, middle, ink_on(colour, ground), words, 0.5f, 0.5f);
+      break;
+    }
   }
   if (is_best(bench, map, index)) { // a frame of ink over one of the panel
     list->AddRect(min, max, colour.panel, t.px(3), 4 * t.hairline());
@@ -220,9 +227,9 @@ void draw_scale(const PanelContext& c, const Map& map, ImVec2 at, float width, c
   draw_text_aligned(list, t, text::kLabel, {at.x + wide + t.px(8), at.y + t.px(4)}, t.colour().text2, "final loss", 0,
                     0.5f);
   draw_text_aligned(list, t, text::kTick, {at.x, at.y + t.px(18)}, t.colour().text3,
-                    format_value(std::exp(map.least), 2), 0, 0.5f);
+                    format_value(std::exp(map.least), digits_of(map)), 0, 0.5f);
   draw_text_aligned(list, t, text::kTick, {at.x + wide, at.y + t.px(18)}, t.colour().text3,
-                    format_value(std::exp(map.most), 2), 1, 0.5f);
+                    format_value(std::exp(map.most), digits_of(map)), 1, 0.5f);
 }
 
 std::string widen_words(const BenchModel& bench) {
@@ -234,19 +241,43 @@ std::string widen_words(const BenchModel& bench) {
   return out;
 }
 
+// What the map is of, and which numbers on neither axis are kept: "seed means of muon, at eps 1e−8".
+std::string map_words(const PanelContext& c, const BenchModel& bench, const Map& map) {
+  std::string words = bench.seeds > 1 ? "seed means" : "one seed";
+  if (map.y && bench.groups.size() > 1) words += " of " + bench.groups[map.group].name;
+  const BenchSetting& like = bench.settings[selected_setting(c, bench)];
+  std::string kept;
+  for (std::size_t n = 0; n < bench.swept.size(); ++n)
+    if (n != map.x && n != map.y && like.values[n])
+      kept += fmt::format("{}{} {}", kept.empty() ? ", at " : ", ", bench.swept[n], format_value(*like.values[n]));
+  return words + kept;
+}
+
 // The choice of the axes; rows may be runs.
 void choose_axes(const PanelContext& c, const BenchModel& bench, const Map& map) {
-  if (bench.swept.size() < 2) return show_header(c, "sweep_map", {{}, "mean over the seeds"}), void();
-  std::vector<std::string> rows = bench.swept;
-  rows.insert(rows.begin(), kRun);
+  const std::string words = map_words(c, bench, map);
+  const HeaderNote note{map.y ? std::optional(c.theme.run(bench.groups[map.group].style)) : std::nullopt, words};
+  if (bench.swept.size() < 2) return show_header(c, "sweep_map", note), void();
+  std::vector<std::string> rows = {"rows: " + std::string(kRun)}, columns;
+  for (const std::string& name : bench.swept) {
+    rows.push_back("rows: " + name);
+    columns.push_back("columns: " + name);
+  }
   int x = static_cast<int>(map.x), y = map.y ? static_cast<int>(*map.y) + 1 : 0;
   const int old_x = x, old_y = y;
-  show_header(c, "sweep_map",
-              {{}, map.y ? "mean over the seeds of " + bench.groups[map.group].name : "mean over the seeds"},
-              {HeaderControl::make_dropdown("rows", rows, &y, 108),
-               HeaderControl::make_dropdown("columns", bench.swept, &x, 108)});
-  if (x != old_x) c.view.bench.map_x = bench.swept[static_cast<std::size_t>(x)];
-  if (y != old_y) c.view.bench.map_y = rows[static_cast<std::size_t>(y)];
+  show_header(c, "sweep_map", note,
+              {HeaderControl::make_dropdown("##rows", rows, &y, 150),
+               HeaderControl::make_dropdown("##columns", columns, &x, 150)});
+  BenchChoice& choice = c.view.bench;
+  if (x != old_x) {
+    if (map.y == static_cast<std::size_t>(x)) choice.map_y = bench.swept[map.x]; // the axes change places
+    choice.map_x = bench.swept[static_cast<std::size_t>(x)];
+  }
+  if (y != old_y) {
+    choice.map_y = y == 0 ? kRun : bench.swept[static_cast<std::size_t>(y - 1)];
+    if (y > 0 && static_cast<std::size_t>(y - 1) == map.x)
+      choice.map_x = bench.swept[map.y.value_or(map.x == 0 ? 1 : 0)];
+  }
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // member in a table to sort.
 #include "app/bench_model.hpp"
 #include "app/format.hpp"
+#include "app/panels/columns.hpp"
 #include "app/panels/tools.hpp"
 #include "app/stroke.hpp"
 
@@ -11,52 +12,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
+#include <map>
+#include <utility>
 
 namespace polarscope {
 namespace {
 
-constexpr float kBestRow = 38, kMemberRow = 26, kTitles = 24, kMargin = 12;
-
-// ---- columns -------------------------------------------------------------------------------------------------------
-
-struct Column {
-  std::string name;
-  float width;       // design pixels; 0: takes what is left
-  bool right = true; // aligned
-};
-
-// Left and right edges in pixels. Columns that do not fit are left out from the end, all but the first two.
-std::vector<std::pair<float, float>> edges_of(const PanelContext& c, const std::vector<Column>& columns) {
-  const Theme& t = c.theme;
-  const float left = ImGui::GetWindowPos().x + t.snap(kMargin);
-  const float right = left + ImGui::GetContentRegionAvail().x - 2 * t.snap(kMargin);
-  constexpr float kLeast = 150; // of the column that takes the rest
-  float fixed = 0;
-  std::size_t shown = 0;
-  for (const Column& column : columns) {
-    const float wide = t.px(column.width > 0 ? column.width : kLeast);
-    if (shown >= 2 && fixed + wide > right - left) break;
-    fixed += wide;
-    ++shown;
-  }
-  const float rest = std::clamp(right - left - fixed, 0.0f, t.px(110));
-  std::vector<std::pair<float, float>> out;
-  float x = left;
-  for (std::size_t i = 0; i < shown; ++i) {
-    const float wide = columns[i].width > 0 ? t.px(columns[i].width) : t.px(kLeast) + rest;
-    out.emplace_back(x, x + wide - t.px(12));
-    x += wide;
-  }
-  return out;
-}
-
-void draw_cell(const PanelContext& c, const Column& column, std::pair<float, float> edge, float middle, ImU32 colour,
-               const std::string& words, TextStyle style = text::kValue) {
-  const std::string shown = fit(c.theme, style, words, edge.second - edge.first);
-  draw_text_aligned(ImGui::GetWindowDrawList(), c.theme, style, {column.right ? edge.second : edge.first, middle},
-                    colour, shown, column.right ? 1.0f : 0.0f, 0.5f);
-}
+constexpr float kBestRow = 38, kMemberRow = 26;
 
 // ---- every run at its best -----------------------------------------------------------------------------------------
 
@@ -67,29 +29,36 @@ std::string loss_text(const Estimate& e) {
   return format_value(e.mean, 4) + (std::isfinite(e.se) ? " ± " + format_value(e.se, 2) : "");
 }
 
-// A bar per value of the first swept number, the higher the greater the loss; the best one in the run's colour.
-void draw_tried(const PanelContext& c, const BenchModel& bench, const BenchGroup& group, std::pair<float, float> edge,
-                float middle) {
-  if (group.settings.size() < 2) return;
+// A bar per value of the first swept number, the higher the greater its least loss over the others; the shown one in the
+// run's colour.
+void draw_tried(const PanelContext& c, const BenchModel& bench, const BenchGroup& group, const BenchSetting& shown,
+                std::pair<float, float> edge, float middle) {
+  if (bench.swept.empty()) return;
   const Theme& t = c.theme;
-  double least = INFINITY, most = -INFINITY;
-  for (const std::size_t s : group.settings)
-    if (const double mean = bench.settings[s].loss.mean; bench.settings[s].sound() && mean > 0)
-      least = std::min(least, std::log(mean)), most = std::max(most, std::log(mean));
-  const float count = static_cast<float>(group.settings.size());
-  const float wide = std::clamp((edge.second - edge.first) / count, 2.0f, t.px(10)), tall = t.px(18);
-  float x = edge.first;
+  std::map<double, double> tried; // least loss of the settings in which no seed diverged, by value
   for (const std::size_t s : group.settings) {
     const BenchSetting& setting = bench.settings[s];
-    const bool best = group.best == s;
-    const ImU32 ink = best ? t.run(group.style).colour : mix(t.colour().panel, t.colour().text3, 0.7f);
+    if (!setting.values[0]) continue;
+    double& least = tried.try_emplace(*setting.values[0], INFINITY).first->second;
+    if (setting.sound()) least = std::min(least, setting.loss.mean);
+  }
+  if (tried.size() < 2) return;
+  double least = INFINITY, most = -INFINITY;
+  for (const auto& [value, loss] : tried)
+    if (loss > 0 && std::isfinite(loss)) least = std::min(least, std::log(loss)), most = std::max(most, std::log(loss));
+  const float wide = std::clamp((edge.second - edge.first) / static_cast<float>(tried.size()), 2.0f, t.px(10)),
+              tall = t.px(18);
+  float x = edge.first;
+  for (const auto& [value, loss] : tried) {
+    const ImU32 ink =
+        shown.values[0] == value ? t.run(group.style).colour : mix(t.colour().panel, t.colour().text3, 0.7f);
     const float bottom = std::round(middle + tall * 0.5f), gap = wide > t.px(4) ? t.px(2) : 0.5f;
-    if (!setting.sound() || !(setting.loss.mean > 0)) {
+    if (!std::isfinite(loss)) {
       if (wide >= t.px(5))
         draw_icon(ImGui::GetWindowDrawList(), t, Icon::cross, {x + 0.5f * (wide - gap), bottom - t.px(4)},
                   t.colour().broken, 6);
     } else {
-      const double level = most > least ? (std::log(setting.loss.mean) - least) / (most - least) : 1;
+      const double level = loss > 0 && most > least ? (std::log(loss) - least) / (most - least) : loss > 0 ? 1 : 0;
       const float height = std::max(t.px(2), tall * static_cast<float>(0.1 + 0.9 * level));
       ImGui::GetWindowDrawList()->AddRectFilled({x, bottom - height}, {x + wide - gap, bottom}, ink);
     }
@@ -114,13 +83,37 @@ void draw_seeds(const PanelContext& c, const BenchModel& bench, const BenchSetti
     if (bench.loss[r] > 0) list->AddCircleFilled({x(bench.loss[r]), middle}, t.px(2.4f), t.colour().text);
 }
 
+// Of the groups' shown settings in which no seed diverged the one of least loss; nothing where there is none.
+std::optional<std::size_t> lowest_shown(const PanelContext& c, const BenchModel& bench) {
+  std::optional<std::size_t> lowest;
+  double least = INFINITY;
+  for (std::size_t g = 0; g < bench.groups.size(); ++g)
+    if (const auto s = shown_setting(c, bench, g);
+        s && bench.settings[*s].sound() && bench.settings[*s].loss.mean < least) {
+      least = bench.settings[*s].loss.mean;
+      lowest = g;
+    }
+  return lowest;
+}
+
+// Of a group's shown setting less the lowest one's.
+Estimate above_lowest(const PanelContext& c, const BenchModel& bench, std::size_t group, std::size_t lowest) {
+  const auto a = shown_setting(c, bench, group), b = shown_setting(c, bench, lowest);
+  return a && b ? bench.difference(c.frame, bench.settings[*a], bench.settings[*b]) : Estimate{};
+}
+
+// Nothing is said of a rank that is not decided.
 std::string verdict_text(const PanelContext& c, const BenchModel& bench, std::size_t group) {
-  const BenchGroup& g = bench.groups[group];
-  if (bench.groups.size() < 2) return "";
-  if (!g.best) return "";
-  if (bench.lowest == group) return "lowest";
-  const BenchSetting& lowest = bench.settings[*bench.groups[*bench.lowest].best];
-  const Estimate d = bench.difference(c.frame, bench.settings[*g.best], lowest);
+  const auto shown = shown_setting(c, bench, group), lowest = lowest_shown(c, bench);
+  if (bench.groups.size() < 2 || !lowest || !shown || !bench.settings[*shown].sound()) return "";
+  if (lowest == group) {
+    for (std::size_t g = 0; g < bench.groups.size(); ++g)
+      if (const auto other = shown_setting(c, bench, g);
+          g != group && other && bench.settings[*other].sound() && !decided(above_lowest(c, bench, g, group)))
+        return "lowest, not decided";
+    return "lowest";
+  }
+  const Estimate d = above_lowest(c, bench, group, *lowest);
   const std::string number = d.count > 0 ? "+" + loss_text(d) : "";
   if (decided(d)) return number;
   return d.count < kFewestPairs ? fmt::format("not decided: {} seed{}", d.count, d.count == 1 ? "" : "s")
@@ -146,44 +139,114 @@ std::string kept_text(const PanelContext& c, const BenchSetting& setting, bool& 
       ++all;
     }
   broken = kept < all;
-  return fmt::format("{} of {}", kept, all);
+  return all == 0 ? "none promised" : fmt::format("{} of {} kept{}", kept, all, broken ? ": broken" : "");
 }
 
 std::string finite_text(double value, int digits = 3) {
   return std::isfinite(value) ? format_value(value, digits) : "–";
 }
 
-void draw_bests(const PanelContext& c, const BenchModel& bench) {
-  const Theme& t = c.theme;
-  const Palette& colour = t.colour();
-  std::vector<Column> columns = {{"run", 0, false}};
-  for (const std::string& name : bench.swept) columns.push_back({"best " + name, 84});
-  const std::size_t first = columns.size();
-  for (Column column :
-       {Column{bench.swept.empty() ? "tried" : bench.swept.front() + " tried", 118, false}, Column{"", 104, false},
-        Column{"final loss ± se", 140}, Column{"seeds", 150, false}, Column{"above the lowest ± se", 180},
-        Column{"norm, end by start", 124}, Column{"°/step", 70}, Column{"invariants", 96, false}})
-    columns.push_back(column);
-  const auto edges = edges_of(c, columns);
-  const float titles = ImGui::GetCursorScreenPos().y + t.px(kTitles * 0.5f);
-  for (std::size_t i = 0; i < edges.size(); ++i)
-    draw_cell(c, columns[i], edges[i], titles, colour.text3, columns[i].name, text::kLabel);
-  ImGui::Dummy({1, t.snap(kTitles)});
+// Columns of the table of bests: after the swept numbers these, in this order.
+enum BestColumn { kTried, kEdge, kLoss, kSeeds, kVerdict, kNormRatio, kTurning, kInvariants };
 
+std::vector<Column> best_columns(const PanelContext& c, const BenchModel& bench) {
+  const bool same = c.view.bench.shown == 1;
+  const auto wide = [&](const std::string& title, float least) {
+    return std::max(least, measure(c.theme, text::kLabel, title).x / c.theme.px(1) + 16);
+  };
+  std::vector<Column> columns = {{"run", 0, false}};
+  for (const std::string& name : bench.swept) {
+    const std::string title = (same ? "" : "best ") + name;
+    columns.push_back({title, wide(title, 84)});
+  }
+  const std::string tried = bench.swept.empty() ? "" : bench.swept.front() + " tried";
+  for (Column column : {Column{tried, bench.swept.empty() ? 12 : wide(tried, 118), false},
+                        Column{"", bench.swept.empty() ? 12.0f : 104, false}, Column{"final loss ± se", 140},
+                        Column{"seeds", 150, false}, Column{"above the lowest ± se", 190},
+                        Column{"norm, end by start", 124}, Column{"°/step", 70}, Column{"invariants", 96, false}})
+    columns.push_back(std::move(column));
+  return columns;
+}
+
+// Logs of the least and the greatest loss of a seed of what is shown.
+std::pair<double, double> range_of_seeds(const PanelContext& c, const BenchModel& bench) {
   double least = INFINITY, most = -INFINITY;
-  for (const BenchGroup& g : bench.groups)
-    if (g.best)
-      for (const std::size_t r : bench.settings[*g.best].runs)
+  for (std::size_t g = 0; g < bench.groups.size(); ++g)
+    if (const auto shown = shown_setting(c, bench, g))
+      for (const std::size_t r : bench.settings[*shown].runs)
         if (bench.loss[r] > 0)
           least = std::min(least, std::log(bench.loss[r])), most = std::max(most, std::log(bench.loss[r]));
+  return {least, most};
+}
 
+std::string best_help(const PanelContext& c, const BenchModel& bench, const BenchGroup& g,
+                      std::optional<std::size_t> shown) {
+  const std::string words = shown ? bench.words(bench.settings[*shown]) : "";
+  std::string help = g.name;
+  if (c.view.bench.shown == 1)
+    help += shown ? " at the selected member's numbers: " + words : ": not tried at these numbers";
+  else help += shown ? (words.empty() ? "" : " at its best: " + words) : ": diverged in every setting";
+  for (const BenchEdge& e : g.edges)
+    help += fmt::format("\nIts best {} is the {} that was tried.", bench.swept[e.number],
+                        e.largest ? "largest" : "smallest");
+  return help + "\nClick: select its first seed.";
+}
+
+// The cells of one run after its name; `first`: column of kTried.
+void draw_best_cells(const PanelContext& c, const BenchModel& bench, std::size_t group,
+                     const std::vector<Column>& columns, const ColumnEdges& edges, float middle,
+                     std::pair<double, double> range) {
+  const Theme& t = c.theme;
+  const Palette& colour = t.colour();
+  ImDrawList* list = ImGui::GetWindowDrawList();
+  const BenchGroup& g = bench.groups[group];
+  const auto setting = shown_setting(c, bench, group);
+  const std::size_t first = 1 + bench.swept.size();
+  const auto cell = [&](std::size_t k, const std::string& words, ImU32 ink, TextStyle style = text::kValue) {
+    if (k < edges.size()) draw_cell(c, columns[k], edges[k], middle, ink, words, style);
+  };
+  const BenchSetting& shown = bench.settings[setting.value_or(g.settings.front())];
+  if (setting)
+    for (std::size_t n = 0; n < bench.swept.size(); ++n) cell(1 + n, value_text(shown.values[n]), colour.text);
+  if (first + kTried < edges.size()) draw_tried(c, bench, g, shown, edges[first + kTried], middle);
+  if (!g.edges.empty() && setting == g.best && first + kEdge < edges.size()) {
+    const float x = edges[first + kEdge].first;
+    draw_icon(list, t, Icon::warning, {x + t.px(6), middle}, colour.warning, 11);
+    draw_text_aligned(list, t, text::kLabel, {x + t.px(18), middle}, colour.warning, "edge: widen", 0, 0.5f);
+  }
+  if (!setting)
+    return cell(first + kLoss, c.view.bench.shown == 1 ? "not tried" : "none without divergence", colour.broken,
+                text::kLabel);
+  if (!shown.sound() && shown.diverged > 0)
+    return cell(first + kLoss, fmt::format("{} of {} diverged", shown.diverged, shown.runs.size()), colour.broken,
+                text::kLabel);
+  cell(first + kLoss, loss_text(shown.loss), colour.text);
+  if (first + kSeeds < edges.size())
+    draw_seeds(c, bench, shown, g.style, edges[first + kSeeds], middle, range.first, range.second);
+  cell(first + kVerdict, verdict_text(c, bench, group), colour.text2);
+  cell(first + kNormRatio, finite_text(mean_of(c, shown, "frobenius_norm", true)), colour.text);
+  cell(first + kTurning, finite_text(mean_of(c, shown, "angular_update", false) * kDegrees), colour.text);
+  bool broken = false;
+  const std::string kept = kept_text(c, shown, broken);
+  cell(first + kInvariants, kept, broken ? colour.broken : colour.text2, text::kLabel);
+}
+
+void draw_bests(const PanelContext& c, const BenchModel& bench) {
+  const Theme& t = c.theme;
+  const std::vector<Column> columns = best_columns(c, bench);
+  const ColumnEdges edges = edges_of(c, columns);
+  const float titles = ImGui::GetCursorScreenPos().y + t.px(kColumnTitles * 0.5f);
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    draw_cell(c, columns[i], edges[i], titles, t.colour().text3, columns[i].name, text::kLabel);
+  ImGui::Dummy({1, t.snap(kColumnTitles)});
+  const auto range = range_of_seeds(c, bench);
   const float tall = t.snap(kBestRow), width = ImGui::GetContentRegionAvail().x;
   ImDrawList* list = ImGui::GetWindowDrawList();
+  const RunFrame* selected = c.frame.find(c.frame.selected);
   for (std::size_t i = 0; i < bench.groups.size(); ++i) {
     const BenchGroup& g = bench.groups[i];
-    const BenchSetting& shown = bench.settings[g.best.value_or(g.settings.front())];
-    const RunFrame& run = c.frame.runs[shown.runs.front()];
-    const RunFrame* selected = c.frame.find(c.frame.selected);
+    const auto shown = shown_setting(c, bench, i);
+    const RunFrame& run = c.frame.runs[bench.settings[shown.value_or(g.settings.front())].runs.front()];
     const bool of_selected = selected && (selected->group.empty() ? selected->label : selected->group) == g.name;
     ImGui::PushID(static_cast<int>(i));
     const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -191,36 +254,14 @@ void draw_bests(const PanelContext& c, const BenchModel& bench) {
     if (ImGui::InvisibleButton(("best " + g.name).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav))
       c.send(command::SelectRun{run.id});
     const bool hovered = ImGui::IsItemHovered();
-    item_help(t, (g.name + (g.best ? " at its best: " + bench.words(shown) : ": diverged in every setting") +
-                  "\nClick: select its first seed.")
-                     .c_str());
+    item_help(t, best_help(c, bench, g, shown).c_str());
     if (hovered) c.view.next_hover.run = run.id;
-    if (of_selected || hovered) list->AddRectFilled(at, {at.x + width, at.y + tall}, colour.hover);
+    if (of_selected || hovered) list->AddRectFilled(at, {at.x + width, at.y + tall}, t.colour().hover);
     if (of_selected) list->AddRectFilled(at, {at.x + t.snap(3), at.y + tall}, t.run(g.style).colour);
-    const auto cell = [&](std::size_t k, const std::string& words, ImU32 ink, TextStyle style = text::kValue) {
-      if (k < edges.size()) draw_cell(c, columns[k], edges[k], middle, ink, words, style);
-    };
     run_key(list, t, t.run(g.style), {edges[0].first, middle}, 28);
-    draw_cell(c, columns[0], {edges[0].first + t.px(38), edges[0].second}, middle, colour.text, g.name, text::kName);
-    if (!g.best) cell(first + 2, "none without divergence", colour.broken, text::kLabel);
-    for (std::size_t n = 0; n < bench.swept.size() && g.best; ++n)
-      cell(1 + n, value_text(shown.values[n]), colour.text);
-    if (first < edges.size()) draw_tried(c, bench, g, edges[first], middle);
-    if (!g.edges.empty() && first + 1 < edges.size()) {
-      draw_icon(list, t, Icon::warning, {edges[first + 1].first + t.px(6), middle}, colour.warning, 11);
-      draw_text_aligned(list, t, text::kLabel, {edges[first + 1].first + t.px(18), middle}, colour.warning,
-                        "edge: widen", 0, 0.5f);
-    }
-    if (g.best) {
-      cell(first + 2, loss_text(shown.loss), colour.text);
-      if (first + 3 < edges.size()) draw_seeds(c, bench, shown, g.style, edges[first + 3], middle, least, most);
-      cell(first + 4, verdict_text(c, bench, i), colour.text2);
-      cell(first + 5, finite_text(mean_of(c, shown, "frobenius_norm", true)), colour.text);
-      cell(first + 6, finite_text(mean_of(c, shown, "angular_update", false) * kDegrees), colour.text);
-      bool broken = false;
-      const std::string kept = kept_text(c, shown, broken);
-      cell(first + 7, kept + (broken ? " kept: broken" : " kept"), broken ? colour.broken : colour.text2, text::kLabel);
-    }
+    draw_cell(c, columns[0], {edges[0].first + t.px(38), edges[0].second}, middle, t.colour().text, g.name,
+              text::kName);
+    draw_best_cells(c, bench, i, columns, edges, middle, range);
     ImGui::PopID();
   }
   ImGui::Dummy({1, t.px(6)});
@@ -254,53 +295,8 @@ double number_of(const PanelContext& c, const BenchModel& bench, std::size_t r, 
   return NAN;
 }
 
-std::vector<std::size_t> sorted_members(const PanelContext& c, const BenchModel& bench) {
-  std::vector<std::size_t> order(c.frame.runs.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  const BenchChoice& choice = c.view.bench;
-  if (choice.sort.empty()) return order;
-  if (choice.sort == "run") {
-    if (choice.falling) std::reverse(order.begin(), order.end()); // runs come in the scene's order
-    return order;
-  }
-  std::vector<double> keys;
-  for (const std::size_t r : order) keys.push_back(number_of(c, bench, r, choice.sort));
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    if (std::isnan(keys[a]) || std::isnan(keys[b])) return !std::isnan(keys[a]) && std::isnan(keys[b]);
-    return choice.falling ? keys[a] > keys[b] : keys[a] < keys[b];
-  });
-  return order;
-}
-
-void draw_member_titles(const PanelContext& c, const std::vector<Column>& columns,
-                        const std::vector<std::pair<float, float>>& edges) {
-  const Theme& t = c.theme;
-  BenchChoice& choice = c.view.bench;
-  const float y = ImGui::GetCursorScreenPos().y, tall = t.snap(kTitles);
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    const Column& column = columns[i];
-    const bool sorted = choice.sort == column.name;
-    ImGui::SetCursorScreenPos({edges[i].first, y});
-    if (ImGui::InvisibleButton(("sort " + column.name).c_str(), {edges[i].second - edges[i].first, tall},
-                               ImGuiButtonFlags_EnableNav)) {
-      if (sorted && choice.falling) choice.sort.clear(); // the third click: the scene's order
-      else {
-        choice.falling = sorted;
-        choice.sort = column.name;
-      }
-    }
-    item_help(t, "Sort: rising, falling, the scene's order");
-    const bool hovered = ImGui::IsItemHovered();
-    const std::string words = column.name + (sorted ? choice.falling ? " ↓" : " ↑" : "");
-    draw_cell(c, column, edges[i], y + tall * 0.5f, sorted || hovered ? t.colour().text : t.colour().text3, words,
-              text::kLabel);
-  }
-  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x, y + tall});
-  ImGui::Dummy({0, 0});
-}
-
 void draw_member(const PanelContext& c, const BenchModel& bench, std::size_t r, const std::vector<Column>& columns,
-                 const std::vector<std::pair<float, float>>& edges) {
+                 const ColumnEdges& edges) {
   const Theme& t = c.theme;
   const Palette& colour = t.colour();
   const RunFrame& run = c.frame.runs[r];
@@ -351,8 +347,10 @@ void draw_member(const PanelContext& c, const BenchModel& bench, std::size_t r, 
 void draw_members(const PanelContext& c, const BenchModel& bench) {
   const std::vector<Column> columns = member_columns(bench);
   const auto edges = edges_of(c, columns);
-  draw_member_titles(c, columns, edges);
-  const std::vector<std::size_t> order = sorted_members(c, bench);
+  draw_sorting_titles(c, columns, edges, c.view.bench.sort);
+  const std::vector<std::size_t> order =
+      sorted_rows(c.frame.runs.size(), c.view.bench.sort,
+                  [&](std::size_t r, const std::string& column) { return number_of(c, bench, r, column); });
   if (ImGui::BeginChild("members", {0, 0}, ImGuiChildFlags_NavFlattened)) {
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(order.size()), c.theme.snap(kMemberRow));
@@ -381,8 +379,10 @@ void draw_table(const PanelContext& c) {
   BenchChoice& choice = c.view.bench;
   HeaderControl shown = HeaderControl::make_switch("curves", kShown, &choice.shown);
   shown.help = "Which losses are drawn: every run's at its best, all at the selected member's numbers, or all members.";
-  show_header(c, "table", {{}, note_of(c, bench)},
-              {shown, HeaderControl::make_switch("table", kTables, &choice.table)});
+  std::vector<HeaderControl> controls;
+  if (!bench.swept.empty()) controls.push_back(shown); // else each run has one setting
+  controls.push_back(HeaderControl::make_switch("table", kTables, &choice.table));
+  show_header(c, "table", {{}, note_of(c, bench)}, std::move(controls));
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
   if (choice.table == 0) draw_bests(c, bench);
   else draw_members(c, bench);
@@ -392,19 +392,25 @@ void draw_table(const PanelContext& c) {
 std::string text_of_table(const PanelContext& c) {
   const BenchModel& bench = bench_of(c);
   std::string text = fmt::format("Final losses are means over steps {} to {}.\n", bench.from, bench.to);
+  const bool same = c.view.bench.shown == 1;
   for (std::size_t i = 0; i < bench.groups.size(); ++i) {
     const BenchGroup& g = bench.groups[i];
-    if (!g.best) {
-      text += fmt::format("{} has no setting in which no seed diverged.\n", g.name);
+    const auto shown = shown_setting(c, bench, i);
+    if (!shown) {
+      text += g.name + (same ? " was not tried at these numbers.\n" : " has no setting in which no seed diverged.\n");
       continue;
     }
-    const BenchSetting& best = bench.settings[*g.best];
-    const std::string words = bench.words(best), verdict = verdict_text(c, bench, i);
-    text += fmt::format("{}{}: loss {}, {} seeds{}.", g.name, words.empty() ? "" : " at its best, " + words,
-                        loss_text(best.loss), best.loss.count, verdict.empty() ? "" : "; " + verdict);
-    for (const BenchEdge& e : g.edges)
-      text +=
-          fmt::format(" Its {} is the {} that was tried.", bench.swept[e.number], e.largest ? "largest" : "smallest");
+    const BenchSetting& setting = bench.settings[*shown];
+    const std::string words = bench.words(setting), verdict = verdict_text(c, bench, i);
+    text += g.name + (words.empty() ? "" : (same ? " at " : " at its best, ") + words);
+    if (setting.diverged > 0) text += fmt::format(": {} of {} seeds diverged.", setting.diverged, setting.runs.size());
+    else
+      text += fmt::format(": loss {}, {} seeds{}.", loss_text(setting.loss), setting.loss.count,
+                          verdict.empty() ? "" : "; " + verdict);
+    if (shown == g.best)
+      for (const BenchEdge& e : g.edges)
+        text +=
+            fmt::format(" Its {} is the {} that was tried.", bench.swept[e.number], e.largest ? "largest" : "smallest");
     text += "\n";
   }
   return text;

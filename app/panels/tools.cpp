@@ -119,20 +119,19 @@ const BenchModel& bench_of(const PanelContext& c) {
   return *caches.bench;
 }
 
+std::optional<std::size_t> shown_setting(const PanelContext& c, const BenchModel& bench, std::size_t group) {
+  if (c.view.bench.shown == 1)
+    for (std::size_t r = 0; r < c.frame.runs.size(); ++r)
+      if (c.frame.runs[r].id == c.frame.selected) return bench.same(group, bench.settings[bench.setting_of[r]]);
+  return bench.groups[group].best;
+}
+
 std::vector<const RunFrame*> bench_runs(const PanelContext& c) {
   if (c.view.bench.shown == 2) return visible_runs(c);
   const BenchModel& bench = bench_of(c);
-  const auto selected = std::find_if(c.frame.runs.begin(), c.frame.runs.end(),
-                                     [&](const RunFrame& run) { return run.id == c.frame.selected; });
   std::set<std::size_t> settings;
-  for (std::size_t g = 0; g < bench.groups.size(); ++g) {
-    std::optional<std::size_t> one = bench.groups[g].best;
-    if (c.view.bench.shown == 1 && selected != c.frame.runs.end()) {
-      const std::size_t like = bench.setting_of[static_cast<std::size_t>(selected - c.frame.runs.begin())];
-      one = bench.same(g, bench.settings[like]);
-    }
-    if (one) settings.insert(*one);
-  }
+  for (std::size_t g = 0; g < bench.groups.size(); ++g)
+    if (const auto one = shown_setting(c, bench, g)) settings.insert(*one);
   std::vector<const RunFrame*> runs = visible_runs(c);
   std::erase_if(runs, [&](const RunFrame* run) {
     return !settings.contains(bench.setting_of[static_cast<std::size_t>(run - c.frame.runs.data())]);

@@ -6,7 +6,9 @@
 
 #include "engine/metric/metric.hpp"
 
+#include <cstddef>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,8 @@ std::vector<const RunFrame*> visible_runs(const PanelContext& c);
 
 // The frame's runs as a sweep, made anew with each frame of the engine.
 const BenchModel& bench_of(const PanelContext& c);
+// The setting of a group that Bench shows: its best, or that with the selected member's numbers; nothing where there is none.
+std::optional<std::size_t> shown_setting(const PanelContext& c, const BenchModel& bench, std::size_t group);
 // Those of the visible runs whose losses Bench draws: all, or every run's at its best, or those with the selected
 // member's numbers.
 std::vector<const RunFrame*> bench_runs(const PanelContext& c);

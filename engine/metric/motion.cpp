@@ -20,9 +20,14 @@ namespace {
 constexpr const char* kGlossary = "Hägele, Kosson, Hernández-Cano, Jaggi 2026";
 
 // In the order of kernels::ops::Motion.
-constexpr const char* kMotionNames[] = {"frobenius_norm",  "angular_update", "relative_update", "radial_update",
-                                        "radial_gradient", "angle",          "angle_travelled", "spectral_norm",
-                                        "stable_rank",     "row_norm"};
+struct MotionColumn {
+  const char* name;
+  bool of_weight = false; // needs no other weight than the present one
+};
+constexpr MotionColumn kMotion[] = {{"frobenius_norm", true}, {"angular_update"},      {"relative_update"},
+                                    {"radial_update"},        {"radial_gradient"},     {"angle"},
+                                    {"angle_travelled"},      {"spectral_norm", true}, {"stable_rank", true},
+                                    {"row_norm", true}};
 
 // The direction angles are measured to: the problem's, or the weight as it stood at step 0.
 SlotId reference_direction(MetricBatch& batch) {
@@ -36,8 +41,8 @@ SlotId reference_direction(MetricBatch& batch) {
 
 std::string text_of(const MetricBatch& batch) {
   std::string text = "measure";
-  for (const char* name : kMotionNames)
-    if (batch.column(name) >= 0) text += std::string(text == "measure" ? " " : ", ") + name;
+  for (const MotionColumn& m : kMotion)
+    if (batch.column(m.name) >= 0) text += std::string(text == "measure" ? " " : ", ") + m.name;
   return text;
 }
 
@@ -74,12 +79,12 @@ void emit_motion(MetricBatch& batch) {
     travelled = build.slot(p.name + ".angle_travelled", Role::state, 1, 2,
                            "angle travelled so far, and the rounding error of its sum", batch.parameter);
   std::vector<double> constants;
-  for (const char* name : kMotionNames) constants.push_back(batch.column(name));
-  constants.push_back(batch.every);
   bool sizes = true; // alone: they need no weight but this one
-  for (const char* name :
-       {"angular_update", "relative_update", "radial_update", "radial_gradient", "angle", "angle_travelled"})
-    sizes = sizes && batch.column(name) < 0;
+  for (const MotionColumn& m : kMotion) {
+    constants.push_back(batch.column(m.name));
+    sizes = sizes && (m.of_weight || batch.column(m.name) < 0);
+  }
+  constants.push_back(batch.every);
   Op op = sizes ? make_op(OpCode::weight_motion, {p.weight}, {}, build.constants(constants))
                 : make_op(OpCode::weight_motion, {p.weight, p.previous, p.gradient, reference, travelled}, {},
                           build.constants(constants));

@@ -1,5 +1,7 @@
 #include "engine/optimizer/composition.hpp"
 
+#include "engine/optimizer/route.hpp"
+
 #include <algorithm>
 
 namespace polarscope {
@@ -50,6 +52,20 @@ bool same_schedule(const ScheduleSpec& a, const ScheduleSpec& b) {
          a.final_value == b.final_value && a.floor == b.floor;
 }
 
+std::vector<PartChange> changed_parts(const OptimizerSpec& now, const OptimizerSpec& was) {
+  std::vector<PartChange> out;
+  const auto compare = [&out](const std::string& route, const OptimizerSpec& one, const OptimizerSpec& other) {
+    for (const Part part : kRecipeParts)
+      if (!same_chain(part, one.chain(part), other.chain(part)))
+        out.push_back({route, part, &one.chain(part), &other.chain(part)});
+  };
+  compare("", now, was);
+  for (const RouteSpec& route : now.routes)
+    if (const RouteSpec* before = find_route(was, route.target); before && route.recipe)
+      compare(route.target, *route.recipe, *before->recipe);
+  return out;
+}
+
 double* schedule_number(ScheduleSpec& schedule, std::string_view option) {
   if (option == "warmup") return &schedule.warmup;
   if (option == "cooldown") return &schedule.cooldown;
@@ -71,10 +87,21 @@ bool same_schedules(const OptimizerSpec& a, const OptimizerSpec& b) {
   return has_all(a, b) && has_all(b, a);
 }
 
+bool same_routes(const OptimizerSpec& a, const OptimizerSpec& b) {
+  return std::is_permutation(a.routes.begin(), a.routes.end(), b.routes.begin(), b.routes.end(),
+                             [](const RouteSpec& one, const RouteSpec& other) {
+                               if (one.target != other.target || !one.recipe != !other.recipe) return false;
+                               if (one.recipe == other.recipe) return true;
+                               // a rate without a schedule follows the run's rate, a constant one does not
+                               return one.recipe->schedules.contains("lr") == other.recipe->schedules.contains("lr") &&
+                                      same_composition(*one.recipe, *other.recipe);
+                             });
+}
+
 bool same_composition(const OptimizerSpec& a, const OptimizerSpec& b) {
   return std::all_of(kRecipeParts.begin(), kRecipeParts.end(),
                      [&](Part part) { return same_chain(part, a.chain(part), b.chain(part)); }) &&
-         same_schedules(a, b);
+         same_schedules(a, b) && same_routes(a, b);
 }
 
 std::string chain_text(const StageChain& chain) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace polarscope {
 
@@ -21,7 +22,18 @@ bool same_chain(Part part, const StageChain& a, const StageChain& b);
 bool same_schedule(const ScheduleSpec& a, const ScheduleSpec& b);
 // Schedules that do nothing count as none.
 bool same_schedules(const OptimizerSpec& a, const OptimizerSpec& b);
+// The same parameters go by the same other recipes, as far as the targets say.
+bool same_routes(const OptimizerSpec& a, const OptimizerSpec& b);
 bool same_composition(const OptimizerSpec& a, const OptimizerSpec& b);
+
+// A part that has another chain than it had; `route`: of whose recipe, "": the run's own.
+struct PartChange {
+  std::string route;
+  Part part;
+  const StageChain *now, *was;
+};
+// Of routes those that both have.
+std::vector<PartChange> changed_parts(const OptimizerSpec& now, const OptimizerSpec& was);
 
 // The number of a schedule that an option of a schedule stage means; null for an option that is a word.
 double* schedule_number(ScheduleSpec& schedule, std::string_view option);

@@ -51,6 +51,12 @@ const RouteSpec* route_of(const OptimizerSpec& spec, const ParamInfo& parameter)
   return best && best->recipe ? best : nullptr;
 }
 
+const RouteSpec* find_route(const OptimizerSpec& spec, std::string_view target) {
+  for (const RouteSpec& route : spec.routes)
+    if (route.target == target && route.recipe) return &route;
+  return nullptr;
+}
+
 void set_route(OptimizerSpec& spec, RouteSpec route) {
   const auto it = std::lower_bound(spec.routes.begin(), spec.routes.end(), route,
                                    [](const RouteSpec& a, const RouteSpec& b) { return a.target < b.target; });

@@ -26,6 +26,9 @@ const char* role_name(ParamRole role);
 // The route that a parameter goes by, or null: the run's own recipe.
 const RouteSpec* route_of(const OptimizerSpec& spec, const ParamInfo& parameter);
 
+// The route with this target that has a recipe, or null.
+const RouteSpec* find_route(const OptimizerSpec& spec, std::string_view target);
+
 // Puts a route in, in place of one with the same target.
 void set_route(OptimizerSpec& spec, RouteSpec route);
 

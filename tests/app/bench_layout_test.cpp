@@ -29,8 +29,9 @@ seeds = 3
 
 // The scene computed to its end in the layout Bench.
 struct Bench {
-  Bench() : path(folder.write("s.toml", kScene)), w(WindowSetup{.scene = path}) {
-    w.send(command::ComputeTo{80});
+  explicit Bench(const std::string& scene = kScene)
+      : path(folder.write("s.toml", scene)), w(WindowSetup{.scene = path}) {
+    w.send(command::ComputeTo{w.frame().steps});
     w.view().layout = LayoutKind::bench;
     w.frames(4);
   }
@@ -167,4 +168,114 @@ TEST_CASE("the table sorts its members, the diverged last") {
 TEST_CASE("members of a sweep have the colour of their run, and its bands") {
   Bench bench;
   for (const RunFrame& run : bench.w.frame().runs) CHECK(run.style == (run.group == "sgd" ? 0 : 1));
+}
+
+namespace {
+
+std::string table_text(Bench& bench) {
+  std::string text;
+  bench.w.play([&](ImGuiTestContext& user) {
+    user.SetRef(bench.w.panel("table").c_str());
+    user.ItemClick("**/copy as text");
+    user.Yield(2);
+    text = ImGui::GetClipboardText();
+  });
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("at the same values every run stands at the selected member's numbers, in table and curves") {
+  Bench bench;
+  const std::string best = table_text(bench);
+  CHECK(best.find("adamw at its best, lr 1e−2") != std::string::npos);
+  bench.click("sweep_map", "cell adamw lr 1e−3");
+  bench.w.view().bench.shown = 1;
+  bench.w.frames(2);
+  const std::string same = table_text(bench);
+  CHECK(same.find("sgd at lr 1e−3: loss ") != std::string::npos);
+  CHECK(same.find("adamw at lr 1e−3: loss ") != std::string::npos);
+  bench.click("sweep_map", "cell sgd lr 1e6");
+  const std::string lost = table_text(bench);
+  CHECK(lost.find("sgd at lr 1e6: 3 of 3 seeds diverged.") != std::string::npos);
+  CHECK(lost.find("lowest") == std::string::npos); // nothing to be compared with
+}
+
+TEST_CASE("what is not decided has no rank") {
+  {
+    // The same twice: whatever the seeds say, there is no difference.
+    Bench near(R"([scene]
+seed = 5
+steps = 60
+[problem]
+kind = "rows"
+noise = 0.3
+[[run]]
+label = "one"
+optimizer = "sgd"
+[[run]]
+label = "another"
+optimizer = "sgd"
+[sweep]
+hparam.lr = { values = [0.01, 0.1, 1.0] }
+seeds = 3
+)");
+    const std::string text = table_text(near);
+    CHECK(text.find("; lowest, not decided.") != std::string::npos);
+    CHECK(text.find("lowest.") == std::string::npos);
+    CHECK(text.find(", not decided.") != std::string::npos);
+  }
+  Bench apart("[scene]\nseed = 5\nsteps = 200\n[problem]\nkind = \"rows\"\nnoise = 0.02\n[sweep]\n"
+              "optimizer = [\"adamw\", \"muon\"]\nhparam.lr = { values = [0.001, 0.004, 0.016] }\nseeds = 3\n");
+  const std::string text = table_text(apart);
+  CAPTURE(text);
+  CHECK(text.find("; lowest.") != std::string::npos);
+  CHECK(text.find("not decided") == std::string::npos);
+}
+
+TEST_CASE("two swept numbers are a pad of the selected run, and the axes change places") {
+  Bench bench(R"([scene]
+steps = 40
+[problem]
+kind = "quadratic"
+[sweep]
+optimizer = ["adamw", "lion"]
+hparam.weight_decay = { values = [0.001, 0.1] }
+hparam.lr = { values = [0.001, 0.01, 0.1] }
+)");
+  const BenchModel model = make_bench_model(bench.w.frame(), false);
+  CHECK(model.swept == std::vector<std::string>{"lr", "weight_decay"});
+  bench.click("sweep_map", "cell adamw lr 1e−2, weight_decay 0.1");
+  CHECK(bench.selected().label == "adamw weight_decay 0.1 lr 0.01");
+  bench.click("sweep_map", "cell adamw lr 0.1, weight_decay 1e−3");
+  CHECK(bench.selected().label == "adamw weight_decay 0.001 lr 0.1");
+  const auto corner = [&](const char* item) {
+    ImVec2 at{};
+    bench.w.play([&](ImGuiTestContext& user) {
+      user.SetRef(bench.w.panel("sweep_map").c_str());
+      at = user.ItemInfo(item).RectFull.Min;
+    });
+    return at;
+  };
+  const char* cell = "**/cell adamw lr 0.1, weight_decay 1e−3";
+  const char* first = "**/cell adamw lr 1e−3, weight_decay 1e−3";
+  CHECK(corner(cell).x > corner(first).x); // rates to the right
+  CHECK(corner(cell).y == corner(first).y);
+  bench.w.play([&](ImGuiTestContext& user) {
+    user.SetRef(bench.w.panel("sweep_map").c_str());
+    user.ItemClick("**/##columns");
+    user.ItemClick("//$FOCUSED/columns: weight_decay");
+  });
+  bench.w.frames(3);
+  CHECK(corner(cell).x == corner(first).x);
+  CHECK(corner(cell).y < corner(first).y); // rates upward
+  bench.w.play([&](ImGuiTestContext& user) {
+    user.SetRef(bench.w.panel("sweep_map").c_str());
+    user.ItemClick("**/##rows");
+    user.ItemClick("//$FOCUSED/rows: run");
+  });
+  bench.w.frames(3);
+  // Rows are runs, and the rate is that of the selected member.
+  bench.click("sweep_map", "cell lion lr 0.1, weight_decay 0.1");
+  CHECK(bench.selected().label == "lion weight_decay 0.1 lr 0.1");
 }

@@ -226,7 +226,7 @@ TEST_CASE("parameters that go by another recipe are named, with what that one ke
     w.view().polar.plane.parameter = static_cast<int>(p);
     w.frames(2);
     const std::string text = recipe_text(w);
-    CHECK(text.find("route of rest: adamw*.") != std::string::npos);
+    CHECK(text.find("route of rest: adamw*, direction adam,") != std::string::npos);
     CHECK(text.find("In B, rest goes by the run's own.") != std::string::npos);
     // Muon keeps one average of a matrix, AdamW two of anything.
     const char* bytes = parameters[p].role == ParamRole::matrix ? " 4 bytes per weight" : " 8 bytes per weight";
@@ -234,6 +234,92 @@ TEST_CASE("parameters that go by another recipe are named, with what that one ke
   }
   CHECK(std::any_of(parameters.begin(), parameters.end(),
                     [](const ParamInfo& p) { return p.role != ParamRole::matrix; }));
+}
+
+TEST_CASE("a route unfolds into its parts, which change as the run's own do and are saved with it") {
+  const TemporaryFolder folder;
+  WindowSetup setup;
+  const std::string network = "[scene]\nsteps = 20\n[problem]\nkind = \"mlp\"\nwidth = 8\nlayers = 2\n"
+                              "head = true\n";
+  const std::string run = "[[run]]\nlabel = \"{}\"\noptimizer = \"momentum\"\nroute.head = \"adamw\"\n";
+  setup.scene =
+      folder.write("network.toml", network + fmt::format(fmt::runtime(run), "A") + fmt::format(fmt::runtime(run), "B"));
+  TestWindow w(setup);
+  w.send(command::ComputeTo{20});
+  const auto route = [&](std::size_t r) { return w.run(r).optimizer->routes.front().recipe; };
+  const auto in_recipe = [&](const std::function<void(ImGuiTestContext&)>& script) {
+    w.play([&](ImGuiTestContext& user) {
+      user.SetRef(w.panel("recipe").c_str());
+      script(user);
+    });
+    w.settle();
+    w.frames(3);
+  };
+  const char* part = "**/route head/geometry.0/##kind";
+  in_recipe([&](ImGuiTestContext& user) {
+    CHECK_FALSE(user.ItemExists(part)); // folded away at first
+    user.ItemClick("**/route head");
+    user.Yield(2);
+    user.ItemClick(part);
+    user.ItemClick("//$FOCUSED/##sign");
+  });
+  CHECK(chain_text(route(0)->chain(Part::geometry)) == "sign");
+  CHECK(chain_text(w.run(0).optimizer->chain(Part::geometry)) == "identity"); // the run's own stays
+  CHECK(w.run(0).recipe_changed);
+  CHECK(w.frame().head == 20);
+  in_recipe([](ImGuiTestContext& user) {
+    user.ItemClick("**/route head/schedule.lr/##kind");
+    user.ItemClick("//$FOCUSED/##cosine");
+  });
+  CHECK(route(0)->schedules.at("lr").kind == "cosine");
+  in_recipe([](ImGuiTestContext& user) {
+    user.ItemClick("**/route head/direction.0/more");
+    user.SetRef("//$FOCUSED");
+    user.MenuClick("Add a stage after it/##average");
+  });
+  CHECK(chain_text(route(0)->chain(Part::direction)) == "adam, then average");
+
+  // What differs from the other run is said, folded or not.
+  w.view().compare_with = w.run(1).id;
+  w.frames(2);
+  for (const bool folded : {false, true}) {
+    const std::string text = recipe_text(w);
+    CAPTURE(text);
+    CHECK(text.find("Compared with B, 4 rows differ.") != std::string::npos); // two parts, a schedule and a number
+    CHECK(text.find("In B, head has geometry identity.") != std::string::npos);
+    CHECK(text.find("In B, head has for lr the schedule constant.") != std::string::npos);
+    if (!folded) in_recipe([](ImGuiTestContext& user) { user.ItemClick("**/route head"); });
+  }
+  CHECK(w.view().unfolded_routes.empty());
+
+  // Refused at the part that it was asked for, which unfolds to say so.
+  w.driver().send(command::SetPart{w.run(0).id, Part::direction, {{"adam", {}}, {"lion", {}}}, "head"});
+  w.settle();
+  w.frames(2);
+  REQUIRE(w.frame().refused);
+  CHECK(w.frame().refused->route == "head");
+  in_recipe([&](ImGuiTestContext& user) { CHECK(user.ItemExists(part)); });
+
+  act(w, "recipe.save");
+  CHECK(w.view().save_recipe.title == "SGD with momentum with head: adam, then average, head: sign, another schedule");
+  type(w, "##folder", folder.path());
+  type(w, "##name", "mine");
+  press_save(w);
+  const std::uint64_t hash = w.run(0).state_hash;
+  auto scene = load_scene(folder.write("again.toml", network + "[[run]]\nlabel = \"A\"\noptimizer = \"mine.toml\"\n"));
+  if (!scene) FAIL(scene.error().text());
+  SessionOptions options;
+  options.device = "cpu";
+  auto fresh = Session::open(std::move(*scene), options);
+  REQUIRE(fresh);
+  (*fresh)->advance(20);
+  Frame f;
+  (*fresh)->fill(f);
+  CHECK(f.runs[0].state_hash == hash);
+
+  act(w, "recipe.as_opened");
+  CHECK_FALSE(w.run(0).recipe_changed);
+  CHECK(chain_text(route(0)->chain(Part::geometry)) == "identity");
 }
 
 TEST_CASE("a saved recipe checks clean and runs to the window's bits") {

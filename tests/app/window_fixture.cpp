@@ -12,6 +12,7 @@ TestWindow::TestWindow(WindowSetup setup) {
   SessionOptions options;
   options.device = "cpu";
   options.threads = 1;
+  options.times_stages = true; // as the program's window has it
   auto session = Session::open(std::move(*scene), options);
   REQUIRE(session);
   WindowOptions wish;

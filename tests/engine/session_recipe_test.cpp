@@ -1,5 +1,6 @@
 // A run's recipe changed part by part: against fresh sessions of the scene that the change amounts to.
 #include "engine/optimizer/composition.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/session.hpp"
 #include "engine/trace.hpp"
 #include "tests/support/scenes.hpp"
@@ -272,4 +273,128 @@ TEST_CASE("recipes of networks and of recorded gradients change like any other",
     CHECK(s->state_hash() == fresh->state_hash());
     CHECK(frame_of(*s).head == scene.steps);
   }
+}
+
+namespace {
+
+std::string network_text(const std::string& run) {
+  return "[scene]\nseed = 5\nsteps = 60\n[problem]\nkind = \"mlp\"\nwidth = 8\nlayers = 2\nembedding = true\n"
+         "head = true\nnorm_gains = true\n[[run]]\nlabel = \"A\"\n" +
+         run + "\n";
+}
+
+const OptimizerSpec& route_recipe(const RunFrame& run, const char* target) {
+  const RouteSpec* route = find_route(*run.optimizer, target);
+  REQUIRE(route);
+  return *route->recipe;
+}
+
+} // namespace
+
+TEST_CASE("a part of a route's recipe changes like one of the run's own", "[recipe][route]") {
+  auto s = opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nroute.vector = \"sgd\""));
+  s->advance(30);
+  const Frame before = frame_of(*s);
+  const RunId run = before.runs[0].id;
+  const std::string said = done(*s, command::SetPart{run, Part::geometry, one("sign"), "head"});
+  finish(*s);
+  CHECK(said == "A from step 0: head: geometry identity → sign");
+  const Frame f = frame_of(*s);
+  CHECK(f.runs[0].recipe_changed);
+  CHECK(f.head == 30);
+  CHECK(route_recipe(f.runs[0], "head").name == "adamw*");
+  CHECK(route_recipe(f.runs[0], "vector").name == "sgd");
+  CHECK(chain_text(f.runs[0].optimizer->chain(Part::geometry)) == "identity");
+  CHECK(std::any_of(f.events.begin(), f.events.end(),
+                    [](const Event& e) { return e.step == 0 && e.text == "head geometry → sign"; }));
+  auto fresh = opened(network_text("optimizer = \"momentum\"\nroute.vector = \"sgd\"\n"
+                                   "route.head = { base = \"adamw\", geometry = \"sign\" }"));
+  fresh->advance(30);
+  CHECK(f.state_hash == frame_of(*fresh).state_hash);
+  CHECK(f.state_hash != before.state_hash);
+
+  // What the window shows can be written down and read again.
+  auto again = parse_scene(to_toml(*f.scene), "again.toml");
+  if (!again) FAIL(again.error().text());
+  CHECK(same_composition(again->runs[0].optimizer, *f.runs[0].optimizer));
+  auto reopened = open_session(std::move(*again));
+  reopened->advance(30);
+  CHECK(reopened->state_hash() == f.state_hash);
+
+  // Back by hand, and by the way back.
+  done(*s, command::SetPart{run, Part::geometry, one("identity"), "head"});
+  finish(*s);
+  CHECK_FALSE(frame_of(*s).runs[0].recipe_changed);
+  CHECK(route_recipe(frame_of(*s).runs[0], "head").name == "adamw");
+  CHECK(s->state_hash() == before.state_hash);
+  done(*s, command::SetPart{run, Part::direction, one("momentum"), "vector"});
+  done(*s, command::SetPart{run, Part::direction, one("adam")});
+  CHECK(frame_of(*s).runs[0].recipe_changed);
+  done(*s, command::ResetRecipe{run});
+  finish(*s);
+  CHECK_FALSE(frame_of(*s).runs[0].recipe_changed);
+  CHECK(s->state_hash() == before.state_hash);
+}
+
+TEST_CASE("numbers of a route stay where its new stages have them", "[recipe][route]") {
+  auto s = opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nhparam.head.lr = 0.004"));
+  const RunId run = frame_of(*s).runs[0].id;
+  done(*s, command::SetHparam{run, "head.weight_decay", 0.125, EditMode::from_start});
+  done(*s, command::SetPart{run, Part::direction, one("momentum"), "head"});
+  finish(*s);
+  Frame f = frame_of(*s);
+  CHECK(number_of(f.runs[0], "head.lr") == 0.004);
+  CHECK(number_of(f.runs[0], "head.weight_decay") == 0.125);
+  CHECK(f.runs[0].program->find_hparam("head.beta2") < 0);
+  CHECK(f.runs[0].program->find_hparam("head.momentum") >= 0);
+  done(*s, command::SetPart{run, Part::decay, one("none"), "head"});
+  finish(*s);
+  CHECK(frame_of(*s).runs[0].program->find_hparam("head.weight_decay") < 0);
+}
+
+TEST_CASE("a route's rate is given a schedule of its own, and a constant one beside a run's that falls",
+          "[recipe][route]") {
+  auto s =
+      opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nschedule.lr = { kind = \"linear\" }"));
+  const RunId run = frame_of(*s).runs[0].id;
+  s->advance(40);
+  const std::uint64_t followed = s->state_hash();
+  done(*s, command::SetSchedule{run, "lr", {}, "head"});
+  finish(*s);
+  const std::uint64_t constant = s->state_hash();
+  CHECK(constant != followed);
+  CHECK(frame_of(*s).runs[0].recipe_changed);
+  auto again = parse_scene(to_toml(s->scene()), "again.toml");
+  if (!again) FAIL(again.error().text());
+  auto reopened = open_session(std::move(*again));
+  reopened->advance(40);
+  CHECK(reopened->state_hash() == constant);
+  CHECK(done(*s, command::SetSchedule{run, "lr", {}, "head"}).find("already") != std::string::npos);
+  done(*s, command::SetSchedule{run, "lr", {"cosine", 0.1}, "head"});
+  finish(*s);
+  auto fresh =
+      opened(network_text("optimizer = \"momentum\"\nroute.head = \"adamw\"\nschedule.lr = { kind = \"linear\" }\n"
+                          "schedule.head.lr = { kind = \"cosine\", warmup = 0.1 }"));
+  fresh->advance(40);
+  CHECK(s->state_hash() == fresh->state_hash());
+  done(*s, command::ResetRecipe{run});
+  finish(*s);
+  CHECK(s->state_hash() == followed);
+}
+
+TEST_CASE("a refused change of a route says so at the route's part", "[recipe][route]") {
+  auto s = opened(network_text("optimizer = \"adamw\"\nroute.head = \"adamw\""));
+  const Frame before = frame_of(*s);
+  const RunId run = before.runs[0].id;
+  const auto said = s->apply(command::SetPart{run, Part::direction, {{"adam", {}}, {"lion", {}}}, "head"});
+  REQUIRE_FALSE(said);
+  CHECK(said.error().text().find("beta1") != std::string::npos);
+  const Frame f = frame_of(*s);
+  REQUIRE(f.refused);
+  CHECK(f.refused->route == "head");
+  CHECK(f.refused->part == Part::direction);
+  CHECK(f.state_hash == before.state_hash);
+  CHECK_FALSE(s->apply(command::SetPart{run, Part::geometry, one("sign"), "tail"}));
+  CHECK_FALSE(s->apply(command::SetSchedule{run, "lr", {"linear"}, "tail"}));
+  CHECK_FALSE(s->apply(command::SetSchedule{run, "warmth", {"linear"}, "head"}));
 }
