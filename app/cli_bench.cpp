@@ -75,8 +75,9 @@ void bench_command(Commands& commands) {
   CLI::App* command = commands.app.add_subcommand("bench", "Measures speed on this machine");
   command->add_option("ID", arguments->ids, known_benchmarks());
   command->add_option("--json", arguments->json, "The measurements; - is stdout")->type_name("FILE");
-  command->add_flag("--full", arguments->full,
-                    "B15 at its full length rather than from a part of its steps; B12 with ten million steps");
+  command->add_flag(
+      "--full", arguments->full,
+      "B15 at its full length rather than from a part of its steps, and as a sweep; B12 with ten million steps");
   auto* workload = command->add_option("--workload", arguments->workload,
                                        "Instead: losses of the peers' workload in a .safetensors file");
   workload->type_name("FILE")->excludes("ID");

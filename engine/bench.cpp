@@ -95,7 +95,8 @@ Result<BenchRow> toy_row(const BenchHarness& h, const std::string& problem, cons
   const auto seconds = h.measure([&](long n) {
     for (long i = 0; i < n; ++i) g.advance(all, burst, records);
   });
-  if (g.state(0).diverged) return bad_input(fmt::format("{} with {} diverged while it was measured", problem, preset));
+  if (std::any_of(all.begin(), all.end(), [&](int m) { return g.state(m).diverged; }))
+    return bad_input(fmt::format("{} with {} diverged while it was measured", problem, preset));
   return rate_row("B1",
                   fmt::format("{}, {}: {} ops, {} numbers recorded, {}", problem, preset, (*program)->step_ops().size(),
                               (*program)->record_size(),

@@ -35,8 +35,10 @@ Result<BenchRow> step_row(const BenchHarness& h, const char* id, Size size, cons
   const auto seconds = h.measure([&](long n) {
     for (long i = 0; i < n; ++i) opened->advance(size.steps);
   });
-  const std::string who = runs == 1 ? fmt::format("one run, {}", threads == 1 ? "one core" : "two cores")
-                                    : fmt::format("{} runs, {} cores", runs, threads);
+  if (opened->diverged()) return bad_input(fmt::format("{} diverged while it was measured", optimizer));
+  const std::string who =
+      runs == 1 ? threads == 1 ? std::string("one run, one core") : fmt::format("one run, {} cores", threads)
+                : fmt::format("{} runs, {} cores", runs, threads);
   BenchRow row = row_of_values(
       id, fmt::format("width {}, batch {}, {}: {}, {} ops", size.width, size.batch, optimizer, who, opened->ops()),
       "us per run and step", scaled(seconds, 1e6 / (static_cast<double>(size.steps) * runs)));

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -159,14 +160,16 @@ WorkloadRuns::~WorkloadRuns() = default;
 
 namespace {
 
-std::string scene_text(const Workload& w, const Recipe& recipe) {
+std::string scene_text(const Recipe& recipe, std::uint32_t width, std::uint32_t batch, long steps) {
   return fmt::format("[scene]\ntitle = \"workload\"\nsteps = {}\n[problem]\nkind = \"mlp\"\nlayers = {}\nwidth = {}\n"
                      "batch = {}\nbatches = {}\n[[run]]\nlabel = \"run\"\n{}",
-                     kMostSteps, kLayers, w.width, w.batch, kWorkloadBatches, recipe.toml);
+                     steps, kLayers, width, batch, kWorkloadBatches, recipe.toml);
 }
 
-double rate_of(const Recipe& recipe, std::uint32_t runs, std::uint32_t run) {
-  return runs == 1 ? recipe.rate : recipe.rate * std::exp2(static_cast<int>(run % 8) - 4);
+constexpr std::uint32_t kRates = 8;
+
+double rate_of(const Recipe& recipe, std::uint32_t run) {
+  return recipe.rate * std::exp2(static_cast<int>(run % kRates) - 4);
 }
 
 Result<int> add_member(MemberGroup& group, const StepProgram& program, const Workload& w, std::uint32_t run,
@@ -188,7 +191,7 @@ Result<int> add_member(MemberGroup& group, const StepProgram& program, const Wor
 Result<WorkloadRuns> WorkloadRuns::open(const Workload& w, const WorkloadOptions& options) {
   const auto recipe = recipe_of(w.optimizer);
   if (!recipe) return recipe.error();
-  auto scene = parse_scene(scene_text(w, **recipe), "workload.toml");
+  auto scene = parse_scene(scene_text(**recipe, w.width, w.batch, kMostSteps), "workload.toml");
   if (!scene) return scene.error();
   if (!options.all_metrics)
     for (const Metric& m : metrics())
@@ -211,7 +214,8 @@ Result<WorkloadRuns> WorkloadRuns::open(const Workload& w, const WorkloadOptions
   impl->group = std::move(*group);
   std::vector<double> hparams = hparam_row(**program, scene->runs[0]);
   for (std::uint32_t run = 0; run < w.runs; ++run) {
-    hparams[static_cast<std::size_t>((*program)->find_hparam("lr"))] = rate_of(**recipe, w.runs, run);
+    hparams[static_cast<std::size_t>((*program)->find_hparam("lr"))] =
+        w.runs == 1 ? (*recipe)->rate : rate_of(**recipe, run);
     const auto member = add_member(*impl->group, **program, w, run, hparams);
     if (!member) return member.error();
     impl->members.push_back(*member);
@@ -239,6 +243,21 @@ std::vector<std::vector<double>> WorkloadRuns::losses() const {
       all[t][r] = static_cast<double>(loss);
     }
   return all;
+}
+
+int WorkloadRuns::diverged() const {
+  return static_cast<int>(std::count_if(impl_->members.begin(), impl_->members.end(),
+                                        [this](int m) { return impl_->group->state(m).diverged; }));
+}
+
+std::string workload_sweep(const std::string& optimizer, std::uint32_t width, std::uint32_t batch, int seeds,
+                           long steps) {
+  const Recipe* recipe = find_recipe(optimizer);
+  assert(recipe);
+  std::string text =
+      scene_text(*recipe, width, batch, steps) + fmt::format("[sweep]\nseeds = {}\nhparam.lr = [", seeds);
+  for (std::uint32_t run = 0; run < kRates; ++run) text += fmt::format("{}{}", run ? ", " : "", rate_of(*recipe, run));
+  return text + "]\n";
 }
 
 int WorkloadRuns::ops() const { return static_cast<int>(impl_->program->step_ops().size()); }

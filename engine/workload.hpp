@@ -49,13 +49,19 @@ public:
   void advance(long steps);
   // Loss of each run at the steps of the last advance(), step after step: steps × runs; NaN after a run has diverged.
   std::vector<std::vector<double>> losses() const;
-  int ops() const; // of one step
+  int ops() const;      // of one step
+  int diverged() const; // runs that stand still
 
 private:
   struct Impl;
   explicit WorkloadRuns(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// The same runs as a scene with [sweep]: eight rates, base · 2^k with k from −4 to 3, and so many seeds. Data and starts are
+// the scene's own.
+std::string workload_sweep(const std::string& optimizer, std::uint32_t width, std::uint32_t batch, int seeds,
+                           long steps);
 
 // {"version":1, "optimizer", "width", "batch", "runs", "steps", "seconds", "losses":[[…]…]}; losses of one step in a row.
 std::string workload_json(const Workload& workload, const std::vector<std::vector<double>>& losses, double seconds);

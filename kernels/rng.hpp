@@ -35,10 +35,13 @@ POLARSCOPE_FN RandomBits random_bits(std::uint64_t seed, std::uint32_t stream, s
                 static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
 }
 
-// A 32-bit word as a number in (0, 1): never 0, so that its logarithm is finite. 24 bits in every precision, so that
-// float and double runs see the same noise.
+// A 32-bit word as a number in (0, 1): never 0, so that its logarithm is finite, and never 1, which float would round the
+// greatest to, so that its logarithm is not 0. 24 bits in every precision, so that float and double runs see the same noise
+// but for rounding.
 template <class R> POLARSCOPE_FN R uniform_open(std::uint32_t bits) {
-  return (static_cast<R>(static_cast<std::int32_t>(bits >> 8)) + R(0.5)) * R(1.0 / 16777216.0);
+  constexpr R kGreatest = R(1.0 - 1.0 / 16777216.0);
+  const R u = (static_cast<R>(static_cast<std::int32_t>(bits >> 8)) + R(0.5)) * R(1.0 / 16777216.0);
+  return u < kGreatest ? u : kGreatest;
 }
 
 POLARSCOPE_KERNELS_END

@@ -97,7 +97,7 @@ void tile(int depth, const R* a, std::ptrdiff_t a_row, std::ptrdiff_t a_depth, c
   const R alpha = finish.alpha, beta = finish.beta;
   if (alpha != R(1)) POLARSCOPE_TILE(sum[r][v] *= alpha);
   if (beta != R(0)) POLARSCOPE_TILE(sum[r][v] += beta * load(d + r * ldc + v * kLanes<R>));
-  if (finish.relu) POLARSCOPE_TILE(sum[r][v] = sum[r][v] > V{} ? sum[r][v] : V{});
+  if (finish.relu) POLARSCOPE_TILE(sum[r][v] = sum[r][v] < V{} ? V{} : sum[r][v]); // what is not a number stays
   POLARSCOPE_TILE(store(c + r * ldc + v * kLanes<R>, sum[r][v]));
 }
 
@@ -253,7 +253,7 @@ template <class R> void plain(const Mat<R>& c, const Mat<R>& a, const Mat<R>& b,
         s += (args.transpose_a ? a(k, i) : a(i, k)) * (args.transpose_b ? b(j, k) : b(k, j));
       s *= args.alpha;
       if (args.beta != R(0)) s += args.beta * args.d[static_cast<std::ptrdiff_t>(i) * c.ld + j];
-      c(i, j) = args.relu && !(s > R(0)) ? R(0) : s;
+      c(i, j) = args.relu && s < R(0) ? R(0) : s;
     }
 }
 

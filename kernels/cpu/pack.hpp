@@ -290,7 +290,7 @@ POLARSCOPE_FN PackBits random_bits(const SeedPack& seed, std::uint32_t stream, s
   return bits;
 }
 template <class R> POLARSCOPE_FN Pack uniform_open(WordPack bits) {
-  return (number_(signed_(bits >> 8)) + Pack(0.5f)) * Pack(1.0f / 16777216.0f);
+  return min_((number_(signed_(bits >> 8)) + Pack(0.5f)) * Pack(1.0f / 16777216.0f), Pack(1.0f - 1.0f / 16777216.0f));
 }
 
 template <> struct Scalars<Pack> {

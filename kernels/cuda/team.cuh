@@ -148,7 +148,7 @@ private:
           if (i >= c.rows || j >= c.cols || (args.symmetric && j > i)) continue;
           Real s = args.alpha * sum[u][v];
           if (args.beta != Real(0)) s += args.beta * args.d[static_cast<long>(i) * c.ld + j];
-          if (args.relu && !(s > Real(0))) s = 0;
+          if (args.relu && s < Real(0)) s = 0;
           c(i, j) = s;
           if (args.symmetric) c(j, i) = s;
         }

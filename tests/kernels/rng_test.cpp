@@ -47,6 +47,7 @@ TEST_CASE("Random bits: key = seed, counter = (index, stream, step)") {
 TEST_CASE("Uniform numbers are inside (0, 1) and equal in both precisions") {
   for (const std::uint32_t bits : {0u, 1u, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
     CHECK(uniform_open<float>(bits) > 0.0f);
+    CHECK(uniform_open<float>(bits) < 1.0f);
     CHECK(uniform_open<double>(bits) < 1.0);
     CHECK(uniform_open<double>(bits) == Approx(uniform_open<float>(bits)).epsilon(1e-7));
   }
