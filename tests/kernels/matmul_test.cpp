@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -98,7 +99,41 @@ template <class R> void check_symmetric(void (*matmul)(const RawMatmul&), int n,
   CHECK(equal);
 }
 
+// A row that is not a number must not come out of a ReLU as zeros.
+template <class R> void check_not_a_number(void (*matmul)(const RawMatmul&), int n) {
+  std::mt19937_64 random(static_cast<std::uint64_t>(n));
+  Matrix<R> a(n, n, random), b(n, n, random), c(n, n, random);
+  for (int k = 0; k < n; ++k) a.at(n - 1, k) = std::numeric_limits<R>::quiet_NaN();
+  RawMatmul r{};
+  r.relu = true;
+  r.alpha = 1;
+  r.c = c.p, r.a = a.p, r.b = b.p;
+  r.rows = r.cols = r.inner = n;
+  r.ld_a = a.ld, r.ld_b = b.ld, r.ld_c = c.ld;
+  matmul(r);
+  INFO("size " << n);
+  bool all = true, none = true;
+  for (int j = 0; j < n; ++j) {
+    all = all && std::isnan(c.at(n - 1, j));
+    for (int i = 0; i + 1 < n; ++i) none = none && !std::isnan(c.at(i, j));
+  }
+  CHECK(all);
+  CHECK(none);
+}
+
 } // namespace
+
+TEST_CASE("what is not a number passes a product's ReLU on every instruction set") {
+  for (const char* isa : {"v2", "v3", "v4", "base"}) {
+    const auto* executors = kernels::cpu_executors(isa);
+    if (!executors) continue;
+    INFO("instruction set " << isa);
+    for (const int n : {1, 3, 16, 40}) {
+      check_not_a_number<float>(executors->probes.matmul_f32, n);
+      check_not_a_number<double>(executors->probes.matmul_f64, n);
+    }
+  }
+}
 
 TEST_CASE("matmul is right on every instruction set, for every form and many shapes") {
   const std::vector<int> sizes = {1, 2, 3, 5, 8, 13, 16, 17, 31, 33, 64};

@@ -118,7 +118,7 @@ public:
           s += (args.transpose_a ? a(k, i) : a(i, k)) * (args.transpose_b ? b(j, k) : b(k, j));
         s *= args.alpha;
         if (args.beta != Real(0)) s += args.beta * args.d[static_cast<long>(i) * c.ld + j];
-        if (args.relu && !(s > Real(0))) s = 0;
+        if (args.relu && s < Real(0)) s = 0;
         c(i, j) = s;
         if (args.symmetric) c(j, i) = s;
       }
