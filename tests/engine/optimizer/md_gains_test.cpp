@@ -143,7 +143,7 @@ TEST_CASE("split queries, keys and values: each block has its own sphere, update
     for (int k = 0; k < 3; ++k) CHECK(block_of(rig, "W.direction", k).norm() == Approx(2).epsilon(1e-14));
   }
   CHECK(rig.worst_promise() <= 1);
-  // A promise of each block's own: a radius that is no norm of the block it is of.
+  // Each block has a promise of its own.
   std::vector<std::string> names;
   for (const InvariantColumn& i : rig.program().invariants()) names.push_back(i.name);
   for (const char* name : {"query norms fixed", "key norms fixed", "value norms fixed"})
