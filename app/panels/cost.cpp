@@ -17,7 +17,7 @@
 namespace polarscope {
 namespace {
 
-constexpr float kRow = 38, kLine = 22, kBar = 4, kNameRoom = 96;
+constexpr float kRow = 38, kLine = 22, kBar = 4, kNameRoom = 92;
 
 // One line of the table: an optimizer of a sweep, or a run.
 struct Row {
@@ -102,7 +102,6 @@ HoverCard card_of(const PanelContext& c, const Row& row, const std::string& colu
   card.place = row.name;
   const double value = number_of(row, column);
   card.value = std::isfinite(value) ? format_digits(value) : "–";
-  if (std::isfinite(value)) card.exact = format_exact(value);
   if (column == "bytes/weight") {
     card.title = "State";
     card.unit = "bytes per weight";
@@ -121,19 +120,19 @@ HoverCard card_of(const PanelContext& c, const Row& row, const std::string& colu
   } else if (column == "optimizer %") {
     card.title = "Share of the optimizer";
     card.unit = "% of the step's time";
-    card.formula = "1 − (loss and gradient + metrics) / step";
+    card.formula = "1 − (gradient + metrics) / step";
     card.sentence = "Stages are timed one after the other on a copy of one run.";
   } else if (column == "% of peak") {
     card.title = "Share of the peak";
     card.unit = "%";
-    card.formula = "flops of a step / (time of a step · flops per second of the probe)";
+    card.formula = "flops / (time · probe)";
     if (row.run->stages)
       card.sentence = fmt::format("The probe reaches {} Gflop/s of one thread in multiply-adds.",
                                   format_value(1e-9 * row.run->stages->peak_flops));
   } else {
     card.title = "Time of a step";
     card.unit = "µs of one thread";
-    card.formula = "time that threads worked / steps of all runs";
+    card.formula = "time of threads / steps of runs";
     card.sentence = "Kernels alone, over the last half second of work: recording, frames and drawing are not in it.";
   }
   return card;

@@ -374,14 +374,17 @@ std::string note_of(const PanelContext& c, const BenchModel& bench) {
 
 void draw_table(const PanelContext& c) {
   static constexpr std::array kTables = {"bests", "members"};
-  static constexpr std::array kShown = {"each at its best", "same values", "all"};
+  static constexpr std::array kShown = {"each at its best", "same values", "all"}, kShort = {"own best", "same", "all"};
   const BenchModel& bench = bench_of(c);
   BenchChoice& choice = c.view.bench;
-  HeaderControl shown = HeaderControl::make_switch("curves", kShown, &choice.shown);
+  const bool narrow = ImGui::GetWindowWidth() < c.theme.px(400);
+  HeaderControl shown = HeaderControl::make_switch("curves", narrow ? kShort : kShown, &choice.shown);
+  shown.wraps = true;
   shown.help = "Which losses are drawn: every run's at its best, all at the selected member's numbers, or all members.";
   std::vector<HeaderControl> controls;
   if (!bench.swept.empty()) controls.push_back(shown); // else each run has one setting
   controls.push_back(HeaderControl::make_switch("table", kTables, &choice.table));
+  controls.back().wraps = true;
   show_header(c, "table", {{}, note_of(c, bench)}, std::move(controls));
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
   if (choice.table == 0) draw_bests(c, bench);
