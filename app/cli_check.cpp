@@ -61,8 +61,8 @@ std::string hparam_line(const OptimizerSpec& spec, const std::map<std::string, d
 std::string schedule_lines(const OptimizerSpec& spec) {
   std::string out;
   for (const auto& [name, s] : spec.schedules)
-    out += fmt::format("  schedule of {}: {}, warmup {}, cooldown {}, shape {}, final {}\n", name, s.kind, s.warmup,
-                       s.cooldown, s.shape, s.final_value);
+    out += fmt::format("  schedule of {}: {}, warmup {}, cooldown {}, shape {}, final {}, floor {}\n", name, s.kind,
+                       s.warmup, s.cooldown, s.shape, s.final_value, s.floor);
   return out;
 }
 

@@ -127,7 +127,8 @@ void use_sized_problem(Scene& scene, std::string& name) {
   if ((*program)->parameters()[0].invariance == Invariance::none) return;
   const std::string before = scene.problem;
   scene.problem = before == "circle" ? "quadratic" : "scaled_linear";
-  scene.problem_values = {};
+  std::erase_if(scene.problem_values.values, // a shape stays
+                [](const auto& entry) { return entry.first != "rows" && entry.first != "cols"; });
   name = scene.problem + name.substr(std::min(name.size(), before.size()));
 }
 
@@ -161,6 +162,7 @@ void add_variants(const Scene& scene, const std::string& preset, std::set<std::s
         if (!shown.insert(what).second) continue;
         Scene variant = scene;
         variant.runs[0].optimizer.chain(link.part)[link.index].options[option.name] = value;
+        if (option.name == "split") variant.problem_values.values = {{"rows", 12l}, {"cols", 4l}}; // there are blocks
         for (ConformCase& c : compiled_case(std::move(variant), fmt::format("rows, {} with {}", preset, what)))
           cases.push_back(std::move(c));
       }

@@ -46,6 +46,16 @@ double polynomial(const OpView& c) {
   return steps * (half * (2 * large + 2 * small + 4) + small * large * (2 * small + 3));
 }
 
+// Values of kernels/ops/optimizer.hpp's gains at a sum, and slopes, in the order of GainMap.
+double gain(std::uint32_t map) {
+  constexpr double kValues[] = {4, 1, 2, 2};
+  return kValues[std::min<std::size_t>(map, std::size(kValues) - 1)];
+}
+double gain_slope(std::uint32_t map) {
+  constexpr double kSlopes[] = {3, 0, 0, 1};
+  return kSlopes[std::min<std::size_t>(map, std::size(kSlopes) - 1)];
+}
+
 // Every evaluation that the search for λ may make: the first, the doublings, the halvings and the last.
 double dual_polar(const OpView& c) {
   const double each = (c.word >> 3) == 0 ? polar(c) : polynomial(c);
@@ -106,10 +116,12 @@ Flops op_flops(const StepProgram& program, const Op& op) {
 }
 
 bool moves_with(const StepProgram& program, SlotId slot) {
+  const auto touches = [&](SlotId other) { // itself, or some of its rows
+    return other != kNone && (other == slot || program.slots()[other].view_of == slot);
+  };
   for (std::size_t i = 0; i < program.step_ops().size(); ++i) {
     const Op& op = program.step_ops()[i];
-    if (program.step_text()[i].phase != Phase::metric &&
-        std::find(std::begin(op.slot), std::end(op.slot), slot) != std::end(op.slot))
+    if (program.step_text()[i].phase != Phase::metric && std::any_of(std::begin(op.slot), std::end(op.slot), touches))
       return true;
   }
   return false;

@@ -169,7 +169,8 @@ std::uint64_t sweep_key(const Scene& scene, const SessionOptions& options, doubl
       }
     for (const auto& [name, value] : run.optimizer.hparams) hash.add(fmt::format("{}={}", name, value));
     for (const auto& [name, s] : run.optimizer.schedules)
-      hash.add(fmt::format("{} {} {} {} {} {}", name, s.kind, s.warmup, s.cooldown, s.shape, s.final_value));
+      hash.add(
+          fmt::format("{} {} {} {} {} {} {}", name, s.kind, s.warmup, s.cooldown, s.shape, s.final_value, s.floor));
     if (!run.start.file.empty()) hash.add(stamp_of(folder + run.start.file) + stamp_of(run.start.file));
     for (const auto& [name, start] : run.start.parameters)
       if (!start.file.empty()) hash.add(stamp_of(folder + start.file) + stamp_of(start.file));

@@ -222,9 +222,13 @@ Result<Scene> trace_scene(const std::string& path, const std::string& run, const
   RunSpec own;
   const auto recorded = (*trace)->scene_text().empty() ? Result<Scene>(bad_input("not recorded here"))
                                                        : parse_scene((*trace)->scene_text(), path);
-  if (recorded && optimizer.empty())
-    for (const RunSpec& r : recorded->runs)
-      if (run.empty() || r.label == run) own = r;
+  Scene scene;
+  if (recorded)
+    for (const RunSpec& r : recorded->runs) {
+      if (!run.empty() && r.label != run) continue;
+      if (optimizer.empty()) own = r;
+      scene.seed = r.seed.value_or(recorded->seed); // what a recipe draws at its start
+    }
   if (own.label.empty()) {
     auto spec = load_optimizer(optimizer.empty() ? "adamw" : optimizer);
     if (!spec) return spec.error();
@@ -233,7 +237,6 @@ Result<Scene> trace_scene(const std::string& path, const std::string& run, const
   }
   own.start = {}; // the file has the weight
   own.seed.reset();
-  Scene scene;
   const std::string name = path.substr(path.rfind('/') + 1);
   scene.title = fmt::format("Recorded gradients of {}", name);
   scene.description = fmt::format("{} steps of {} recorded weight{}, through another optimizer.", (*trace)->steps(),

@@ -49,7 +49,7 @@ bool same_chain(Part part, const StageChain& a, const StageChain& b) {
 
 bool same_schedule(const ScheduleSpec& a, const ScheduleSpec& b) {
   return a.kind == b.kind && a.warmup == b.warmup && a.cooldown == b.cooldown && a.shape == b.shape &&
-         a.final_value == b.final_value;
+         a.final_value == b.final_value && a.floor == b.floor;
 }
 
 std::vector<PartChange> changed_parts(const OptimizerSpec& now, const OptimizerSpec& was) {
@@ -70,6 +70,7 @@ double* schedule_number(ScheduleSpec& schedule, std::string_view option) {
   if (option == "warmup") return &schedule.warmup;
   if (option == "cooldown") return &schedule.cooldown;
   if (option == "final") return &schedule.final_value;
+  if (option == "floor") return &schedule.floor;
   return nullptr;
 }
 

@@ -35,14 +35,20 @@ bool is_state(const StepProgram& program, std::size_t slot) {
   return info.role == Role::state && info.parameter >= 0 && moves_with(program, static_cast<SlotId>(slot));
 }
 
-// "2mn + m² + 3m + 1": equal products counted together, matrices first, then rows and columns, then numbers.
+// "2mn + m² + 3m + 1": numbers before sides, equal products counted together, matrices first, then rows and columns, then numbers.
 std::string sum_of(const std::vector<std::pair<std::string, std::string>>& sides) {
   std::vector<std::pair<std::string, int>> terms;
-  for (const auto& [rows, cols] : sides) {
+  for (auto [rows, cols] : sides) {
+    int count = 1;
+    for (std::string* side : {&rows, &cols}) {
+      if (side->find_first_not_of("0123456789") != std::string::npos) continue;
+      count *= std::stoi(*side); // a side that the shape does not change
+      *side = "1";
+    }
     std::string product = rows == "1" ? cols : cols == "1" ? rows : rows == cols ? rows + "²" : rows + cols;
     const auto found = std::find_if(terms.begin(), terms.end(), [&](const auto& t) { return t.first == product; });
-    if (found == terms.end()) terms.emplace_back(std::move(product), 1);
-    else ++found->second;
+    if (found == terms.end()) terms.emplace_back(std::move(product), count);
+    else found->second += count;
   }
   const auto rank = [](const auto& t) { return t.first == "1" ? 2 : t.first.size() == 1 ? 1 : 0; };
   std::stable_sort(terms.begin(), terms.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });

@@ -37,6 +37,7 @@ struct ScheduleSpec {
   double cooldown = 0.2;
   std::string shape = "sqrt";
   double final_value = 0; // fraction of the base value at the end
+  double floor = 0;       // smallest value, not a fraction; 0: none
 };
 
 struct OptimizerSpec;

@@ -21,7 +21,8 @@ enum class Stream : std::uint32_t {
   labels = 23,
   order = 24,
   fresh_inputs = 40,
-  fresh_labels = 41
+  fresh_labels = 41,
+  gains = 4096 // and the parameter's number: the start of low-rank gains
 };
 
 std::vector<double> normal_numbers(std::uint64_t seed, Stream stream, std::size_t count);

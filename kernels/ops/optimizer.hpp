@@ -79,6 +79,26 @@ template <class T> POLARSCOPE_FN void gain_values(Context<T>& c, const Op& op) {
   c.t.for_each(raw.cols, [=](int i) { slope.p[i] = gain_slope(map, raw.p[i]); });
 }
 
+// A gain per element: Γ ← max(φ(φ⁻¹(1) + x), floor) of each x in Γ, where the floor is above 0; and its derivative in x, which
+// is 0 where the floor holds.  slots: Γ, slope;  hparam: floor;  word: the map
+template <class T> POLARSCOPE_FN void matrix_gains(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto gain = c.mat(op, 0);
+  const int map = static_cast<int>(op.word), cols = gain.cols;
+  const R origin = gain_inverse(map, R(1)), floor = c.hp(op, 0);
+  const bool wanted = c.has(op, 1);
+  const auto slopes = wanted ? c.mat(op, 1) : gain;
+  c.t.rows(gain.rows, [=](auto& sub, int i) {
+    R *x = gain.row(i), *slope = slopes.row(i);
+    sub.for_each(cols, [=](int j) {
+      const R raw = origin + x[j], value = gain_of(map, raw);
+      const bool held = floor > R(0) && value < floor;
+      if (wanted) slope[j] = held ? R(0) : gain_slope(map, raw);
+      x[j] = held ? floor : value;
+    });
+  });
+}
+
 // a ← φ⁻¹(constant 0) everywhere: gains of 1 at the start.  slots: a;  word: the map
 template <class T> POLARSCOPE_FN void gain_start(Context<T>& c, const Op& op) {
   using R = typename T::Real;
@@ -299,12 +319,12 @@ template <class T> POLARSCOPE_FN void fade_update(Context<T>& c, const Op& op) {
 
 // The current value of one hyperparameter from its base value and s = t − 1 completed steps. hparam: the column;
 // word: 0 constant, 1 linear, 2 cosine, 3 warmup–stable–decay, 4 inverse power; constants: warmup w, cooldown c and
-// total T in steps, exponent p, final fraction f.
+// total T in steps, exponent p, final fraction f, smallest value of linear after the warmup (0: none).
 template <class T> POLARSCOPE_FN void schedule(Context<T>& c, const Op& op) {
   using R = typename T::Real;
   const double s = static_cast<double>(c.step);
   const double warmup = c.constant(op, 0), cooldown = c.constant(op, 1), total = c.constant(op, 2);
-  const double exponent = c.constant(op, 3), rest = c.constant(op, 4);
+  const double exponent = c.constant(op, 3), rest = c.constant(op, 4), floor = c.constant(op, 5);
   c.t.single([&] {
     const auto part = [](double x) { return x < 0 ? 0.0 : x > 1 ? 1.0 : x; };
     double factor = 1;
@@ -322,7 +342,9 @@ template <class T> POLARSCOPE_FN void schedule(Context<T>& c, const Op& op) {
       const double first = warmup > 1 ? warmup : 1;
       factor = pow_(first / (s + 1), exponent);
     }
-    c.block[c.program.slots[0].offset + op.hparam[0]] = static_cast<R>(c.base[op.hparam[0]] * factor);
+    R now = static_cast<R>(c.base[op.hparam[0]] * factor);
+    if (op.word == 1 && floor > 0 && s + 1 >= warmup) now = max_(now, static_cast<R>(floor));
+    c.block[c.program.slots[0].offset + op.hparam[0]] = now;
   });
 }
 

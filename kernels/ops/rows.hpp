@@ -160,6 +160,21 @@ template <class T> POLARSCOPE_FN void scale_rows_columns(Context<T>& c, const Op
   });
 }
 
+// D_ij = A_ij · B_ij, or ÷ B_ij when word is 1, ÷ max(B_ij, 1e-8) when it is 2.  slots: A, B, D
+template <class T> POLARSCOPE_FN void times(Context<T>& c, const Op& op) {
+  using R = typename T::Real;
+  const auto a = c.mat(op, 0), b = c.mat(op, 1), d = c.mat(op, 2);
+  const bool divide = op.word != 0;
+  const R least = op.word == 2 ? R(1e-8) : R(-HUGE_VAL);
+  const int cols = a.cols;
+  c.t.rows(a.rows, [=](auto& sub, int i) {
+    const R *x = a.row(i), *y = b.row(i);
+    R* z = d.row(i);
+    if (divide) sub.for_each(cols, [=](int j) { z[j] = x[j] / max_(y[j], least); });
+    else sub.for_each(cols, [=](int j) { z[j] = x[j] * y[j]; });
+  });
+}
+
 // G ← G − W ⟨W, G⟩/‖W‖² per slice, with the actual norm of W; a slice of W that is 0 takes nothing away.
 // slots: W, G;  word: the slices
 template <class T> POLARSCOPE_FN void tangent(Context<T>& c, const Op& op) {

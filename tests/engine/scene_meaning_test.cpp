@@ -74,7 +74,7 @@ TEST_CASE("a number that the chosen options do not use is refused with the optio
   CHECK(compile_error(
             with_run("optimizer.base = \"md_muon\"\noptimizer.magnitude.gains = \"none\"\nhparam.gain_lr = 0.1\n")) ==
         "s.toml:8:8: run 'r' does not use 'gain_lr'; it is used with magnitude.gains = scalar or row or column or "
-        "row_column");
+        "row_column or low_rank");
   CHECK(compile_error(with_run(
             "optimizer.base = \"md_muon\"\noptimizer.magnitude.target = \"value\"\nhparam.radius = 3\n")) == "");
   CHECK(compile_error(with_run("optimizer = \"md_muon\"\nhparam.gain_lr = 0.1\n")) == "");

@@ -84,6 +84,7 @@ void check_same(const Scene& a, const Scene& b) {
       CHECK(s.cooldown == t.cooldown);
       CHECK(s.shape == t.shape);
       CHECK(s.final_value == t.final_value);
+      CHECK(s.floor == t.floor);
     }
   }
   REQUIRE(a.expect.size() == b.expect.size());
@@ -230,6 +231,7 @@ optimizer.magnitude = { gains = "none" }
 optimizer.title = "Own title"
 hparam.lr = 1e-300
 schedule.lr = { kind = "wsd", warmup = 5, cooldown = 0.5, shape = "linear", final = 0.125 }
+schedule.momentum = { kind = "linear", floor = 1e-8 }
 seed = 9223372036854775807
 [[run]]
 optimizer = { direction = "adam", geometry = "sign", hparam.lr = 0.3 }

@@ -135,7 +135,7 @@ const Makers& makers() {
     Makers m;
     for (const auto add : {add_plain_oracles, add_decay_oracles, add_projection_oracles, add_orthogonal_oracles,
                            add_row_oracles, add_scion_oracles, add_kronecker_oracles, add_sphere_oracles,
-                           add_spectral_oracles, add_md_oracles, add_muown_oracles})
+                           add_spectral_oracles, add_md_oracles, add_low_rank_oracles, add_muown_oracles})
       add(m);
     return m;
   }();

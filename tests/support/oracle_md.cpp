@@ -67,8 +67,11 @@ public:
 
 private:
   Matrix on_sphere(const Matrix& w) const {
-    return o_.unit_rows ? row_normalised(w)
-                        : Matrix(std::sqrt(static_cast<double>(std::max(w.rows(), w.cols()))) * normalised(w));
+    if (o_.unit_rows) return row_normalised(w);
+    return o_.qkv ? split_qkv(at_norm)(w) : at_norm(w);
+  }
+  static Matrix at_norm(const Matrix& w) {
+    return std::sqrt(static_cast<double>(std::max(w.rows(), w.cols()))) * normalised(w);
   }
   Matrix gain(const Matrix& raw) const { return raw.unaryExpr(map_.value); }
   Matrix slope(const Matrix& raw) const { return raw.unaryExpr(map_.slope); }
@@ -123,6 +126,10 @@ void add_md_oracles(Makers& makers) {
   preserved.start_at_row_norms = true;
   md("md_dense_clamped", muon, clamped, recipe_muon());
   md("md_preserve_init", muon, preserved, recipe_muon());
+  MdOptions split;
+  split.qkv = true;
+  md("md_qkv", muon, split,
+     then(momentum(Form::ema, true), split_qkv(muon_shaping("quintic", "clamp", shape_up_scale))));
   md("md_scalar", muon, scalar, recipe_muon());
   Hparams embedding = adam_numbers;
   embedding["lr"] = 3e-3;

@@ -10,17 +10,6 @@ namespace polarscope::test {
 
 namespace {
 
-// Three square blocks of a [3d, d] matrix are treated one by one.
-Shaping split_qkv(Shaping one) {
-  return [one = std::move(one)](const Matrix& d) {
-    if (d.rows() != 3 * d.cols()) return one(d);
-    Matrix out(d.rows(), d.cols());
-    for (int part = 0; part < 3; ++part)
-      out.middleRows(part * d.cols(), d.cols()) = one(d.middleRows(part * d.cols(), d.cols()));
-    return out;
-  };
-}
-
 // The step of the lengths from their gradient, without the rate; MuownMagnitudeExp's five.
 Direction magnitude_step(const std::string& kind) {
   if (kind == "adam") return adam();

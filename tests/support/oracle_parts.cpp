@@ -97,6 +97,16 @@ double shape_up_scale(const Matrix& d) {
 }
 double spectral_scale(const Matrix& d) { return std::sqrt(std::max(rows_of(d), columns_of(d))); }
 
+Shaping split_qkv(Shaping one) {
+  return [one = std::move(one)](const Matrix& d) {
+    if (d.rows() != 3 * d.cols()) return one(d);
+    Matrix out(d.rows(), d.cols());
+    for (int part = 0; part < 3; ++part)
+      out.middleRows(part * d.cols(), d.cols()) = one(d.middleRows(part * d.cols(), d.cols()));
+    return out;
+  };
+}
+
 Shaping muon_shaping(std::string set, std::string form, double (*scale)(const Matrix&), double eps) {
   return [=](const Matrix& d) { return Matrix((scale ? scale(d) : 1.0) * newton_schulz(d, set, form, 0, eps)); };
 }

@@ -25,6 +25,7 @@ void add_kronecker_oracles(Makers& makers);
 void add_sphere_oracles(Makers& makers);
 void add_spectral_oracles(Makers& makers);
 void add_md_oracles(Makers& makers);
+void add_low_rank_oracles(Makers& makers);
 void add_muown_oracles(Makers& makers);
 
 // The functions below hold their state inside, so a copy made before the first step is a fresh optimizer.
@@ -57,6 +58,8 @@ double out_in_scale(const Matrix& d);   // √(m/n)
 double shape_up_scale(const Matrix& d); // √max(m/n, n/m)
 double spectral_scale(const Matrix& d); // √max(m, n)
 
+// Three square blocks of a [3d, d] matrix are treated one by one.
+Shaping split_qkv(Shaping one);
 Shaping muon_shaping(std::string set, std::string form, double (*scale)(const Matrix&), double eps = 1e-7);
 
 // SOAP after so many steps: factors and bases as they then are, eigenvectors in columns, averages in the bases.
@@ -71,6 +74,7 @@ Maker hyperball(Hparams defaults, Direction direction, double eps = 1e-10);
 Maker row_lengths(Hparams defaults, Direction direction, Direction lengths); // Muown
 struct MdOptions {
   bool unit_rows = false; // the sphere: each row 1, else ‖Ŵ‖_F = √max(m, n)
+  bool qkv = false;       // of each square block of a [3d, d] matrix
   bool row_gains = true, column_gains = true, scalar_gain = false;
   bool direct = false;             // gain map: direct, else softplus
   bool clamped_unfuse = false;     // the source's bug: the fused weight is divided by max(gain, 1e-8)

@@ -1,5 +1,7 @@
 // Magnitude: W = diag(γr) Ŵ diag(γc) with Ŵ on a sphere and learned gains (algorithms.md §C).
+#include "engine/optimizer/stages/low_rank_gains.hpp"
 #include "engine/optimizer/stages/shape_scale.hpp"
+#include "engine/optimizer/stages/split_blocks.hpp"
 
 #include <fmt/format.h>
 
@@ -18,30 +20,44 @@ std::uint32_t map_code(const std::string& map) {
   return map == "direct" ? 1 : map == "offset" ? 2 : map == "exp" ? 3 : 0;
 }
 
-double whole_norm(const StageContext& c) { return std::sqrt(std::max(c.rows, c.cols)); } // c_F = √max(m, n)
+// c_F = √max(m, n) of what is held together: the matrix, or one of its blocks.
+double block_norm(const StageContext& c) { return std::sqrt(std::max(c.rows / split_blocks(c), c.cols)); }
+double whole_norm(const StageContext& c) { return std::sqrt(split_blocks(c)) * block_norm(c); }
+
+std::uint32_t block_slices(const StageContext& c, const std::string& sphere) {
+  return slices_count(sphere, c.rows / split_blocks(c), c.cols);
+}
 
 // The norm of each slice under the words that fix it by the shape.
 double slice_target(const StageContext& c, const std::string& sphere, const std::string& target) {
-  if (target == "unit") return 1;
-  return whole_norm(c) / std::sqrt(slices_count(sphere, c.rows, c.cols));
+  return target == "unit" ? 1 : block_norm(c) / std::sqrt(block_slices(c, sphere));
+}
+
+// " of block 2", or nothing where there is only the whole.
+std::string block_words(const StageContext& c, std::uint32_t k) {
+  return split_blocks(c) == 1 ? "" : fmt::format(" of block {}", k + 1);
 }
 
 void emit_equalise(StageContext& c, SlotId weight, const std::string& sphere) {
   const bool balanced = sphere == "balanced";
   const std::uint32_t code = sphere == "rowcol" ? 0 : sphere == "inv_rowcol" ? 1 : 2;
   const double rounds = sphere == "equi" ? 1 : 10;
-  c.build.emit(make_op(OpCode::equalise_rows_columns, {weight}, {},
-                       c.build.constants({balanced ? whole_norm(c) : 0.0, rounds}), code),
-               fmt::format("Ŵ ← {}(Ŵ), {} rounds", sphere, rounds));
+  for (std::uint32_t k = 0; k < split_blocks(c); ++k)
+    c.build.emit(make_op(OpCode::equalise_rows_columns, {split_block(c, weight, k)}, {},
+                         c.build.constants({balanced ? block_norm(c) : 0.0, rounds}), code),
+                 fmt::format("Ŵ ← {}(Ŵ), {} rounds{}", sphere, rounds, block_words(c, k)));
 }
 
-// Brings `weight` to the sphere, and with it whatever the target says that its norms are.
-void emit_project(StageContext& c, SlotId weight) {
+// Brings `x` to the sphere, and with it whatever the target says that its norms are.
+void emit_project(StageContext& c, SlotId x, const char* name) {
   const std::string sphere = c.word("sphere");
-  if (equalises(sphere)) return emit_equalise(c, weight, sphere);
-  c.build.emit(make_op(OpCode::to_norms, {weight, weight, c.shared.at("magnitude.radius")}, {},
-                       c.build.constants({0, 1}), slices_code(sphere)),
-               fmt::format("Ŵ ← c Ŵ/‖Ŵ‖ per {}", sphere));
+  if (equalises(sphere)) return emit_equalise(c, x, sphere);
+  for (std::uint32_t k = 0; k < split_blocks(c); ++k) {
+    const SlotId block = split_block(c, x, k);
+    c.build.emit(make_op(OpCode::to_norms, {block, block, split_block(c, c.shared.at("magnitude.radius"), k)}, {},
+                         c.build.constants({0, 1}), slices_code(sphere)),
+                 fmt::format("{0} ← c {0}/‖{0}‖ per {1}{2}", name, sphere, block_words(c, k)));
+  }
 }
 
 void emit_live_radius(StageContext& c) {
@@ -52,16 +68,21 @@ void emit_live_radius(StageContext& c) {
 void start_radius(StageContext& c) {
   const std::string sphere = c.word("sphere"), target = c.word("target");
   if (equalises(sphere)) return;
-  const SlotId radius =
-      c.state("radius", 1, slices_count(sphere, c.rows, c.cols), "norm that the direction part is held to");
+  const std::uint32_t blocks = split_blocks(c);
+  const SlotId radius = c.state("radius", blocks, block_slices(c, sphere),
+                                blocks == 1 ? "norm that the direction part is held to"
+                                            : "norms that the direction part's blocks are held to");
   c.shared["magnitude.radius"] = radius;
-  if (target == "initial")
-    c.build.emit(make_op(OpCode::slice_norms, {c.weight, radius}, {}, 0, slices_code(sphere)),
-                 fmt::format("c ← ‖W₀‖ per {}", sphere));
-  else if (target == "value") emit_live_radius(c);
-  else
+  if (target == "value") return emit_live_radius(c);
+  if (target != "initial") {
     c.build.emit(make_op(OpCode::fill, {radius}, {}, c.build.constants({slice_target(c, sphere, target)})),
                  fmt::format("c ← {:.4g}", slice_target(c, sphere, target)));
+    return;
+  }
+  for (std::uint32_t k = 0; k < blocks; ++k)
+    c.build.emit(make_op(OpCode::slice_norms, {split_block(c, c.weight, k), split_block(c, radius, k)}, {}, 0,
+                         slices_code(sphere)),
+                 fmt::format("c ← ‖W₀‖ per {}{}", sphere, block_words(c, k)));
 }
 
 // Which gains carry the norms of the start when it is preserved: rows before columns before the one scalar.
@@ -110,16 +131,17 @@ void start(StageContext& c) {
   start_radius(c);
   c.shared["magnitude.direction"] = c.scratch("direction", c.rows, c.cols, "Ŵ: direction part of the weight");
   c.shared["magnitude.gradient"] = c.scratch("direction_gradient", c.rows, c.cols, "gradient of the loss in Ŵ");
-  if (c.word("init") == "project") emit_project(c, c.weight);
+  if (c.word("init") == "project") emit_project(c, c.weight, "Ŵ");
   c.build.emit(make_op(OpCode::copy, {c.weight, c.shared.at("magnitude.direction")}), "Ŵ ← W");
   const std::string gains = c.word("gains");
+  if (gains == "low_rank") start_low_rank(c, map_code(c.word("gain_map")));
   if (gains == "scalar") start_gain(c, gains, 1);
   if (gains == "row" || gains == "row_column") start_gain(c, "row", c.rows);
   if (gains == "column" || gains == "row_column") start_gain(c, "column", c.cols);
 }
 
-void enter(StageContext& c) {
-  const SlotId direction = c.shared.at("magnitude.direction"), gradient = c.shared.at("magnitude.gradient");
+// The direction part out of the weight, and the gradients of both, for gains per row, per column or for the whole.
+void enter_gains(StageContext& c, SlotId direction, SlotId gradient, std::uint32_t divide) {
   const SlotId row = slot_of(c, "row.value"), column = slot_of(c, "column.value");
   const bool gains = row != kNone || column != kNone;
   const std::uint32_t map = map_code(c.word("gain_map"));
@@ -129,38 +151,43 @@ void enter(StageContext& c) {
                            {c.shared.at(key + "raw"), c.shared.at(key + "value"), c.shared.at(key + "slope")}, {}, 0,
                            map),
                    "γ ← φ(a)");
-  const bool clamped = c.word("unfuse") == "clamped";
-  c.build.emit(make_op(OpCode::scale_rows_columns, {c.weight, direction, row, column}, {}, 0, clamped ? 2 : 1),
-               !gains    ? "Ŵ ← W"
-               : clamped ? "Ŵ ← W / (max(γr, 1e-8) max(γc, 1e-8))"
-                         : "Ŵ ← W / (γr γc)");
+  c.build.emit(make_op(OpCode::scale_rows_columns, {c.weight, direction, row, column}, {}, 0, divide),
+               !gains        ? "Ŵ ← W"
+               : divide == 2 ? "Ŵ ← W / (max(γr, 1e-8) max(γc, 1e-8))"
+                             : "Ŵ ← W / (γr γc)");
   c.build.emit(make_op(OpCode::copy, {c.gradient, gradient}), "Ĝ ← G");
   if (gains)
     c.build.emit(make_op(OpCode::gain_gradients,
                          {direction, gradient, row, column, slot_of(c, "row.gradient"), slot_of(c, "column.gradient")}),
                  "gr ← Σⱼ G Ŵ γc ; gc ← Σᵢ γr G Ŵ ; Ĝ ← γr G γc");
-  if (c.flag("tangent"))
-    c.build.emit(make_op(OpCode::tangent, {direction, gradient}, {}, 0, slices_code(c.word("sphere"))),
-                 "Ĝ ← Ĝ − Ŵ⟨Ŵ, Ĝ⟩/‖Ŵ‖²");
+}
+
+void enter(StageContext& c) {
+  const SlotId direction = c.shared.at("magnitude.direction"), gradient = c.shared.at("magnitude.gradient");
+  const std::uint32_t divide = c.word("unfuse") == "clamped" ? 2 : 1;
+  if (c.word("gains") == "low_rank") enter_low_rank(c, map_code(c.word("gain_map")), direction, gradient, divide);
+  else enter_gains(c, direction, gradient, divide);
+  for (std::uint32_t k = 0; c.flag("tangent") && k < split_blocks(c); ++k)
+    c.build.emit(make_op(OpCode::tangent, {split_block(c, direction, k), split_block(c, gradient, k)}, {}, 0,
+                         slices_code(c.word("sphere"))),
+                 "Ĝ ← Ĝ − Ŵ⟨Ŵ, Ĝ⟩/‖Ŵ‖²" + block_words(c, k));
   c.weight = direction;
   c.gradient = gradient;
 }
 
 void emit(StageContext& c) {
   if (!c.flag("hypersphere_update")) return;
-  const std::string sphere = c.word("sphere");
-  if (equalises(sphere)) return emit_equalise(c, c.update, sphere);
   emit_live_radius(c);
-  c.build.emit(make_op(OpCode::to_norms, {c.update, c.update, c.shared.at("magnitude.radius")}, {},
-                       c.build.constants({0, 1}), slices_code(sphere)),
-               "U ← c U/‖U‖");
+  emit_project(c, c.update, "U");
 }
 
-void leave_gains(StageContext& c, const std::string& key) {
+HparamId gain_rate(StageContext& c) { return c.word("gain_rate") == "weight" ? c.lr : c.hparam("gain_lr"); }
+
+void leave_gain(StageContext& c, const std::string& key) {
   const SlotId raw = slot_of(c, key + "raw");
   if (raw == kNone) return;
   const std::uint32_t map = map_code(c.word("gain_map"));
-  const HparamId rate = c.word("gain_rate") == "weight" ? c.lr : c.hparam("gain_lr");
+  const HparamId rate = gain_rate(c);
   c.build.emit(make_op(OpCode::gain_decay, {raw}, {rate, c.hparam("gain_weight_decay")}), "a ← (1 − ηγ λγ) a");
   c.build.emit(make_op(OpCode::gain_adam,
                        {raw, c.shared.at(key + "gradient"), c.shared.at(key + "first"), c.shared.at(key + "second"),
@@ -172,13 +199,10 @@ void leave_gains(StageContext& c, const std::string& key) {
   c.build.emit(make_op(OpCode::gain_values, {raw, c.shared.at(key + "value")}, {}, 0, map), "γ ← φ(a)");
 }
 
-void leave(StageContext& c) {
-  const SlotId direction = c.shared.at("magnitude.direction"), weight = c.build.parameter(c.parameter).weight;
-  const std::string sphere = c.word("sphere");
-  emit_live_radius(c);
-  emit_project(c, direction);
-  leave_gains(c, "row.");
-  leave_gains(c, "column.");
+// The steps of the gains, and W ← γr Ŵ γc.
+void leave_gains(StageContext& c, SlotId direction, SlotId weight) {
+  leave_gain(c, "row.");
+  leave_gain(c, "column.");
   if (c.word("gauge") == "balanced" && slot_of(c, "column.raw") != kNone && slot_of(c, "row.raw") != kNone)
     c.build.emit(make_op(OpCode::balance_gains,
                          {c.shared.at("row.raw"), c.shared.at("column.raw"), c.shared.at("row.value"),
@@ -188,12 +212,28 @@ void leave(StageContext& c) {
   c.build.emit(
       make_op(OpCode::scale_rows_columns, {direction, weight, slot_of(c, "row.value"), slot_of(c, "column.value")}),
       "W ← γr Ŵ γc");
+}
+
+// That the direction part, or each of its blocks, has its norms.
+void emit_promises(StageContext& c, SlotId direction) {
+  const std::uint32_t blocks = split_blocks(c);
+  for (std::uint32_t k = 0; k < blocks; ++k) {
+    const std::uint32_t column = c.promise(blocks == 1 ? 0 : k + 1, c.rounding());
+    c.emit_check(make_op(OpCode::norm_violation,
+                         {split_block(c, direction, k), split_block(c, c.shared.at("magnitude.radius"), k)}, {},
+                         c.build.constants({0}), column << 2 | slices_code(c.word("sphere"))),
+                 fmt::format("check ‖Ŵ‖ = c per {}{}", c.word("sphere"), block_words(c, k)));
+  }
+}
+
+void leave(StageContext& c) {
+  const SlotId direction = c.shared.at("magnitude.direction"), weight = c.build.parameter(c.parameter).weight;
+  emit_live_radius(c);
+  emit_project(c, direction, "Ŵ");
+  if (c.word("gains") == "low_rank") leave_low_rank(c, map_code(c.word("gain_map")), direction, weight, gain_rate(c));
+  else leave_gains(c, direction, weight);
   c.weight = weight;
-  if (equalises(sphere)) return;
-  const std::uint32_t column = c.promise(0, c.rounding());
-  c.emit_check(make_op(OpCode::norm_violation, {direction, c.shared.at("magnitude.radius")}, {}, c.build.constants({0}),
-                       column << 2 | slices_code(sphere)),
-               fmt::format("check ‖Ŵ‖ = c per {}", sphere));
+  if (!equalises(c.word("sphere"))) emit_promises(c, direction);
 }
 
 // Without gains the weight is the direction part. A radius that may be edited while running, and spheres that leave the
@@ -227,7 +267,9 @@ std::vector<Setting> options() {
             {"scalar", "one gain for the matrix", "2606.25971, algorithm 1"},
             {"row", "one gain per row", ""},
             {"column", "one gain per column", ""},
-            {"row_column", "one gain per row and one per column", "2606.25971, algorithm 2"}},
+            {"row_column", "one gain per row and one per column", "2606.25971, algorithm 2"},
+            {"low_rank", "one gain per element, φ(φ⁻¹(1) + A B) with thin A and B; gain_min holds the gains themselves",
+             "own variant"}},
            "Which learned gains multiply the direction part."),
       word("gain_map", "softplus",
            {{"softplus", "γ = log(1 + eᵃ), positive", "2606.25971; MoE code"},
@@ -235,6 +277,9 @@ std::vector<Setting> options() {
             {"offset", "γ = 1 + a", ""},
             {"exp", "γ = eᵃ, positive, relative steps", ""}},
            "How a gain follows from its raw value."),
+      integer("rank", 4, 1, 1024, "Columns of A and rows of B where gains are low_rank; at most the smaller side."),
+      split_option("haeggee/Megatron-LM, split_qkv",
+                   "Whether fused queries, keys and values are held to spheres of their own; gains are not split."),
       word("init", "project",
            {{"project", "the start is brought to the sphere, gains start at 1", "haeggee/Megatron-LM"},
             {"preserve", "gains start at the norms of the start, the direction part at slices of 1",
@@ -277,7 +322,11 @@ Stage magnitude_md() {
                log_number("gain_weight_decay", 0, 0, 1e3, "Decay of the raw gains, before their Adam step."),
                log_number("gain_min", 0, 0, 1e6, "Smallest gain; 0 sets no floor.")};
   s.hparams[0].formula = "‖Ŵ‖ = c";
-  s.promises = {{"direction norms fixed", "The direction part stays on its sphere.", "direction_norm_error"}};
+  s.promises = {
+      {"direction norms fixed", "The direction part stays on its sphere.", "direction_norm_error"},
+      {"query norms fixed", "The queries' block of the direction part stays on its sphere.", "query_norm_error"},
+      {"key norms fixed", "The keys' block of the direction part stays on its sphere.", "key_norm_error"},
+      {"value norms fixed", "The values' block of the direction part stays on its sphere.", "value_norm_error"}};
   s.own_size = true;
   s.start = start;
   s.enter = enter;

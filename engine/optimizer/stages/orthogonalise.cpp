@@ -1,6 +1,7 @@
 // Geometry: the direction's singular values become one, exactly or by a Newton–Schulz polynomial (algorithms.md §A6–A8).
 #include "engine/optimizer/stages/newton_schulz.hpp"
 #include "engine/optimizer/stages/shape_scale.hpp"
+#include "engine/optimizer/stages/split_blocks.hpp"
 
 #include <fmt/format.h>
 
@@ -18,15 +19,12 @@ void emit_checked(StageContext& c, Op op, std::string text) {
   c.emit_check(op, std::move(text));
 }
 
-// How many square blocks of rows are treated each on its own: queries, keys and values of a fused [3d, d] matrix.
-std::uint32_t blocks(const StageContext& c) { return c.word("split") == "qkv" && c.rows == 3 * c.cols ? 3 : 1; }
-
 void emit(StageContext& c) {
   const Polynomial polynomial = polynomial_of(c);
-  const std::uint32_t count = blocks(c), rows = c.rows / count;
+  const std::uint32_t count = split_blocks(c), rows = c.rows / count;
   const double scale = shape_scale(c.word("shape_scale"), rows, c.cols);
   for (std::uint32_t k = 0; k < count; ++k) {
-    const SlotId block = count == 1 ? c.update : c.build.rows_of(c.update, k * rows, rows);
+    const SlotId block = split_block(c, c.update, k);
     emit_polar(c, polynomial, block, block, scale, count == 1 ? "U" : fmt::format("U{}", k + 1));
   }
   if (polynomial.exact()) {
@@ -44,7 +42,7 @@ void emit(StageContext& c) {
 }
 
 void motion(const StageContext& c, Motion& m) {
-  if (blocks(c) > 1) return;
+  if (split_blocks(c) > 1) return;
   const double few = std::min(c.rows, c.cols), many = std::max(c.rows, c.cols);
   m.shape = Motion::Shape::sliced;
   m.slice_length = many / few;
@@ -64,11 +62,8 @@ Stage geometry_orthogonalise() {
   s.source = "KellerJordan/Muon muon.py; Polar Express 2505.16932";
   s.options = polynomial_options("kj", "add");
   s.options.push_back(shape_scale_option());
-  s.options.push_back(word(
-      "split", "none",
-      {{"none", "the matrix as a whole", ""},
-       {"qkv", "a [3d, d] matrix as three square blocks; others as a whole", "kcc-lion/muown; fhueb/angular-muown"}},
-      "Whether fused queries, keys and values are treated apart."));
+  s.options.push_back(split_option("kcc-lion/muown; fhueb/angular-muown; haeggee/Megatron-LM",
+                                   "Whether fused queries, keys and values are treated apart."));
   s.promises = {{"singular values 0 or 1", "The exact polar factor is a partial isometry.", "isometry_error"},
                 {"singular values below the band's top",
                  "No singular value of the update exceeds the polynomial's largest value on [0, 1].", "band_excess"}};

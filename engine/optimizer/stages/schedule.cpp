@@ -19,6 +19,11 @@ Setting cooldown() {
 Setting final_fraction() {
   return number("final", 0, 0, 1e3, "Value at the last step as a fraction of the base value.");
 }
+Setting floor_value() {
+  return log_number(
+      "floor", 0, 0, 1e9,
+      "Smallest value after the warmup, not a fraction; 0 sets none. Magnitude–direction's recipes have 1e-8.");
+}
 Setting shape() {
   return word("shape", "sqrt",
               {{"sqrt", "falls like 1 − √x; power ½", "magnitude–direction recipes"},
@@ -57,8 +62,8 @@ Stage schedule_constant() {
   return schedule("constant", "Keeps the base value after the warmup.", "η(s) = η min(1, (s+1)/w)", {warmup()});
 }
 Stage schedule_linear() {
-  return schedule("linear", "Falls in a straight line to the final value.", "η(s) = η [f + (1−f)(1 − (s−w)/(T−w))]",
-                  {warmup(), final_fraction()});
+  return schedule("linear", "Falls in a straight line to the final value, or to the floor.",
+                  "η(s) = max(η [f + (1−f)(1 − (s−w)/(T−w))], floor)", {warmup(), final_fraction(), floor_value()});
 }
 Stage schedule_cosine() {
   return schedule("cosine", "Falls along half a cosine to the final value.",
@@ -78,8 +83,8 @@ void emit_schedule(ProgramBuilder& build, HparamId column, const std::string& na
                    long steps) {
   const double total = static_cast<double>(steps);
   const auto in_steps = [&](double length) { return length < 1 ? length * total : length; };
-  const std::uint32_t constants =
-      build.constants({in_steps(spec.warmup), in_steps(spec.cooldown), total, exponent(spec.shape), spec.final_value});
+  const std::uint32_t constants = build.constants(
+      {in_steps(spec.warmup), in_steps(spec.cooldown), total, exponent(spec.shape), spec.final_value, spec.floor});
   build.emit(make_op(OpCode::schedule, {}, {column}, constants, kind_code(spec.kind)),
              fmt::format("{} ← {}({}₀, t − 1)", name, spec.kind, name));
 }

@@ -205,6 +205,33 @@ TEST_CASE("schedules follow their closed forms", "[schedule]") {
   }
 }
 
+TEST_CASE("a linear schedule stays at its floor: max(1 − t/T, floor/η) of the rate", "[schedule]") {
+  constexpr long kTotal = 100, kBeyond = 20; // steps after T: a run may be longer than its schedule
+  constexpr double kRate = 0.3;
+  for (const auto precision : {Precision::f64, Precision::f32})
+    for (const double floor : {1e-8, 0.06, 0.5}) // at the end, on the way, above the rate itself
+      for (const double warmup : {0.0, 10.0}) {
+        OptimizerSpec spec;
+        spec.hparams["lr"] = kRate;
+        ScheduleSpec& schedule = spec.schedules["lr"];
+        schedule.kind = "linear";
+        schedule.warmup = warmup;
+        schedule.floor = floor;
+        const auto program = program_for(spec, 1, 2, precision, kTotal);
+        ProgramRig rig(program, hparams_of(*program, spec));
+        rig.start();
+        for (long s = 0; s < kTotal + kBeyond; ++s) {
+          REQUIRE(rig.step({0, 0}));
+          const double done = double(s);
+          const double expected =
+              done + 1 < warmup ? kRate * (done + 1) / warmup
+                                : kRate * std::max(1 - std::max(done - warmup, 0.0) / (kTotal - warmup), floor / kRate);
+          CAPTURE(floor, warmup, s);
+          CHECK(rig.hparam("lr") == Approx(expected).epsilon(precision == Precision::f64 ? 1e-12 : 1e-5));
+        }
+      }
+}
+
 TEST_CASE("a tangential step of fixed size grows the norm by Pythagoras and turns by its arc tangent", "[golden]") {
   OptimizerSpec spec = preset_spec("normalized_sgd");
   spec.hparams["lr"] = 0.6;

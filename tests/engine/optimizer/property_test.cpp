@@ -150,7 +150,7 @@ TEST_CASE("magnitude–direction: every sphere, target, gain and map keeps its n
   Dice dice(8);
   for (const char* sphere : {"matrix", "row", "column", "rowcol", "inv_rowcol", "equi", "balanced"})
     for (const char* target : {"initial", "sqrt_max", "unit", "matched", "value"})
-      for (const char* gains : {"none", "scalar", "row", "column", "row_column"})
+      for (const char* gains : {"none", "scalar", "row", "column", "row_column", "low_rank"})
         for (const char* map : {"softplus", "direct", "offset", "exp"}) {
           CAPTURE(sphere, target, gains, map);
           OptimizerSpec spec = md({{"sphere", sphere}, {"target", target}, {"gains", gains}, {"gain_map", map}});
