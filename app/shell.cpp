@@ -32,6 +32,7 @@ constexpr float kShowWidth = 1280, kShowHeight = 720, kShowGrowth = 1.15f, kMost
 constexpr int kFramesToPicture = 4;
 // A panel smaller than this scrolls instead of squeezing its controls.
 constexpr ImVec2 kLeastPanel{280, 150}, kLeastPolar{430, 330};
+constexpr float kLeastList = 90;
 
 std::string read_whole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -47,6 +48,9 @@ ImVec2 least_size(const Panel& panel, LayoutKind layout, bool compact) {
   if (panel.is_strip()) return {280, 0};
   if (layout == LayoutKind::show) return {160, 120};        // nothing there needs more
   if (panel.name == "polar" && compact) return kLeastPanel; // a small picture rather than a part of one
+  // lists scroll by themselves
+  if (panel.name == "cost" || panel.name == "table" || panel.name == "runs" || panel.name == "recipe")
+    return {kLeastPanel.x, kLeastList};
   return panel.name == "polar" ? kLeastPolar : kLeastPanel;
 }
 

@@ -59,6 +59,7 @@ struct HeaderControl {
   std::span<const std::string> choices = {}; // dropdown
   int* chosen = nullptr;                     // segmented, dropdown
   float width = 0;                           // dropdown, design px
+  bool wraps = false;                        // where it does not fit it goes to a line of its own, else it is left out
 
   static HeaderControl make_icon(const char* id, Icon icon, const char* help);
   static HeaderControl make_toggle(const char* label, bool* on, const char* help);
@@ -70,7 +71,7 @@ struct HeaderNote {
   std::string_view words = {};
 };
 // Spans the window's width with 12 px at both ends, at the cursor's height; leaves the cursor below. Returns the index
-// of the control used in this frame, or −1. Controls that do not fit are left out from the left.
+// of the control used in this frame, or −1. Controls that do not fit give way from the left.
 int panel_header(const Theme& theme, std::string_view title, HeaderNote note, std::span<const HeaderControl> controls);
 // A section title inside a panel, 28 px high.
 void section_title(const Theme& theme, std::string_view title, HeaderNote note = {});
@@ -127,7 +128,7 @@ struct HoverCard {
   std::string unit;   // empty: "no unit"
   std::string formula;
   std::string sentence;
-  std::string exact; // copied by a click: every digit
+  std::string exact; // copied by a click: every digit; empty: a click does something else
 };
 // A card beside the pointer, drawn above everything; takes no input.
 void show_hover_card(const Theme& theme, const HoverCard& card);

@@ -120,9 +120,21 @@ int panel_header(const Theme& theme, std::string_view title, HeaderNote note, st
       x += control_width(theme, controls[i]) + gap_after(theme, controls[i]);
     }
   }
+  int line = 0; // below the title's
+  x = right;
+  for (std::size_t i = 0; i < controls.size(); ++i) {
+    if (shown[i] || !controls[i].wraps) continue;
+    const float wide = control_width(theme, controls[i]);
+    if (x + wide > right) ++line, x = left;
+    ImGui::SetCursorScreenPos({std::round(x), middle + static_cast<float>(line) * tall -
+                                                  std::round(theme.snap(control_height(controls[i])) * 0.5f)});
+    if (show_control(theme, controls[i])) used = static_cast<int>(i);
+    x += wide + gap_after(theme, controls[i]);
+  }
+  const float height = tall * static_cast<float>(1 + line);
   ImGui::SetCursorScreenPos({start.x, start.y});
-  ImGui::Dummy({1, tall});
-  ImGui::SetCursorScreenPos({start.x, start.y + tall});
+  ImGui::Dummy({1, height});
+  ImGui::SetCursorScreenPos({start.x, start.y + height});
   return used;
 }
 
@@ -179,7 +191,8 @@ void show_hover_card(const Theme& theme, const HoverCard& card) {
     list->AddText(font, size, {x, std::round(y)}, c.text2, card.sentence.data(),
                   card.sentence.data() + card.sentence.size(), right - x);
     y += block.y + theme.px(14);
-    draw_text_aligned(list, theme, text::kLabel, {x, y}, c.text2, "Click copies all digits", 0, 0.5f);
+    if (card.exact.empty()) y -= theme.px(14);
+    else draw_text_aligned(list, theme, text::kLabel, {x, y}, c.text2, "Click copies all digits", 0, 0.5f);
     ImGui::Dummy({wide, y + theme.px(16) - at.y});
     ImGui::EndTooltip();
   }

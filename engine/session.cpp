@@ -366,12 +366,16 @@ long Session::Impl::advance(long steps, double seconds) {
   return head - first;
 }
 
+// Programs that were never looked at come first, and do not wait.
 void Session::Impl::look_at_stages() {
-  if (!stage_clock.due() || backend->failure()) return;
-  const Group* next = groups[stages_looked_at++ % groups.size()].get();
-  for (const auto& r : runs)
-    if (r->group == next && !r->diverged && r->step > 0)
-      return stage_clock.look(r->program(), r->members(), r->member, *backend);
+  const TimeLimit limit(0.001);
+  for (std::size_t i = 0; i < groups.size() && !limit.over() && !backend->failure(); ++i) {
+    const Group* next = groups[stages_looked_at++ % groups.size()].get();
+    if (stage_clock.of(*next->program) && !stage_clock.due()) continue;
+    const auto run = std::find_if(runs.begin(), runs.end(),
+                                  [next](const auto& r) { return r->group == next && !r->diverged && r->step > 0; });
+    if (run != runs.end()) stage_clock.look((*run)->program(), (*run)->members(), (*run)->member, *backend);
+  }
 }
 
 // ---- the façade ----------------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ struct Session::Impl {
   bool catch_up(double seconds); // false when nothing is left
   long advance(long steps, double seconds);
   bool device_failed();  // and says so
-  void look_at_stages(); // of the next group, where it is time
+  void look_at_stages(); // of the next groups, where it is time
   void update_scene();   // the scene's runs follow the session's
 
   // session_edit.cpp: commands

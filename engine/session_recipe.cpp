@@ -36,7 +36,8 @@ OptimizerSpec with_recipe_at(OptimizerSpec spec, const OptimizerSpec& opened, co
   if (target.empty()) return recipe;
   RouteSpec route = *find_route(spec, target);
   if (const RouteSpec* was = find_route(opened, target))
-    recipe.name = same_composition(recipe, *was->recipe) ? was->recipe->name : starred(was->recipe->name, true);
+    recipe.name = same_route_recipe(recipe, *was->recipe) ? was->recipe->name : starred(was->recipe->name, true);
+  recipe.place = {}; // it is no longer what a file says
   route.recipe = std::make_shared<const OptimizerSpec>(std::move(recipe));
   set_route(spec, std::move(route));
   return spec;

@@ -23,27 +23,30 @@ ColumnEdges edges_of(const PanelContext& c, const std::vector<Column>& columns, 
   const Theme& t = c.theme;
   const float left = ImGui::GetWindowPos().x + t.snap(kMargin);
   const float right = left + ImGui::GetContentRegionAvail().x - 2 * t.snap(kMargin);
+  const auto wide = [&](const Column& column) { return t.px(column.width > 0 ? column.width : least); };
+  std::vector<bool> shown(columns.size(), false);
   float fixed = 0;
-  std::size_t shown = 0;
-  for (const Column& column : columns) {
-    const float wide = t.px(column.width > 0 ? column.width : least);
-    if (shown >= 2 && fixed + wide > right - left) break;
-    fixed += wide;
-    ++shown;
-  }
+  for (const bool matters : {true, false})
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if ((i == 0 || columns[i].matters) != matters) continue;
+      if (i > 0 && fixed + wide(columns[i]) > right - left) break;
+      shown[i] = true;
+      fixed += wide(columns[i]);
+    }
   const float rest = std::clamp(right - left - fixed, 0.0f, t.px(kMostRest));
   ColumnEdges out;
   float x = left;
-  for (std::size_t i = 0; i < shown; ++i) {
-    const float wide = columns[i].width > 0 ? t.px(columns[i].width) : t.px(least) + rest;
-    out.emplace_back(x, x + wide - t.px(kGap));
-    x += wide;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const float room = shown[i] ? wide(columns[i]) + (columns[i].width > 0 ? 0 : rest) : 0;
+    out.emplace_back(x, std::max(x, x + room - t.px(kGap)));
+    x += room;
   }
   return out;
 }
 
 void draw_cell(const PanelContext& c, const Column& column, std::pair<float, float> edge, float middle, ImU32 colour,
                const std::string& words, TextStyle style) {
+  if (!(edge.second > edge.first)) return; // left out
   const std::string shown = fit(c.theme, style, words, edge.second - edge.first);
   draw_text_aligned(ImGui::GetWindowDrawList(), c.theme, style, {column.right ? edge.second : edge.first, middle},
                     colour, shown, column.right ? 1.0f : 0.0f, 0.5f);
@@ -54,6 +57,7 @@ void draw_sorting_titles(const PanelContext& c, const std::vector<Column>& colum
   const Theme& t = c.theme;
   const float y = ImGui::GetCursorScreenPos().y, tall = t.snap(kColumnTitles);
   for (std::size_t i = 0; i < edges.size(); ++i) {
+    if (!has_room(edges, i)) continue;
     const Column& column = columns[i];
     const bool sorted = sort.column == column.name;
     ImGui::SetCursorScreenPos({edges[i].first, y});

@@ -18,10 +18,16 @@ struct Column {
   float width;           // design pixels; 0: takes what is left
   bool right = true;     // aligned
   std::string help = {}; // of the title
+  bool matters = false;  // is left out after the others
 };
-using ColumnEdges = std::vector<std::pair<float, float>>; // left and right in pixels
+// Left and right in pixels, of every column; the same for one that is left out.
+using ColumnEdges = std::vector<std::pair<float, float>>;
+inline bool has_room(const ColumnEdges& edges, std::size_t column) {
+  return edges[column].second > edges[column].first;
+}
 
-// Of those columns that fit, the first two at least. The column that takes the rest has `least` design pixels or more.
+// The first column and those that matter get room before the others do. The column that takes the rest has `least` design
+// pixels or more.
 ColumnEdges edges_of(const PanelContext& c, const std::vector<Column>& columns, float least = 150);
 
 // Words in a cell, cut to its width.

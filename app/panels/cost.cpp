@@ -17,7 +17,7 @@
 namespace polarscope {
 namespace {
 
-constexpr float kRow = 38, kLine = 22, kBar = 4, kNameRoom = 96;
+constexpr float kRow = 38, kLine = 22, kBar = 4, kNameRoom = 92;
 
 // One line of the table: an optimizer of a sweep, or a run.
 struct Row {
@@ -86,7 +86,7 @@ std::string cell_text(const Row& row, const std::string& column) {
 const std::vector<Column>& columns() {
   static const std::vector<Column> list = {
       {"run", 0, false},
-      {"µs/step", 62, true, "Microseconds of one thread that a step of one run takes, kernels alone."},
+      {"µs/step", 62, true, "Microseconds of one thread that a step of one run takes, kernels alone.", true},
       {"bytes/weight", 88, true, "Bytes of state that the optimizer keeps for each trained number."},
       {"flops/weight", 88, true, "Floating-point operations of the optimizer's stages for each trained number."},
       {"optimizer %", 88, true, "Share of the step's time that the optimizer's stages take."},
@@ -102,7 +102,6 @@ HoverCard card_of(const PanelContext& c, const Row& row, const std::string& colu
   card.place = row.name;
   const double value = number_of(row, column);
   card.value = std::isfinite(value) ? format_digits(value) : "–";
-  if (std::isfinite(value)) card.exact = format_exact(value);
   if (column == "bytes/weight") {
     card.title = "State";
     card.unit = "bytes per weight";
@@ -121,19 +120,19 @@ HoverCard card_of(const PanelContext& c, const Row& row, const std::string& colu
   } else if (column == "optimizer %") {
     card.title = "Share of the optimizer";
     card.unit = "% of the step's time";
-    card.formula = "1 − (loss and gradient + metrics) / step";
+    card.formula = "1 − (gradient + metrics) / step";
     card.sentence = "Stages are timed one after the other on a copy of one run.";
   } else if (column == "% of peak") {
     card.title = "Share of the peak";
     card.unit = "%";
-    card.formula = "flops of a step / (time of a step · flops per second of the probe)";
+    card.formula = "flops / (time · probe)";
     if (row.run->stages)
       card.sentence = fmt::format("The probe reaches {} Gflop/s of one thread in multiply-adds.",
                                   format_value(1e-9 * row.run->stages->peak_flops));
   } else {
     card.title = "Time of a step";
     card.unit = "µs of one thread";
-    card.formula = "time that threads worked / steps of all runs";
+    card.formula = "time of threads / steps of runs";
     card.sentence = "Kernels alone, over the last half second of work: recording, frames and drawing are not in it.";
   }
   return card;
@@ -222,7 +221,8 @@ void draw_time_bar(const PanelContext& c, const Row& row, const Line& line, floa
   const auto part = [&](float from, float to, ImU32 ink) {
     if (to - from >= 1) list->AddRectFilled({line.at.x + from, y}, {line.at.x + to, y + tall}, ink);
   };
-  part(0, first, t.colour().text3);
+  part(0, first,
+       std::isfinite(optimizer) ? t.colour().text3 : mix(t.colour().panel, t.run(row.run->style).colour, 0.5f));
   part(first, second, t.run(row.run->style).colour);
   part(second, wide, mix(t.colour().hover, t.colour().text3, 0.5f));
 }
@@ -247,6 +247,7 @@ void draw_row(const PanelContext& c, const Row& row, const ColumnEdges& edges, d
   draw_cell(c, columns()[0], {edges[0].first + t.px(18), edges[0].second}, middle, colour.text, row.name, text::kName);
   std::size_t under = 0; // the column that the pointer is over
   for (std::size_t i = 1; i < edges.size(); ++i) {
+    if (!has_room(edges, i)) continue;
     draw_cell(c, columns()[i], edges[i], middle, colour.text, cell_text(row, columns()[i].name));
     if (ImGui::GetIO().MousePos.x >= edges[i - 1].second) under = i;
   }

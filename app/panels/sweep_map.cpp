@@ -137,7 +137,6 @@ void show_card(const PanelContext& c, const BenchModel& bench, const BenchSettin
   card.sentence = fmt::format("{} seed{}, steps {} to {}.", setting.runs.size(), setting.runs.size() == 1 ? "" : "s",
                               format_count(bench.from), format_count(bench.to));
   if (setting.diverged > 0) card.sentence += fmt::format(" {} diverged and are in no mean.", setting.diverged);
-  if (setting.loss.count > 0) card.exact = format_exact(setting.loss.mean);
   show_hover_card(c.theme, card);
 }
 
@@ -173,8 +172,9 @@ void draw_map_cell(const PanelContext& c, const BenchModel& bench, const Map& ma
     }
   }
   if (is_best(bench, map, index)) { // a frame of ink over one of the panel
-    list->AddRect(min, max, colour.panel, t.px(3), 4 * t.hairline());
-    list->AddRect({min.x - 1, min.y - 1}, {max.x + 1, max.y + 1}, colour.text, t.px(4), 2 * t.hairline());
+    const float frame = std::max(1.0f, std::min(t.hairline(), std::round(0.04f * std::min(size.x, size.y))));
+    list->AddRect(min, max, colour.panel, t.px(3), 4 * frame);
+    list->AddRect({min.x - 1, min.y - 1}, {max.x + 1, max.y + 1}, colour.text, t.px(4), 2 * frame);
   }
   if (index == selected_setting(c, bench))
     draw_marker(list, t.run(bench.groups[setting.group].style).marker, {max.x - t.px(7), min.y + t.px(7)}, t.px(3.2f),
@@ -241,10 +241,10 @@ std::string widen_words(const BenchModel& bench) {
   return out;
 }
 
-// What the map is of, and which numbers on neither axis are kept: "seed means of muon, at eps 1e−8".
+// What the map is of, and which numbers on neither axis are kept: "muon, seed means, at eps 1e−8".
 std::string map_words(const PanelContext& c, const BenchModel& bench, const Map& map) {
-  std::string words = bench.seeds > 1 ? "seed means" : "one seed";
-  if (map.y && bench.groups.size() > 1) words += " of " + bench.groups[map.group].name;
+  std::string words = map.y && bench.groups.size() > 1 ? bench.groups[map.group].name + ", " : "";
+  words += bench.seeds > 1 ? "seed means" : "one seed";
   const BenchSetting& like = bench.settings[selected_setting(c, bench)];
   std::string kept;
   for (std::size_t n = 0; n < bench.swept.size(); ++n)
@@ -265,9 +265,10 @@ void choose_axes(const PanelContext& c, const BenchModel& bench, const Map& map)
   }
   int x = static_cast<int>(map.x), y = map.y ? static_cast<int>(*map.y) + 1 : 0;
   const int old_x = x, old_y = y;
-  show_header(c, "sweep_map", note,
-              {HeaderControl::make_dropdown("##rows", rows, &y, 150),
-               HeaderControl::make_dropdown("##columns", columns, &x, 150)});
+  HeaderControl down = HeaderControl::make_dropdown("##rows", rows, &y, 140),
+                across = HeaderControl::make_dropdown("##columns", columns, &x, 140);
+  down.wraps = across.wraps = true;
+  show_header(c, "sweep_map", note, {down, across});
   BenchChoice& choice = c.view.bench;
   if (x != old_x) {
     if (map.y == static_cast<std::size_t>(x)) choice.map_y = bench.swept[map.x]; // the axes change places

@@ -160,10 +160,11 @@ std::vector<Column> best_columns(const PanelContext& c, const BenchModel& bench)
     columns.push_back({title, wide(title, 84)});
   }
   const std::string tried = bench.swept.empty() ? "" : bench.swept.front() + " tried";
-  for (Column column : {Column{tried, bench.swept.empty() ? 12 : wide(tried, 118), false},
-                        Column{"", bench.swept.empty() ? 12.0f : 104, false}, Column{"final loss ± se", 140},
-                        Column{"seeds", 150, false}, Column{"above the lowest ± se", 190},
-                        Column{"norm, end by start", 124}, Column{"°/step", 70}, Column{"invariants", 96, false}})
+  for (Column column :
+       {Column{tried, bench.swept.empty() ? 12 : wide(tried, 118), false},
+        Column{"", bench.swept.empty() ? 12.0f : 104, false}, Column{"final loss ± se", 140, true, {}, true},
+        Column{"seeds", 150, false}, Column{"above the lowest ± se", 190}, Column{"norm, end by start", 124},
+        Column{"°/step", 70}, Column{"invariants", 96, false}})
     columns.push_back(std::move(column));
   return columns;
 }
@@ -203,13 +204,13 @@ void draw_best_cells(const PanelContext& c, const BenchModel& bench, std::size_t
   const auto setting = shown_setting(c, bench, group);
   const std::size_t first = 1 + bench.swept.size();
   const auto cell = [&](std::size_t k, const std::string& words, ImU32 ink, TextStyle style = text::kValue) {
-    if (k < edges.size()) draw_cell(c, columns[k], edges[k], middle, ink, words, style);
+    draw_cell(c, columns[k], edges[k], middle, ink, words, style);
   };
   const BenchSetting& shown = bench.settings[setting.value_or(g.settings.front())];
   if (setting)
     for (std::size_t n = 0; n < bench.swept.size(); ++n) cell(1 + n, value_text(shown.values[n]), colour.text);
-  if (first + kTried < edges.size()) draw_tried(c, bench, g, shown, edges[first + kTried], middle);
-  if (!g.edges.empty() && setting == g.best && first + kEdge < edges.size()) {
+  if (has_room(edges, first + kTried)) draw_tried(c, bench, g, shown, edges[first + kTried], middle);
+  if (!g.edges.empty() && setting == g.best && has_room(edges, first + kEdge)) {
     const float x = edges[first + kEdge].first;
     draw_icon(list, t, Icon::warning, {x + t.px(6), middle}, colour.warning, 11);
     draw_text_aligned(list, t, text::kLabel, {x + t.px(18), middle}, colour.warning, "edge: widen", 0, 0.5f);
@@ -221,7 +222,7 @@ void draw_best_cells(const PanelContext& c, const BenchModel& bench, std::size_t
     return cell(first + kLoss, fmt::format("{} of {} diverged", shown.diverged, shown.runs.size()), colour.broken,
                 text::kLabel);
   cell(first + kLoss, loss_text(shown.loss), colour.text);
-  if (first + kSeeds < edges.size())
+  if (has_room(edges, first + kSeeds))
     draw_seeds(c, bench, shown, g.style, edges[first + kSeeds], middle, range.first, range.second);
   cell(first + kVerdict, verdict_text(c, bench, group), colour.text2);
   cell(first + kNormRatio, finite_text(mean_of(c, shown, "frobenius_norm", true)), colour.text);
@@ -273,7 +274,7 @@ std::vector<Column> member_columns(const BenchModel& bench) {
   std::vector<Column> columns = {{"run", 0, false}};
   for (const std::string& name : bench.swept) columns.push_back({name, 92});
   columns.push_back({"seed", 70});
-  columns.push_back({"final loss", 104});
+  columns.push_back({"final loss", 104, true, {}, true});
   columns.push_back({"norm", 84});
   columns.push_back({"°/step", 84});
   columns.push_back({"status", 170, false});
@@ -374,14 +375,17 @@ std::string note_of(const PanelContext& c, const BenchModel& bench) {
 
 void draw_table(const PanelContext& c) {
   static constexpr std::array kTables = {"bests", "members"};
-  static constexpr std::array kShown = {"each at its best", "same values", "all"};
+  static constexpr std::array kShown = {"each at its best", "same values", "all"}, kShort = {"own best", "same", "all"};
   const BenchModel& bench = bench_of(c);
   BenchChoice& choice = c.view.bench;
-  HeaderControl shown = HeaderControl::make_switch("curves", kShown, &choice.shown);
+  const bool narrow = ImGui::GetWindowWidth() < c.theme.px(400);
+  HeaderControl shown = HeaderControl::make_switch("curves", narrow ? kShort : kShown, &choice.shown);
+  shown.wraps = true;
   shown.help = "Which losses are drawn: every run's at its best, all at the selected member's numbers, or all members.";
   std::vector<HeaderControl> controls;
   if (!bench.swept.empty()) controls.push_back(shown); // else each run has one setting
   controls.push_back(HeaderControl::make_switch("table", kTables, &choice.table));
+  controls.back().wraps = true;
   show_header(c, "table", {{}, note_of(c, bench)}, std::move(controls));
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
   if (choice.table == 0) draw_bests(c, bench);

@@ -87,14 +87,15 @@ bool same_schedules(const OptimizerSpec& a, const OptimizerSpec& b) {
   return has_all(a, b) && has_all(b, a);
 }
 
+bool same_route_recipe(const OptimizerSpec& a, const OptimizerSpec& b) {
+  return a.schedules.contains("lr") == b.schedules.contains("lr") && same_composition(a, b);
+}
+
 bool same_routes(const OptimizerSpec& a, const OptimizerSpec& b) {
   return std::is_permutation(a.routes.begin(), a.routes.end(), b.routes.begin(), b.routes.end(),
                              [](const RouteSpec& one, const RouteSpec& other) {
                                if (one.target != other.target || !one.recipe != !other.recipe) return false;
-                               if (one.recipe == other.recipe) return true;
-                               // a rate without a schedule follows the run's rate, a constant one does not
-                               return one.recipe->schedules.contains("lr") == other.recipe->schedules.contains("lr") &&
-                                      same_composition(*one.recipe, *other.recipe);
+                               return one.recipe == other.recipe || same_route_recipe(*one.recipe, *other.recipe);
                              });
 }
 

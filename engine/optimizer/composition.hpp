@@ -25,6 +25,8 @@ bool same_schedules(const OptimizerSpec& a, const OptimizerSpec& b);
 // The same parameters go by the same other recipes, as far as the targets say.
 bool same_routes(const OptimizerSpec& a, const OptimizerSpec& b);
 bool same_composition(const OptimizerSpec& a, const OptimizerSpec& b);
+// Of two recipes of a route: a rate without a schedule follows that of the run, one that is said to be constant does not.
+bool same_route_recipe(const OptimizerSpec& a, const OptimizerSpec& b);
 
 // A part that has another chain than it had; `route`: of whose recipe, "": the run's own.
 struct PartChange {

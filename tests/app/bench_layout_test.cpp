@@ -29,8 +29,8 @@ seeds = 3
 
 // The scene computed to its end in the layout Bench.
 struct Bench {
-  explicit Bench(const std::string& scene = kScene)
-      : path(folder.write("s.toml", scene)), w(WindowSetup{.scene = path}) {
+  explicit Bench(const std::string& scene = kScene, int width = 1440, int height = 900)
+      : path(folder.write("s.toml", scene)), w(WindowSetup{.scene = path, .width = width, .height = height}) {
     w.send(command::ComputeTo{w.frame().steps});
     w.view().layout = LayoutKind::bench;
     w.frames(4);
@@ -278,4 +278,41 @@ hparam.lr = { values = [0.001, 0.01, 0.1] }
   // Rows are runs, and the rate is that of the selected member.
   bench.click("sweep_map", "cell lion lr 0.1, weight_decay 0.1");
   CHECK(bench.selected().label == "lion weight_decay 0.1 lr 0.1");
+}
+
+TEST_CASE("the switches and axes of Bench are within reach in a small window at 300 %") {
+  Bench bench(R"([scene]
+steps = 40
+[problem]
+kind = "quadratic"
+[sweep]
+optimizer = ["adamw", "lion"]
+hparam.weight_decay = { values = [0.001, 0.1] }
+hparam.lr = { values = [0.001, 0.01, 0.1] }
+)",
+              1024, 640);
+  bench.w.view().zoom = 3;
+  bench.w.frames(3);
+  const auto front = [&](const char* panel) {
+    bench.w.view().requests.front_panel = panel;
+    bench.w.frames(4);
+    REQUIRE(window_shown(bench.w.panel(panel)));
+  };
+  front("table");
+  bench.click("table", "curves/same");
+  CHECK(bench.w.view().bench.shown == 1);
+  bench.click("table", "table/members");
+  CHECK(bench.w.view().bench.table == 1);
+  bench.click("table", "sort final loss"); // the column that matters has room
+  CHECK(bench.w.view().bench.sort.column == "final loss");
+  front("sweep_map");
+  for (const char* list : {"**/##rows", "**/##columns"})
+    bench.w.play([&](ImGuiTestContext& user) {
+      user.SetRef(bench.w.panel("sweep_map").c_str());
+      user.ItemClick(list);
+      CHECK(ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel));
+      user.KeyPress(ImGuiKey_Escape);
+    });
+  bench.click("sweep_map", "cell adamw lr 0.1, weight_decay 0.1");
+  CHECK(bench.selected().label == "adamw weight_decay 0.1 lr 0.1");
 }

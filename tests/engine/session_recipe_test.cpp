@@ -389,6 +389,7 @@ TEST_CASE("a refused change of a route says so at the route's part", "[recipe][r
   const auto said = s->apply(command::SetPart{run, Part::direction, {{"adam", {}}, {"lion", {}}}, "head"});
   REQUIRE_FALSE(said);
   CHECK(said.error().text().find("beta1") != std::string::npos);
+  CHECK(said.error().place.file.empty());
   const Frame f = frame_of(*s);
   REQUIRE(f.refused);
   CHECK(f.refused->route == "head");
