@@ -53,7 +53,8 @@ public:
     if (auto done = work_.open(sweep_key(scene_, work_.session(), work_.tail())); !done) return done.error();
     const auto finished = go();
     if (!finished) return finished.error();
-    const SweepReport report = work_.report(scene_);
+    SweepReport report = work_.report(scene_);
+    if (same_) warn_beside_same(scene_, spec(), *same_, report);
     const std::string text = compare_text(report, spec(), same_);
     if (auto done = work_.write(report, compare_json(report, spec(), same_), text, *finished); !done)
       return done.error();

@@ -40,6 +40,13 @@ bool is_share(const Setting& s) { return !s.log_scale && s.max <= 1; }
 // Can values be spaced by ratio around this one?
 bool has_range(const Setting& s, double value) { return s.log_scale ? value > 0 : is_share(s) && value < 1; }
 
+int rung_of(const Setting& s, double value) { return nearest_rung(is_share(s) ? 1 - value : value); }
+
+// Is there no rung between two values?
+bool next_to(const Setting& s, double a, double b) {
+  return has_range(s, a) && has_range(s, b) && std::abs(rung_of(s, a) - rung_of(s, b)) <= 1;
+}
+
 // The values at `count` rungs from `from` on, as far as they are allowed.
 std::vector<double> rungs(const Setting& s, int from, int count) {
   std::vector<double> out;
@@ -92,12 +99,24 @@ std::string free_label(const Scene& scene, const std::string& name) {
   return label;
 }
 
-// Positions of the settings with this value, and of those without the number: one per optimizer at most.
+// The settings with this value: one per optimizer at most.
 std::vector<const SettingReport*> with_value(const SweepReport& report, const CompareSpec& spec, double value) {
   std::vector<const SettingReport*> out;
   for (const SettingReport& s : report.settings)
     if (value_of(s, spec.hparam) == value) out.push_back(&s);
   return out;
+}
+
+// Why a run has no setting with the value that all others have; "" where it has one.
+std::string left_out(const SweepReport& report, const CompareSpec& spec, double value, std::size_t run) {
+  bool has_number = false;
+  for (const SettingReport& s : report.settings) {
+    if (s.run != run) continue;
+    if (value_of(s, spec.hparam) == value) return "";
+    has_number = has_number || !std::isnan(value_of(s, spec.hparam));
+  }
+  return has_number ? fmt::format("left out: its {} cannot be {}", spec.hparam, value)
+                    : fmt::format("left out: it has no {}", spec.hparam);
 }
 
 // A row per value, a column per optimizer.
@@ -127,6 +146,9 @@ std::string same_lines(const SweepReport& report, const CompareSpec& spec, doubl
   for (const SettingReport* s : same)
     rows.push_back({report.best[s->run].label, estimate_text(s->loss),
                     s->diverged > 0 ? fmt::format("{} of {} diverged", s->diverged, s->planned) : ""});
+  for (std::size_t r = 0; r < report.best.size(); ++r)
+    if (const std::string why = left_out(report, spec, value, r); !why.empty())
+      rows.push_back({report.best[r].label, "–", why});
   out += text_table(rows);
   rows.clear();
   for (std::size_t i = 0; i < same.size(); ++i)
@@ -137,6 +159,7 @@ std::string same_lines(const SweepReport& report, const CompareSpec& spec, doubl
       rows.push_back(
           {fmt::format("{} − {}", a, b), estimate_text(d), lost ? "not compared: seeds diverged" : verdict(d, a, b)});
     }
+  if (rows.size() > 1) out += "their differences, each judged by itself:\n";
   return out + text_table(rows);
 }
 
@@ -144,7 +167,7 @@ std::string same_lines(const SweepReport& report, const CompareSpec& spec, doubl
 
 std::vector<double> values_around(const Setting& hparam, double value) {
   if (!has_range(hparam, value)) return {};
-  const int center = nearest_rung(is_share(hparam) ? 1 - value : value);
+  const int center = rung_of(hparam, value);
   return rungs(hparam, center - kReach, 2 * kReach + 1);
 }
 
@@ -201,7 +224,7 @@ std::string widen(Scene& scene, const CompareSpec& spec, const SweepReport& repo
     const std::vector<Setting> settings = optimizer_hparams(scene.runs[best.run].optimizer);
     const Setting& setting = *find(settings, spec.hparam);
     const double end = down ? axis->values.front() : axis->values.back();
-    const int n = nearest_rung(is_share(setting) ? 1 - end : end);
+    const int n = rung_of(setting, end);
     const bool to_lower_rungs = down != is_share(setting);
     const std::vector<double> more = rungs(setting, to_lower_rungs ? n - kReach : n + 1, kReach);
     if (more.empty()) continue;
@@ -229,6 +252,21 @@ std::optional<double> add_same_value(Scene& scene, const CompareSpec& spec, cons
     set_values(*axis, std::move(values));
   }
   return value;
+}
+
+void warn_beside_same(const Scene& scene, const CompareSpec& spec, double same, SweepReport& report) {
+  for (BestReport& best : report.best) {
+    if (!best.setting || !best.edges.empty()) continue;
+    const double value = value_of(report.settings[*best.setting], spec.hparam);
+    std::vector<double> values; // of this run, rising
+    for (const SettingReport& s : report.settings)
+      if (s.run == best.run) values.push_back(value_of(s, spec.hparam));
+    const bool above = values.size() > 2 && same == values.back() && value == values[values.size() - 2];
+    const bool below = values.size() > 2 && same == values.front() && value == values[1];
+    if (!above && !below) continue;
+    const std::vector<Setting> settings = optimizer_hparams(scene.runs[best.run].optimizer);
+    if (!next_to(*find(settings, spec.hparam), value, same)) best.edges.push_back({spec.hparam, value, above, same});
+  }
 }
 
 std::string compare_text(const SweepReport& report, const CompareSpec& spec, std::optional<double> same) {
@@ -262,6 +300,10 @@ std::string compare_json(const SweepReport& report, const CompareSpec& spec, std
         one["lower"] = known ? Json(report.best[settings[d.mean < 0 ? i : j]->run].label) : Json(nullptr);
         all["differences"].push_back(std::move(one));
       }
+    all["left_out"] = Json::array();
+    for (std::size_t r = 0; r < report.best.size(); ++r)
+      if (const std::string why = left_out(report, spec, *same, r); !why.empty())
+        all["left_out"].push_back({{"run", report.best[r].label}, {"why", why}});
     json["same"] = std::move(all);
   }
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";

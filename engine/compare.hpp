@@ -31,6 +31,10 @@ std::string widen(Scene& scene, const CompareSpec& spec, const SweepReport& repo
 // Gives every optimizer the value that suits the first one best, where it lacks it; nothing without such a value.
 std::optional<double> add_same_value(Scene& scene, const CompareSpec& spec, const SweepReport& report);
 
+// A best beside which nothing but that value was tried, more than a rung away, is at the end of its range still: adds the
+// warning to the report.
+void warn_beside_same(const Scene& scene, const CompareSpec& spec, double same, SweepReport& report);
+
 std::string compare_text(const SweepReport& report, const CompareSpec& spec, std::optional<double> same);
 std::string compare_json(const SweepReport& report, const CompareSpec& spec, std::optional<double> same);
 

@@ -258,6 +258,7 @@ Result<Scene> parse_scene(const std::string& text, const std::string& file, cons
     if (set.label.empty()) drop_unused(*scene, value_of(set).place);
   if (auto ok = check_sweep_size(*scene); !ok) return ok.error();
   drop_unused_axes(*scene);
+  if (auto ok = check_member_labels(*scene); !ok) return ok.error();
   return scene;
 }
 

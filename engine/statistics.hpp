@@ -46,7 +46,12 @@ private:
 // Fewer pairs than this decide nothing, whatever their spread.
 inline constexpr std::size_t kFewestPairs = 3;
 
-// Does a difference stand clear of its uncertainty: at least two standard errors, from at least kFewestPairs pairs?
+// How many standard errors from 0 a mean of `count` values is decided at: the 97.5 % quantile of Student's t with
+// count − 1 degrees of freedom, and never less than 2. Infinite below two values.
+double needed_errors(std::size_t count);
+
+// Does a difference stand clear of its uncertainty: at least needed_errors of them, from at least kFewestPairs pairs?
+// Of one difference by itself: among many, some 5 % of those between equals are decided by chance.
 bool decided(const Estimate& difference);
 
 } // namespace polarscope

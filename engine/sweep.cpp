@@ -35,6 +35,20 @@ std::string memory_text(const Scene& scene) {
   return fmt::format(" (about {} at once)", size_text(bytes));
 }
 
+std::uint64_t first_seed_of(const Scene& scene, std::size_t run) { return scene.runs[run].seed.value_or(scene.seed); }
+
+std::string label_of(const Scene& scene, const MemberPlace& place) {
+  std::string label = scene.runs[place.run].label;
+  for (std::size_t a = 0; a < place.values.size(); ++a)
+    if (place.values[a] != kNotSwept) {
+      const SweepAxis& axis = scene.sweep->hparams[a];
+      label += fmt::format(" {} {}", axis.hparam, axis.texts[place.values[a]]);
+    }
+  if (scene.sweep && scene.sweep->seeds > 1)
+    label += fmt::format(" seed {}", first_seed_of(scene, place.run) + place.seed);
+  return label;
+}
+
 } // namespace
 
 std::size_t values_of(const SweepAxis& axis, std::size_t run) { return axis.of_run[run] ? axis.values.size() : 1; }
@@ -77,20 +91,21 @@ RunSpec member_spec(const Scene& scene, std::size_t member) {
     const SweepAxis& axis = scene.sweep->hparams[a];
     spec.hparams[axis.hparam] = axis.values[place.values[a]];
     spec.hparam_places[axis.hparam] = axis.place;
-    spec.label += fmt::format(" {} {}", axis.hparam, axis.texts[place.values[a]]);
   }
-  if (scene.sweep->seeds > 1) {
-    spec.seed = spec.seed.value_or(scene.seed) + place.seed;
-    spec.label += fmt::format(" seed {}", *spec.seed);
-  }
+  if (scene.sweep->seeds > 1) spec.seed = first_seed_of(scene, place.run) + place.seed;
+  spec.label = label_of(scene, place);
   return spec;
+}
+
+std::string member_label(const Scene& scene, std::size_t member) {
+  return label_of(scene, member_place(scene, member));
 }
 
 bool has_member(const Scene& scene, const std::string& label) {
   const double size = sweep_size(scene);
   if (size > kMostMembers) return false;
   for (std::size_t m = 0; m < static_cast<std::size_t>(size); ++m)
-    if (member_spec(scene, m).label == label) return true;
+    if (member_label(scene, m) == label) return true;
   return false;
 }
 
@@ -131,6 +146,15 @@ Result<void> check_sweep_size(const Scene& scene) {
       scene.sweep->place);
 }
 
+Result<void> check_member_labels(const Scene& scene) {
+  std::set<std::string> labels;
+  for (std::size_t m = 0; m < static_cast<std::size_t>(sweep_size(scene)); ++m)
+    if (const auto [label, fresh] = labels.insert(member_label(scene, m)); !fresh)
+      return bad_input(fmt::format("two runs have the label '{}'", *label),
+                       scene.runs[member_place(scene, m).run].place);
+  return {};
+}
+
 Result<Scene> expanded(const Scene& scene) {
   if (auto ok = check_sweep_size(scene); !ok) return ok.error();
   const double size = sweep_size(scene);
@@ -141,12 +165,8 @@ Result<Scene> expanded(const Scene& scene) {
                      scene.sweep->place);
   std::vector<std::size_t> all(static_cast<std::size_t>(size));
   std::iota(all.begin(), all.end(), std::size_t{0});
-  Scene out = with_members(scene, all);
-  std::set<std::string> labels;
-  for (const RunSpec& run : out.runs)
-    if (!labels.insert(run.label).second)
-      return bad_input(fmt::format("two runs have the label '{}'", run.label), run.place);
-  return out;
+  if (auto ok = check_member_labels(scene); !ok) return ok.error();
+  return with_members(scene, all);
 }
 
 } // namespace polarscope

@@ -50,6 +50,7 @@ struct MemberPlace {
 MemberPlace member_place(const Scene& scene, std::size_t member);
 // The member as a run: "muon lr 0.01 seed 2", with `group` the label of the run it repeats.
 RunSpec member_spec(const Scene& scene, std::size_t member);
+std::string member_label(const Scene& scene, std::size_t member);
 bool has_member(const Scene& scene, const std::string& label);
 
 // The scene with these members as its runs and no sweep; expectations of a run are made of each of its members here.
@@ -60,6 +61,8 @@ void drop_unused_axes(Scene& scene);
 
 // Refuses more members than kMostMembers, and says about how much memory they would take.
 Result<void> check_sweep_size(const Scene& scene);
+// Refuses two members of one label, by which results are kept.
+Result<void> check_member_labels(const Scene& scene);
 // with_members for all of them, refusing more than a session holds.
 Result<Scene> expanded(const Scene& scene);
 

@@ -2,6 +2,7 @@
 
 #include "engine/files.hpp"
 #include "engine/json_number.hpp"
+#include "engine/preset.hpp"
 #include "engine/sweep.hpp"
 
 #include <fmt/format.h>
@@ -94,6 +95,7 @@ std::string text_of(const MemberResult& r) {
   json["failed"] = r.failed;
   json["expected"] = r.expected;
   json["seconds"] = json_number<Json>(r.seconds);
+  json["step_seconds"] = json_number<Json>(r.step_seconds);
   json["state_bytes"] = json_number<Json>(r.state_bytes);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -119,6 +121,7 @@ MemberResult result_of(const Json& json) {
   r.failed = json.at("failed").get<std::vector<std::string>>();
   r.expected = json.at("expected").get<std::size_t>();
   r.seconds = number(json.at("seconds"));
+  r.step_seconds = number(json.at("step_seconds"));
   r.state_bytes = number(json.at("state_bytes"));
   return r;
 }
@@ -155,22 +158,17 @@ std::string stamp_of(const std::string& path) {
 
 std::uint64_t sweep_key(const Scene& scene, const SessionOptions& options, double tail) {
   Fnv hash;
-  hash.add(to_toml(scene));
+  Scene full = scene;
+  if (full.sweep) full.sweep->written.clear(); // every run then has a table of its own
+  hash.add(to_toml(full));
   hash.add(fmt::format("{} {} {} {}", scene.steps, tail, options.device, options.isa));
   const std::string folder =
       scene.path.substr(0, scene.path.rfind('/') == std::string::npos ? 0 : scene.path.rfind('/') + 1);
   for (const RunSpec& run : scene.runs) {
-    for (const auto& [part, chain] :
-         {std::pair{"d", &run.optimizer.chain(Part::direction)}, std::pair{"g", &run.optimizer.chain(Part::geometry)},
-          std::pair{"m", &run.optimizer.chain(Part::magnitude)}, std::pair{"w", &run.optimizer.chain(Part::decay)}})
-      for (const PartSpec& link : *chain) {
-        hash.add(fmt::format("{} {}", part, link.kind)); // of a file, whose text the scene does not hold
-        for (const auto& [name, value] : link.options) hash.add(name + "=" + to_text(value));
-      }
-    for (const auto& [name, value] : run.optimizer.hparams) hash.add(fmt::format("{}={}", name, value));
-    for (const auto& [name, s] : run.optimizer.schedules)
-      hash.add(
-          fmt::format("{} {} {} {} {} {} {}", name, s.kind, s.warmup, s.cooldown, s.shape, s.final_value, s.floor));
+    // A recipe may come from a file, whose text the scene does not hold.
+    hash.add(preset_toml(run.optimizer));
+    for (const RouteSpec& route : run.optimizer.routes)
+      if (route.recipe) hash.add(route.target + " " + preset_toml(*route.recipe));
     if (!run.start.file.empty()) hash.add(stamp_of(folder + run.start.file) + stamp_of(run.start.file));
     for (const auto& [name, start] : run.start.parameters)
       if (!start.file.empty()) hash.add(stamp_of(folder + start.file) + stamp_of(start.file));

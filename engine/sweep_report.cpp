@@ -72,7 +72,7 @@ public:
     for (std::size_t m = 0; m < out_.members; ++m) {
       const MemberPlace place = member_place(scene_, m);
       if (place.seed == 0) out_.settings.push_back(setting_of(place, seeds));
-      const auto found = results_.find(member_spec(scene_, m).label);
+      const auto found = results_.find(member_label(scene_, m));
       if (found == results_.end()) continue;
       const MemberResult& r = found->second;
       out_.results.push_back(&r);
@@ -100,7 +100,7 @@ public:
         const SettingReport& s = out_.settings[i];
         if (s.run != r) continue;
         for (const MemberResult* m : s.members) {
-          seconds += m->seconds;
+          seconds += m->step_seconds * static_cast<double>(m->step);
           steps += static_cast<double>(m->step);
           best.state_bytes = m->state_bytes;
         }

@@ -3,7 +3,7 @@
 // A *setting* is one run with one value of each swept number. Its loss is the mean over its seeds of the members' final
 // losses, a final loss being the mean over the last steps of the run (SweepReport::tail). A run's best setting is the one
 // of least loss among those of which no seed diverged. Runs are compared at their bests, seed by seed; a difference of
-// less than two standard errors, or from fewer than kFewestPairs seeds, is not decided.
+// less than needed_errors standard errors, or from fewer than kFewestPairs seeds, is not decided; each is judged by itself.
 #pragma once
 
 #include "engine/scene.hpp"
@@ -36,7 +36,8 @@ struct SettingReport {
 struct EdgeWarning {
   std::string hparam;
   double value;
-  bool largest; // else the smallest
+  bool largest;                                // else the smallest
+  std::optional<double> beyond = std::nullopt; // a value that was tried out there all the same, far from it
 };
 
 struct BestReport {
@@ -44,7 +45,7 @@ struct BestReport {
   std::string label, optimizer;
   std::optional<std::size_t> setting; // none: a seed diverged, or is missing, in each
   std::vector<EdgeWarning> edges;
-  double seconds_per_step = 0; // wall time of one step of one member while all threads work, over all of its members
+  double seconds_per_step = 0; // mean over the steps of all of its members (MemberResult::step_seconds)
   double state_bytes = 0;
   double norm_ratio = 0; // final by start norm of the first parameter, mean over the seeds of the best
 };

@@ -73,25 +73,30 @@ private:
   FiniteMean tail_;
 };
 
+struct BatchTime {
+  double all, computing; // seconds: from opening to the last record, and without opening
+};
+
 class SweepRunner {
 public:
   SweepRunner(const Scene& scene, const SweepRunOptions& options, KnownResults& known)
       : scene_(scene), options_(options), known_(known) {
     threads_ = static_cast<std::size_t>(options.session.threads > 0 ? options.session.threads : all_cores());
-    batch_ = kPerThread * threads_;
   }
 
   Result<bool> run() {
     if (auto ok = check_sweep_size(scene_); !ok) return ok.error();
+    if (auto ok = check_member_labels(scene_); !ok) return ok.error();
     const auto members = static_cast<std::size_t>(sweep_size(scene_));
     progress_.members = members;
     std::vector<std::pair<std::size_t, std::size_t>> missing; // run and member
     for (std::size_t m = 0; m < members; ++m)
-      if (!known_.contains(member_spec(scene_, m).label)) missing.emplace_back(member_place(scene_, m).run, m);
+      if (!known_.contains(member_label(scene_, m))) missing.emplace_back(member_place(scene_, m).run, m);
     progress_.done = members - missing.size();
     progress_.all_steps = static_cast<double>(missing.size()) * static_cast<double>(scene_.steps);
     for (std::size_t from = 0; from < missing.size();) {
-      // Members of one run: their time is that of one optimizer.
+      // Members of one run: their time is that of one optimizer, and each run's batches grow from the same size.
+      if (from == 0 || missing[from].first != missing[from - 1].first) batch_ = first_batch();
       const std::size_t most = std::min(batch_, fitting(missing[from].first));
       std::size_t to = from;
       std::vector<std::size_t> chosen;
@@ -106,6 +111,8 @@ public:
   }
 
 private:
+  std::size_t first_batch() const { return kPerThread * threads_; }
+
   // How many members of this run the memory budget holds at once.
   std::size_t fitting(std::size_t run) const {
     const auto program = compile(scene_, scene_.runs[run], {RecordOptions{0, false}});
@@ -130,14 +137,16 @@ private:
     Frame frame;
     (*session)->fill(frame);
     if (auto ok = check(frame, part); !ok) return ok.error();
+    const Clock::time_point opened = Clock::now();
     if (!compute(**session, chosen.size())) return false;
+    const double computing = since(opened);
     if (const auto& fault = (*session)->fault()) return *fault;
     (*session)->fill(frame);
     const double seconds = since(start);
     progress_.seconds += seconds;
     progress_.steps += static_cast<double>(chosen.size()) * static_cast<double>(scene_.steps);
     progress_.done += chosen.size();
-    if (auto kept = keep(frame, part, losses, seconds); !kept) return kept.error();
+    if (auto kept = keep(frame, part, losses, {seconds, computing}); !kept) return kept.error();
     if (options_.progress) options_.progress(progress_);
     if (seconds < kShortBatch) batch_ = std::min(2 * batch_, kMostRuns);
     if (seconds > kLongBatch) batch_ = std::max(batch_ / 2, threads_);
@@ -171,8 +180,11 @@ private:
     return true;
   }
 
-  Result<void> keep(const Frame& frame, const Scene& part, const std::vector<LossWatch>& losses, double seconds) {
-    const Report report = make_report(frame, "", seconds);
+  Result<void> keep(const Frame& frame, const Scene& part, const std::vector<LossWatch>& losses,
+                    const BatchTime& took) {
+    const Report report = make_report(frame, "", took.all);
+    double steps = 0;
+    for (const RunReport& run : report.runs) steps += static_cast<double>(run.step);
     const std::vector<ExpectReport> expected = evaluate_expectations(frame, part);
     std::vector<MemberResult> made;
     for (std::size_t i = 0; i < report.runs.size(); ++i) {
@@ -190,7 +202,8 @@ private:
       if (!run.diverged) r.final_loss = losses[i].tail_mean();
       r.curve = losses[i].curve();
       r.invariants = run.invariants;
-      r.seconds = seconds / static_cast<double>(report.runs.size());
+      r.seconds = took.all / static_cast<double>(report.runs.size());
+      r.step_seconds = shown.step_seconds > 0 ? shown.step_seconds : took.computing / std::max(1.0, steps);
       r.state_bytes = program_cost(*shown.program).state_bytes();
       for (const auto& [name, value] : run.final) {
         if (name.find('[') != std::string::npos) continue; // one per row or column: what a run alone is asked for
@@ -221,7 +234,7 @@ private:
   const Scene& scene_;
   const SweepRunOptions& options_;
   KnownResults& known_;
-  std::size_t threads_, batch_;
+  std::size_t threads_, batch_ = 0;
   SweepProgress progress_;
 };
 

@@ -33,8 +33,9 @@ struct MemberResult {
   std::vector<InvariantStatus> invariants;
   std::vector<std::string> failed; // expectations, in words
   std::size_t expected = 0;        // expectations that were reached
-  double seconds = 0;              // of computing, its share of the batch
-  double state_bytes = 0;          // of the optimizer, beside the weights
+  double seconds = 0;              // its share of the batch, opening and reporting included
+  double step_seconds = 0; // of one thread for a step of it; where the device has no such number its share of the batch
+  double state_bytes = 0;  // of the optimizer, beside the weights
 
   // No expectation failed, and no invariant broke before it diverged.
   bool good() const;

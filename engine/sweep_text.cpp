@@ -125,9 +125,11 @@ Json best_json(const SweepReport& report, const BestReport& best) {
   one["loss"] = estimate_json(s.loss);
   one["norm_ratio"] = json_number<Json>(best.norm_ratio);
   one["edge"] = Json::array();
-  for (const EdgeWarning& e : best.edges)
+  for (const EdgeWarning& e : best.edges) {
     one["edge"].push_back(
         Json{{"hparam", e.hparam}, {"value", json_number<Json>(e.value)}, {"end", e.largest ? "largest" : "smallest"}});
+    if (e.beyond) one["edge"].back()["but_for"] = json_number<Json>(*e.beyond);
+  }
   Json mean = Json::array(), se = Json::array(), step = Json::array();
   for (std::size_t i = 0; i < s.band.size(); ++i) {
     step.push_back(static_cast<long>(i + 1) * report.steps / static_cast<long>(s.band.size()));
@@ -190,8 +192,9 @@ std::string warning_lines(const SweepReport& report) {
   std::string out;
   for (const BestReport& best : report.best)
     for (const EdgeWarning& e : best.edges)
-      out += fmt::format("WARNING: the best {} of {}, {}, is the {} that was tried: widen the range\n", e.hparam,
-                         best.label, short_number(e.value), e.largest ? "largest" : "smallest");
+      out += fmt::format("WARNING: the best {} of {}, {}, is the {} that was tried{}: widen the range\n", e.hparam,
+                         best.label, short_number(e.value), e.largest ? "largest" : "smallest",
+                         e.beyond ? " but for " + short_number(*e.beyond) : "");
   for (const MemberResult* m : report.results) {
     for (const InvariantStatus& i : m->invariants)
       if (m->broke(i))
@@ -210,7 +213,7 @@ std::string verdict(const Estimate& d, const std::string& a, const std::string& 
   if (d.mean == 0) return "not decided: equal";
   if (d.count < kFewestPairs)
     return fmt::format("not decided: {} seed{}, {} are needed", d.count, d.count == 1 ? "" : "s", kFewestPairs);
-  return "not decided: less than two standard errors";
+  return fmt::format("not decided: less than {:.2f} standard errors", needed_errors(d.count));
 }
 
 std::string difference_lines(const SweepReport& report) {
@@ -228,7 +231,8 @@ std::string difference_lines(const SweepReport& report) {
     rows.push_back({fmt::format("{} − {}", a, b), estimate_text(d.loss), verdict(d.loss, a, b)});
   }
   if (rows.empty()) return {};
-  return fmt::format("differences of the losses at the bests, seed by seed{}:\n", all ? "" : ", to the lowest") +
+  return fmt::format("differences of the losses at the bests, seed by seed{}{}:\n", all ? "" : ", to the lowest",
+                     rows.size() > 1 ? ", each judged by itself" : "") +
          text_table(rows);
 }
 

@@ -29,24 +29,61 @@ TEST_CASE("mean and standard error by hand", "[statistics]") {
 }
 
 TEST_CASE("pairs remove what runs have in common", "[statistics]") {
-  // differences 1, 2, 3: mean 2, s = 1, se = 1/√3; the runs themselves spread a hundred times as much
-  const std::vector<double> a = {101, 52, 203}, b = {100, 50, 200};
+  // differences 3, 4, 5: mean 4, s = 1, se = 1/√3; the runs themselves spread a hundred times as much
+  const std::vector<double> a = {103, 54, 205}, b = {100, 50, 200};
   const Estimate d = paired_difference(a, b);
-  CHECK(d.mean == 2);
+  CHECK(d.mean == 4);
   CHECK(d.se == Approx(1 / std::sqrt(3.0)));
   CHECK(decided(d));
   CHECK(estimate(a).se > 40);
   const Estimate back = paired_difference(b, a);
-  CHECK(back.mean == -2);
+  CHECK(back.mean == -4);
   CHECK(decided(back));
 }
 
-TEST_CASE("nothing is ranked within two standard errors or from too few pairs", "[statistics]") {
-  CHECK(decided({2.0, 1.0, 5}));
-  CHECK(decided({-2.0, 1.0, 3}));
-  CHECK_FALSE(decided({1.99, 1.0, 5}));
+namespace {
+
+// P(T ≤ t) of Student's t by Simpson's rule over its density, for t ≥ 0.
+double student_below(double t, double freedom) {
+  const double scale = std::exp(std::lgamma((freedom + 1) / 2) - std::lgamma(freedom / 2)) / std::sqrt(freedom * M_PI);
+  const auto density = [&](double x) { return scale * std::pow(1 + x * x / freedom, -(freedom + 1) / 2); };
+  constexpr int kParts = 2000;
+  const double h = t / kParts;
+  double sum = density(0) + density(t);
+  for (int i = 1; i < kParts; ++i) sum += (i % 2 == 1 ? 4 : 2) * density(i * h);
+  return 0.5 + sum * h / 3;
+}
+
+} // namespace
+
+TEST_CASE("how far from 0 a mean must be follows Student's t", "[statistics]") {
+  CHECK(std::isinf(needed_errors(0)));
+  CHECK(std::isinf(needed_errors(1)));
+  // the printed table
+  CHECK(needed_errors(2) == Approx(12.706));
+  CHECK(needed_errors(3) == Approx(4.303));
+  CHECK(needed_errors(4) == Approx(3.182));
+  CHECK(needed_errors(5) == Approx(2.776));
+  CHECK(needed_errors(10) == Approx(2.262));
+  CHECK(needed_errors(31) == Approx(2.042));
+  CHECK(needed_errors(41) == Approx(2.021).margin(5e-4));
+  // each leaves 5 % of what is equal outside, until two standard errors are more than that
+  for (std::size_t n = 2; n <= 60; ++n) {
+    INFO(n);
+    CHECK(student_below(needed_errors(n), static_cast<double>(n - 1)) == Approx(0.975).margin(4e-5));
+    CHECK(needed_errors(n) > needed_errors(n + 1));
+  }
+  for (const std::size_t n : {62, 100, 1000, 1000000}) CHECK(needed_errors(n) == 2);
+}
+
+TEST_CASE("nothing is ranked within what chance makes, nor from too few pairs", "[statistics]") {
+  CHECK(decided({2.78, 1.0, 5}));
+  CHECK_FALSE(decided({2.77, 1.0, 5}));
+  CHECK(decided({-4.31, 1.0, 3}));
+  CHECK_FALSE(decided({-4.29, 1.0, 3}));
+  CHECK(decided({2.0, 1.0, 1000}));
   CHECK_FALSE(decided({-1.99, 1.0, 1000}));
-  CHECK_FALSE(decided({9.0, 1.0, 2}));
+  CHECK_FALSE(decided({99.0, 1.0, 2}));
   CHECK_FALSE(decided({0.0, 0.0, 5})); // equal to the bit
   CHECK_FALSE(decided(estimate({})));
   const std::vector<double> a = {1, 5, 2}, b = {2, 3, 2};

@@ -130,6 +130,62 @@ TEST_CASE("a sweep that is stopped keeps what was finished and goes on", "[sweep
   for (const auto& [label, result] : known) CHECK(same(result, whole.at(label)));
 }
 
+TEST_CASE("the time of a step is that of computing, and every run's batches begin alike", "[sweep]") {
+  std::string text = kScene;
+  text.replace(text.find("seeds = 3"), 9, "seeds = 20");
+  const Scene scene = scene_of(text);
+  std::vector<std::pair<std::string, std::size_t>> batches; // run and members
+  SweepRunOptions options;
+  options.session = {"cpu", 1};
+  options.finished = [&](const std::vector<MemberResult>& results) -> Result<void> {
+    batches.emplace_back(results.front().group, results.size());
+    return {};
+  };
+  KnownResults known;
+  REQUIRE(run_members(scene, options, known).ok());
+  const auto second =
+      std::find_if(batches.begin(), batches.end(), [](const auto& batch) { return batch.first == "muon"; });
+  REQUIRE(second > batches.begin() + 1);
+  CHECK(batches.front().second == second->second);
+  CHECK(batches[1].second > batches.front().second); // and grow
+  for (const auto& [label, result] : known) {
+    INFO(label);
+    CHECK(result.step_seconds > 0);
+    CHECK(result.step_seconds * 60 < result.seconds); // of one thread, which also opened and reported
+  }
+}
+
+TEST_CASE("members of one label are refused before anything is computed", "[sweep]") {
+  // "x" at momentum 0.9 and "x momentum 0.9", which has no momentum, with the same seeds.
+  const std::string text = R"([scene]
+[problem]
+kind = "circle"
+[[run]]
+label = "x"
+optimizer = "momentum"
+[[run]]
+label = "x momentum 0.9"
+optimizer = "sgd"
+[sweep]
+hparam.momentum = { values = [0.5, 0.9] }
+seeds = 3
+)";
+  const auto scene = parse_scene(text, "s.toml");
+  REQUIRE_FALSE(scene.ok());
+  CHECK(scene.error().text() == "s.toml:7:1: two runs have the label 'x momentum 0.9 seed 0'");
+  std::string other = text;
+  other.replace(other.find("x momentum 0.9"), 14, "y");
+  Scene made = scene_of(other);
+  CHECK(results_of(made, 1).size() == 9);
+  made.runs[1].label = "x momentum 0.9";
+  KnownResults known;
+  const auto done = run_members(made, {}, known);
+  REQUIRE_FALSE(done.ok());
+  CHECK(done.error().text().find("two runs have the label 'x momentum 0.9 seed 0'") != std::string::npos);
+  CHECK(known.empty());
+  CHECK_FALSE(expanded(made).ok());
+}
+
 TEST_CASE("diverged members are told as such", "[sweep]") {
   const Scene scene = scene_of("[scene]\nsteps = 300\n[problem]\nkind = \"quadratic\"\n[[run]]\noptimizer = \"sgd\"\n"
                                "[sweep]\nhparam.lr = { values = [0.001, 1e6] }\nseeds = 2\n");
@@ -240,4 +296,28 @@ TEST_CASE("the journal's key is of everything that a result depends on", "[sweep
   std::string text = kScene;
   text.replace(text.find("0.01, 0.1"), 9, "0.01, 0.2");
   CHECK(sweep_key(scene_of(text), {"cpu"}, 0.1) != key);
+}
+
+TEST_CASE("the journal's key is of the recipes that a scene names, in full", "[sweep][journal]") {
+  const TemporaryFolder folder;
+  const std::string mine = folder.path() + "/mine.toml", other = folder.path() + "/other.toml";
+  const auto key = [&](const std::string& run, const std::string& route) {
+    write(other, "base = \"sgd\"\n" + route);
+    write(mine, "base = \"muon\"\n" + run);
+    // mine.toml makes two of the runs, and its text is not the scene's
+    return sweep_key(scene_of("[scene]\n[problem]\nkind = \"mlp\"\n[sweep]\noptimizer = [\"" + mine +
+                              "\", \"sgd\"]\nhparam.lr = { values = [0.01, 0.1] }\n"),
+                     {"cpu"}, 0.1);
+  };
+  const std::string routed = "route.vector = \"" + other + "\"\n";
+  const std::uint64_t plain = key("", ""), routes = key(routed, "");
+  CHECK(key("", "") == plain);
+  CHECK(key(routed, "") == routes);
+  CHECK(plain != routes);
+  CHECK(key("route.vector = \"adamw\"\n", "") != routes);
+  CHECK(key(routed, "hparam.lr = 0.07\n") != routes);
+  CHECK(key(routed, "schedule.lr = { kind = \"cosine\" }\n") != routes);
+  CHECK(key("hparam.momentum = 0.8\n", "") != plain);
+  CHECK(key("schedule.lr = { kind = \"cosine\", warmup = 3 }\n", "") != plain);
+  CHECK(key("direction = { kind = \"momentum\", nesterov = false }\n", "") != plain);
 }
