@@ -329,11 +329,15 @@ std::vector<ExpectReport> evaluate_expectations(const Frame& frame, const Scene&
 std::string report_table(const Report& report) {
   std::vector<std::vector<std::string>> rows = {
       {"run", "optimizer", "lr", "loss", "norm", "angular update (°/step)", "status"}};
+  const bool accuracy = std::any_of(report.runs.begin(), report.runs.end(),
+                                    [](const RunReport& run) { return !std::isnan(run.value("accuracy")); });
+  if (accuracy) rows[0].insert(rows[0].begin() + 4, "accuracy");
   for (const RunReport& run : report.runs) {
     const auto lr = std::find_if(run.hparams.begin(), run.hparams.end(), [](const auto& h) { return h.first == "lr"; });
     rows.push_back({run.label, run.optimizer, lr == run.hparams.end() ? "–" : short_number(lr->second),
                     short_number(run.loss), short_number(run.together.norm),
                     short_number(degrees(run.together.angular_update)), status_text(run)});
+    if (accuracy) rows.back().insert(rows.back().begin() + 4, short_number(run.value("accuracy")));
   }
   std::string out = text_table(rows) + parameter_table(report);
   if (report.interrupted) out += fmt::format("interrupted at step {} of {}\n", report.steps, report.steps_wanted);

@@ -84,7 +84,9 @@ std::string text_of(const MemberResult& r) {
   json["step"] = r.step;
   json["state_hash"] = r.state_hash;
   json["final_loss"] = json_number<Json>(r.final_loss);
-  json["start"] = named(r.start);
+  json["start_norm"] = json_number<Json>(r.start_norm);
+  json["norm"] = json_number<Json>(r.norm);
+  json["angular_update"] = json_number<Json>(r.angular_update);
   json["final"] = named(r.final);
   json["curve"] = Json::array();
   for (const double v : r.curve) json["curve"].push_back(json_number<Json>(v));
@@ -112,7 +114,9 @@ MemberResult result_of(const Json& json) {
   r.step = json.at("step").get<long>();
   r.state_hash = json.at("state_hash").get<std::uint64_t>();
   r.final_loss = number(json.at("final_loss"));
-  r.start = named(json.at("start"));
+  r.start_norm = number(json.at("start_norm"));
+  r.norm = number(json.at("norm"));
+  r.angular_update = number(json.at("angular_update"));
   r.final = named(json.at("final"));
   for (const Json& v : json.at("curve")) r.curve.push_back(number(v));
   for (const Json& i : json.at("invariants"))

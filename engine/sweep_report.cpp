@@ -51,12 +51,7 @@ std::vector<EdgeWarning> edges_of(const Scene& scene, const SettingReport& best)
 
 double norm_ratio(const SettingReport& best) {
   std::vector<double> ratios;
-  for (const MemberResult* m : best.members)
-    for (const auto& [name, start] : m->start)
-      if (name.ends_with(".frobenius_norm")) {
-        ratios.push_back(m->value(name) / start);
-        break;
-      }
+  for (const MemberResult* m : best.members) ratios.push_back(m->norm / m->start_norm);
   return estimate(ratios).mean;
 }
 

@@ -47,7 +47,7 @@ struct BestReport {
   std::vector<EdgeWarning> edges;
   double seconds_per_step = 0; // mean over the steps of all of its members (MemberResult::step_seconds)
   double state_bytes = 0;
-  double norm_ratio = 0; // final by start norm of the first parameter, mean over the seeds of the best
+  double norm_ratio = 0; // final by start norm of all parameters together, mean over the seeds of the best
 };
 
 struct Difference {

@@ -208,9 +208,10 @@ private:
       for (const auto& [name, value] : run.final) {
         if (name.find('[') != std::string::npos) continue; // one per row or column: what a run alone is asked for
         r.final.emplace_back(name, value);
-        const auto start = shown.series.at(shown.program->find_metric(name), 0);
-        if (start && !std::isnan(*start)) r.start.emplace_back(name, *start);
       }
+      r.start_norm = run.together.start_norm;
+      r.norm = run.together.norm;
+      r.angular_update = run.together.angular_update;
       made.push_back(std::move(r));
     }
     // Expectations come in the order of the scene, each with its run's label in its words.

@@ -28,8 +28,10 @@ struct MemberResult {
   std::uint64_t state_hash = 0;
   // Mean over the last steps (tail_steps); NaN when diverged.
   double final_loss = std::numeric_limits<double>::quiet_NaN();
-  std::vector<std::pair<std::string, double>> start, final; // metrics with one value, at step 0 and at `step`
-  std::vector<double> curve;                                // mean loss per stretch, NaN where there is none
+  std::vector<std::pair<std::string, double>> final; // metrics with one value, at `step`
+  // Of all parameters as one vector: Frobenius norms, and the angle by which the last step turned it, radians.
+  double start_norm = 0, norm = 0, angular_update = 0;
+  std::vector<double> curve; // mean loss per stretch, NaN where there is none
   std::vector<InvariantStatus> invariants;
   std::vector<std::string> failed; // expectations, in words
   std::size_t expected = 0;        // expectations that were reached

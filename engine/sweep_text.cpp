@@ -25,11 +25,39 @@ double hparam_of(const std::vector<std::pair<std::string, double>>& hparams, con
   return it == hparams.end() ? kNothing : it->second;
 }
 
-double first_with(const MemberResult& m, std::string_view metric) {
-  for (const auto& [name, value] : m.final)
-    if (name.ends_with(metric)) return value;
-  return kNothing;
+// Values in every member's table that only some problems have: a name of MemberResult::final, and its heading.
+struct Extra {
+  std::string name, heading;
+};
+std::vector<Extra> extras(const SweepReport& report) {
+  std::vector<Extra> out;
+  const auto some_have = [&](std::string_view name) {
+    return std::any_of(report.results.begin(), report.results.end(),
+                       [&](const MemberResult* m) { return !std::isnan(m->value(name)); });
+  };
+  if (some_have("accuracy")) out.push_back({"accuracy", "accuracy"});
+  return out;
 }
+
+// The one radial part there is; of several parameters none stands for the rest.
+double radial_of(const SettingReport& s) {
+  std::string name;
+  for (const auto& [column, value] : s.members.front()->final)
+    if (column.ends_with(".radial_update")) {
+      if (!name.empty()) return kNothing;
+      name = column;
+    }
+  return name.empty() ? kNothing : s.mean_of(name);
+}
+
+double angular_of(const SettingReport& s) {
+  std::vector<double> angles;
+  for (const MemberResult* m : s.members)
+    if (!m->diverged) angles.push_back(m->angular_update);
+  return estimate(angles).mean;
+}
+
+std::string or_dash(double value) { return std::isnan(value) ? "–" : short_number(value); }
 
 std::string status_of(const MemberResult& m) {
   if (m.diverged) return fmt::format("diverged at step {}", m.step);
@@ -151,14 +179,17 @@ std::string estimate_text(const Estimate& e) {
 std::string sweep_members_table(const SweepReport& report) {
   Row head = {"run"};
   head.insert(head.end(), report.swept.begin(), report.swept.end());
-  head.insert(head.end(), {"seed", "loss", "norm", "angular update", "status"});
+  head.insert(head.end(), {"seed", "loss"});
+  const std::vector<Extra> more = extras(report);
+  for (const Extra& e : more) head.push_back(e.heading);
+  head.insert(head.end(), {"norm", "angular update (°/step)", "status"});
   std::vector<Row> rows = {head};
   for (const MemberResult* m : report.results) {
     Row row = {m->group};
     for (const std::string& name : report.swept) row.push_back(short_number(hparam_of(m->hparams, name)));
-    row.insert(row.end(), {fmt::format("{}", m->seed), short_number(m->final_loss),
-                           short_number(first_with(*m, ".frobenius_norm")),
-                           short_number(first_with(*m, ".angular_update")), status_of(*m)});
+    row.insert(row.end(), {fmt::format("{}", m->seed), short_number(m->final_loss)});
+    for (const Extra& e : more) row.push_back(or_dash(m->value(e.name)));
+    row.insert(row.end(), {or_dash(m->norm), or_dash(degrees(m->angular_update)), status_of(*m)});
     rows.push_back(row);
   }
   return text_table(rows);
@@ -167,22 +198,27 @@ std::string sweep_members_table(const SweepReport& report) {
 std::string best_table(const SweepReport& report) {
   Row head = {"run"};
   head.insert(head.end(), report.swept.begin(), report.swept.end());
+  head.push_back("loss ± se");
+  const std::vector<Extra> more = extras(report);
+  for (const Extra& e : more) head.push_back(e.heading);
   head.insert(head.end(),
-              {"loss ± se", "norm, final by start", "angular update", "radial update", "time per step", "state"});
+              {"norm, final by start", "angular update (°/step)", "radial update", "time per step", "state"});
   std::vector<Row> rows = {head};
   for (const BestReport& best : report.best) {
     Row row = {best.label};
     const SettingReport* s = best.setting ? &report.settings[*best.setting] : nullptr;
+    const bool begun = std::any_of(report.settings.begin(), report.settings.end(), [&](const SettingReport& setting) {
+      return setting.run == best.run && !setting.members.empty();
+    });
     for (const std::string& name : report.swept) row.push_back(s ? short_number(hparam_of(s->hparams, name)) : "–");
-    std::string angular = "–", radial = "–";
-    if (s)
-      for (const auto& [name, value] : s->members.front()->final) {
-        if (name.ends_with(".angular_update") && angular == "–") angular = short_number(s->mean_of(name));
-        if (name.ends_with(".radial_update") && radial == "–") radial = short_number(s->mean_of(name));
-      }
-    row.insert(row.end(),
-               {s ? estimate_text(s->loss) : "none without divergence", s ? short_number(best.norm_ratio) : "–",
-                angular, radial, time_text(best.seconds_per_step), size_text(best.state_bytes)});
+    row.push_back(s                   ? estimate_text(s->loss)
+                  : report.complete() ? "none without divergence"
+                  : begun             ? "not finished"
+                                      : "not run yet");
+    for (const Extra& e : more) row.push_back(s ? or_dash(s->mean_of(e.name)) : "–");
+    row.insert(row.end(), {s ? or_dash(best.norm_ratio) : "–", s ? or_dash(degrees(angular_of(*s))) : "–",
+                           s ? or_dash(radial_of(*s)) : "–", begun ? time_text(best.seconds_per_step) : "–",
+                           begun ? size_text(best.state_bytes) : "–"});
     rows.push_back(row);
   }
   return text_table(rows);
@@ -277,6 +313,7 @@ std::string sweep_json(const SweepReport& report) {
   json["steps"] = report.steps;
   json["tail_steps"] = report.tail;
   json["complete"] = report.complete();
+  json["interrupted"] = !report.complete();
   json["state_hash"] = report.complete() ? Json(hash_text(report.state_hash)) : Json(nullptr);
   json["seconds"] = json_number<Json>(report.seconds);
   json["swept"] = report.swept;

@@ -42,7 +42,8 @@ void add(KnownResults& known, const Scene& scene, const std::string& label, doub
   r.step = r.diverged ? 7 : 100;
   r.final_loss = loss;
   r.curve = {loss + 1, loss};
-  r.start = {{"W.frobenius_norm", 2.0}};
+  r.start_norm = 2.0;
+  r.norm = 3.0;
   r.final = {{"loss", loss}, {"W.frobenius_norm", 3.0}};
   r.seconds = 0.5;
   r.step_seconds = r.diverged ? 2e-6 : 1e-6;

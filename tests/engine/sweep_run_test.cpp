@@ -50,8 +50,8 @@ bool same(const MemberResult& a, const MemberResult& b) {
   const bool loss = a.final_loss == b.final_loss || (std::isnan(a.final_loss) && std::isnan(b.final_loss));
   return a.label == b.label && a.group == b.group && a.seed == b.seed && a.hparams == b.hparams &&
          a.diverged == b.diverged && a.step == b.step && a.state_hash == b.state_hash && loss && a.curve == b.curve &&
-         a.start == b.start && a.final == b.final && a.failed == b.failed && a.expected == b.expected &&
-         a.invariants.size() == b.invariants.size() && a.state_bytes == b.state_bytes;
+         a.start_norm == b.start_norm && a.norm == b.norm && a.final == b.final && a.failed == b.failed &&
+         a.expected == b.expected && a.invariants.size() == b.invariants.size() && a.state_bytes == b.state_bytes;
 }
 
 void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
@@ -90,6 +90,24 @@ TEST_CASE("members of a sweep are the runs alone, on any number of threads", "[s
     const KnownResults others = results_of(scene, threads);
     REQUIRE(others.size() == one.size());
     for (const auto& [label, result] : others) CHECK(same(result, one.at(label)));
+  }
+}
+
+TEST_CASE("a member's norm and turn are those of all its parameters together", "[sweep]") {
+  const Scene scene = scene_of("[scene]\nseed = 4\nsteps = 20\n[problem]\nkind = \"mlp\"\nlayers = 3\n[sweep]\n"
+                               "optimizer = [\"adamw\"]\nseeds = 2\n");
+  for (const auto& [label, result] : results_of(scene, 1)) {
+    INFO(label);
+    double square = 0, least = 1, most = 0;
+    for (const auto& [name, value] : result.final) {
+      if (name.ends_with(".frobenius_norm")) square += value * value;
+      if (name.ends_with(".angular_update")) least = std::min(least, value), most = std::max(most, value);
+    }
+    CHECK(result.norm == Approx(std::sqrt(square)).epsilon(1e-6));
+    CHECK(result.start_norm > 0);
+    CHECK(least < most);
+    CHECK(result.angular_update > least); // some mean of theirs: the norms have hardly changed
+    CHECK(result.angular_update < most);
   }
 }
 
