@@ -269,10 +269,27 @@ void warn_beside_same(const Scene& scene, const CompareSpec& spec, double same, 
   }
 }
 
+namespace {
+
+// Rates of routes stay as they are, though they may train most of a network: "best" then means less.
+std::string untuned_lines(const SweepReport& report) {
+  std::string out;
+  for (const BestReport& best : report.best) {
+    if (!best.setting) continue;
+    for (const auto& [name, value] : report.settings[*best.setting].members.front()->hparams)
+      if (name.ends_with(".lr") && std::find(report.swept.begin(), report.swept.end(), name) == report.swept.end())
+        out += fmt::format("not tuned: {} of {}, {}, the rate of parameters that go by another recipe\n", name,
+                           best.label, short_number(value));
+  }
+  return out;
+}
+
+} // namespace
+
 std::string compare_text(const SweepReport& report, const CompareSpec& spec, std::optional<double> same) {
   std::string out = fmt::format("loss: mean over steps {} to {}; ± standard error over {} seeds\n\n",
                                 report.steps - report.tail + 1, report.steps, spec.seeds);
-  out += matrix(report, spec) + "\neach at its best:\n" + best_table(report);
+  out += matrix(report, spec) + "\neach at its best:\n" + best_table(report) + untuned_lines(report);
   for (const std::string& part : {warning_lines(report), difference_lines(report)})
     if (!part.empty()) out += "\n" + part;
   if (same) out += "\n" + same_lines(report, spec, *same);

@@ -180,4 +180,12 @@ TEST_CASE("compare shows each at its best and all at one rate", "[cli][compare]"
   INFO(alone.err);
   CHECK(alone.err.find("polarscope: muon is compared with adamw\n") == 0);
   CHECK(alone.out.find("not decided: 2 seeds, 3 are needed") != std::string::npos);
+  CHECK(alone.out.find("not tuned") == std::string::npos);
+  // Muon trains the matrices of a network, another recipe the rest, at a rate that nobody has chosen
+  const Outcome routes =
+      program({"compare", "muon", "adamw", "--scene", "networks/digits", "--steps", "3", "--seeds", "2"});
+  INFO(routes.out << routes.err);
+  CHECK(routes.out.find("not tuned: rest.lr of muon, 0.0003, ") != std::string::npos);
+  CHECK(routes.out.find("accuracy") != std::string::npos);
+  CHECK(routes.out.find("angular update (°/step)") != std::string::npos);
 }
