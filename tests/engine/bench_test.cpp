@@ -1,6 +1,8 @@
 // The harness: what it reports, not how fast anything is.
 #include "tests/support/catch.hpp"
 
+#include <cmath>
+
 #include "engine/bench.hpp"
 
 #include <nlohmann/json.hpp>
@@ -24,7 +26,8 @@ TEST_CASE("Every benchmark gives rows with ordered percentiles, as text and as J
   }
   for (const BenchRow& r : report->rows) {
     INFO(r.id << ' ' << r.name);
-    CHECK(r.median > 0);
+    if (r.id == "B11") CHECK(std::isfinite(r.median)); // a difference of two times, which a busy machine may turn round
+    else CHECK(r.median > 0);
     CHECK(r.p10 <= r.median);
     CHECK(r.median <= r.p90);
     CHECK((r.percent < 0) == r.against.empty());
