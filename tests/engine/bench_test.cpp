@@ -1,13 +1,12 @@
 // The harness: what it reports, not how fast anything is.
 #include "tests/support/catch.hpp"
 
-#include <cmath>
-
 #include "engine/bench.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 using namespace polarscope;
 
