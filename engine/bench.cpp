@@ -10,6 +10,7 @@
 #include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 
+#include <Eigen/Core>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -313,6 +314,7 @@ std::string BenchReport::to_json() const {
   j["program"] = version;
   j["commit"] = commit;
   j["compiler"] = compiler;
+  j["eigen"] = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
   j["cpu"] = cpu;
   j["cores"] = cores;
   j["isa"] = isa;

@@ -33,6 +33,7 @@ TEST_CASE("Every benchmark gives rows with ordered percentiles, as text and as J
   const auto json = nlohmann::json::parse(report->to_json());
   CHECK(json["rows"].size() == report->rows.size());
   CHECK(json["idle"] == report->idle());
+  CHECK(json["eigen"].get<std::string>().substr(0, 2) == "3.");
   CHECK(report->to_text().find("B14") != std::string::npos);
 }
 
