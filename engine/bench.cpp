@@ -10,11 +10,11 @@
 #include "engine/thread_pool.hpp"
 #include "kernels/cpu/execute.hpp"
 
+#include <Eigen/Core>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -157,19 +157,21 @@ Result<void> bench_first_step(const BenchHarness& h, std::vector<BenchRow>& rows
 
 // ---- what else the machine does --------------------------------------------------------------------------------------
 
+std::string first_line(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
 // Seconds of all cores that were not idle, and this process's own share.
 struct Busy {
   double all = 0, own = 0;
 };
 Busy busy_now() {
   Busy b;
-  std::ifstream file("/proc/stat");
-  std::string word;
-  file >> word;
-  std::array<double, 8> t{}; // user nice system idle iowait irq softirq steal
-  for (double& x : t) file >> x;
   const double tick = static_cast<double>(sysconf(_SC_CLK_TCK));
-  if (tick > 0) b.all = (t[0] + t[1] + t[2] + t[5] + t[6]) / tick;
+  if (tick > 0) b.all = busy_ticks(first_line("/proc/stat")) / tick;
   rusage own{};
   getrusage(RUSAGE_SELF, &own);
   const auto seconds = [](const timeval& v) {
@@ -185,13 +187,6 @@ std::string cpu_name() {
     if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos)
       return line.substr(line.find(": ") + 2);
   return "unknown";
-}
-
-std::string first_line(const char* path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
 }
 
 double clock_mhz() {
@@ -303,8 +298,7 @@ std::string BenchReport::to_text() const {
   out += fmt::format("{}, commit {}, governor {}, clock {:.0f} MHz\n", compiler, commit.empty() ? "unknown" : commit,
                      governor.empty() ? "unknown" : governor, clock_mhz);
   if (!idle())
-    out += fmt::format("NOT IDLE: other processes used {:.2f} cores; do not compare or report these figures\n",
-                       others_busy);
+    out += fmt::format("NOT IDLE: others used {:.2f} cores; do not compare or report these figures\n", others_busy);
   out += fmt::format("{:<4} {:<62} {:>10} {:>10} {:>10}  {}\n", "", "", "median", "p10", "p90", "unit");
   for (const BenchRow& r : rows) {
     out += fmt::format("{:<4} {:<62} {:>10.4g} {:>10.4g} {:>10.4g}  {}", r.id, r.name, r.median, r.p10, r.p90, r.unit);
@@ -321,6 +315,7 @@ std::string BenchReport::to_json() const {
   j["program"] = version;
   j["commit"] = commit;
   j["compiler"] = compiler;
+  j["eigen"] = fmt::format("{}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION);
   j["cpu"] = cpu;
   j["cores"] = cores;
   j["isa"] = isa;

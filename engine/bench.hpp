@@ -27,7 +27,7 @@ struct BenchReport {
   double clock_mhz = 0;         // of the first core as the measurements began; 0: not readable
   int cores = 0;
   double load = 0;        // load average before
-  double others_busy = 0; // cores that other processes used while it was measured
+  double others_busy = 0; // cores that other processes, or other guests of the host, used while it was measured
   bool idle() const { return others_busy < 0.05; }
   std::vector<BenchRow> rows;
 

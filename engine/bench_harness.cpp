@@ -3,10 +3,12 @@
 #include "kernels/cpu/execute.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <new>
+#include <sstream>
 #include <thread>
 
 namespace polarscope {
@@ -59,6 +61,15 @@ double percentile(std::vector<double> values, double p) {
   const auto low = static_cast<std::size_t>(at);
   const double part = at - static_cast<double>(low);
   return low + 1 < values.size() ? values[low] * (1 - part) + values[low + 1] * part : values[low];
+}
+
+double busy_ticks(const std::string& line) {
+  std::istringstream text(line);
+  std::string word;
+  text >> word;
+  std::array<double, 8> t{}; // user nice system idle iowait irq softirq steal; guests are in user
+  for (double& x : t) text >> x;
+  return t[0] + t[1] + t[2] + t[5] + t[6] + t[7];
 }
 
 std::vector<double> scaled(std::vector<double> values, double factor) {

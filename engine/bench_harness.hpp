@@ -41,6 +41,10 @@ std::unique_ptr<float, FreeNumbers> bench_numbers(std::size_t count);
 
 double percentile(std::vector<double> values, double p);
 
+// Clock ticks of all cores that were not idle, by the first line of /proc/stat. What the host gave to other guests while
+// a core here had work, its "steal", counts: it is missing from what is measured.
+double busy_ticks(const std::string& line);
+
 // The same numbers in another unit.
 std::vector<double> scaled(std::vector<double> values, double factor);
 

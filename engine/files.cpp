@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kBuffer = 1 << 16;
+constexpr int kMostNames = 1000; // tried for a temporary file
 
 // The disk's trouble is the machine's, the name's trouble is the user's.
 ErrorKind kind_of(int error) {
@@ -143,8 +144,14 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   std::error_code ignored; // a link keeps pointing at what it names
   const fs::path target = fs::is_symlink(path, ignored) ? fs::canonical(path, ignored) : fs::path(path);
   if (!target.empty()) out.path_ = target.string();
-  const std::string name = fmt::format("{}.{}.part", out.path_, ::getpid());
-  out.descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  std::string name = fmt::format("{}.{}.part", out.path_, ::getpid());
+  const auto create = [&] { return ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); };
+  out.descriptor_ = create();
+  // Numbers of processes come again: a killed one of the same number may have left its file, which is not ours to remove.
+  for (int k = 2; out.descriptor_ < 0 && errno == EEXIST && k <= kMostNames; ++k) {
+    name = fmt::format("{}.{}.{}.part", out.path_, ::getpid(), k);
+    out.descriptor_ = create();
+  }
   if (out.descriptor_ < 0) return out.failure("cannot write");
   out.temporary_ = name;
   remember_unfinished(name);

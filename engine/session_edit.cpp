@@ -279,9 +279,16 @@ Result<std::string> Session::Impl::remove_run(const command::RemoveRun& c) {
   const auto at = std::find_if(runs.begin(), runs.end(), [&](const auto& r) { return r->id == c.run; });
   const auto index = static_cast<std::size_t>(at - runs.begin());
   runs.erase(at);
+  forget_empty_groups();
   if (selected == c.run) selected = runs[std::min(index, runs.size() - 1)]->id;
   update_scene();
   return fmt::format("removed {}", label);
+}
+
+void Session::Impl::forget_empty_groups() {
+  std::erase_if(groups, [this](const auto& g) {
+    return std::none_of(runs.begin(), runs.end(), [&](const auto& r) { return r->group == g.get(); });
+  });
 }
 
 Result<std::string> Session::Impl::rename_run(const command::RenameRun& c) {

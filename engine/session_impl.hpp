@@ -183,6 +183,7 @@ struct Session::Impl {
   Result<std::string> add_preset(const command::AddRun& c);
   Result<std::string> duplicate(const command::DuplicateRun& c);
   Result<std::string> remove_run(const command::RemoveRun& c);
+  void forget_empty_groups(); // with their scratch and threads
   Result<std::string> rename_run(const command::RenameRun& c);
   std::string restart();
   void relabel(Run& run, const std::string& label); // expectations of it follow

@@ -141,9 +141,7 @@ Result<std::string> Session::Impl::change_recipe(Run& run, Part part, const std:
   forget_past();
   run.members().remove(run.member);
   *slot = std::move(*built); // `run` is gone
-  std::erase_if(groups, [this](const auto& g) {
-    return std::none_of(runs.begin(), runs.end(), [&](const auto& r) { return r->group == g.get(); });
-  });
+  forget_empty_groups();
   update_scene();
   first_to_catch_up = fresh.id;
   catch_up_at_once(fresh);

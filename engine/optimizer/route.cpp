@@ -14,12 +14,23 @@ constexpr const char* kRest = "rest";
 
 bool is_pattern(std::string_view target) { return target.find_first_of("*?") != std::string_view::npos; }
 
+// What a star takes is settled once the next one is reached: at most |pattern| × |name| comparisons.
 bool matches_pattern(std::string_view pattern, std::string_view name) {
-  if (pattern.empty()) return name.empty();
-  if (pattern.front() == '*')
-    return matches_pattern(pattern.substr(1), name) || (!name.empty() && matches_pattern(pattern, name.substr(1)));
-  return !name.empty() && (pattern.front() == '?' || pattern.front() == name.front()) &&
-         matches_pattern(pattern.substr(1), name.substr(1));
+  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0; // the last star, and where what it takes ends
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else {
+      if (star == std::string_view::npos) return false;
+      p = star + 1;
+      n = ++taken;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 // How special a target is for a parameter; 0: it does not match.

@@ -14,6 +14,9 @@ namespace polarscope {
 namespace {
 
 constexpr int kTangencyEvery = 16; // three passes over a weight, of a loss that is invariant by construction
+// ε, beside a mean square of about 1, up to which a loss counts as ignoring norms: beyond it the gradient's radial share
+// ε/(mean square + ε) moves the norm over a run.
+constexpr double kLargestNegligibleEps = 1e-4;
 
 struct MlpParameter {
   std::string name;
@@ -28,6 +31,9 @@ struct MlpParameter {
 bool homogeneous(Activation f) { return f == Activation::relu || f == Activation::relu2; }
 
 bool normalizes_activations(const MlpModel& m) { return m.norm == MlpNorm::pre || m.norm == MlpNorm::sandwich; }
+
+// Does what a normalisation of activations follows lose its size?
+bool forgets_size(const MlpModel& m) { return normalizes_activations(m) && m.eps <= kLargestNegligibleEps; }
 
 bool last_activation(const MlpModel& m, std::uint32_t layer) { return layer + 1 < m.layers || m.head; }
 
@@ -47,7 +53,8 @@ MlpParameter matrix(const MlpModel& m, std::string name, std::uint32_t rows, std
                     bool through) {
   MlpParameter p{std::move(name), rows, cols, ParamRole::matrix, static_cast<int>(layer), Invariance::none, true};
   if (m.norm == MlpNorm::row) p.invariance = Invariance::row;
-  else if (normalised_after(m, layer) && (!through || homogeneous(m.activation))) p.invariance = Invariance::matrix;
+  else if (forgets_size(m) && normalised_after(m, layer) && (!through || homogeneous(m.activation)))
+    p.invariance = Invariance::matrix;
   if (p.invariance == Invariance::matrix) p.exact = m.eps == 0;
   return p;
 }
@@ -55,7 +62,7 @@ MlpParameter matrix(const MlpModel& m, std::string name, std::uint32_t rows, std
 std::vector<MlpParameter> parameters_of(const MlpModel& m) {
   std::vector<MlpParameter> out;
   if (m.embedding) {
-    const bool invariant = normalizes_activations(m) && m.residual == 0;
+    const bool invariant = forgets_size(m) && m.residual == 0;
     out.push_back({"embedding", m.width, m.inputs, ParamRole::embedding, -1,
                    invariant ? Invariance::matrix : Invariance::none, m.eps == 0});
   }
@@ -148,7 +155,10 @@ constexpr const char* kActivationWords[] = {"relu", "relu2", "gelu", "silu"};
 
 std::vector<Setting> mlp_keys(const MlpModel& d) {
   const std::string residual = d.residual == 0 ? "none" : d.residual == 1 ? "sum" : "mean";
-  Setting eps = log_number("norm_eps", d.eps, 0, 1, "ε of the normalisation; at 0 the loss ignores norms exactly.");
+  Setting eps =
+      log_number("norm_eps", d.eps, 0, 1,
+                 "ε of the normalisation, beside inputs of mean square 1: at 0 the loss ignores norms exactly, "
+                 "up to 1e-4 nearly; above, nothing is promised of them.");
   eps.formula = "x/√(mean(x²) + ε)";
   return {integer("layers", d.layers, 1, 64, "Blocks of the network: L."),
           integer("width", d.width, 2, kMostRows, "Features between blocks."),

@@ -350,13 +350,22 @@ void Network::backward_activation(const Node& n, SlotId dy, double scale) {
 }
 
 void Network::backward_scale(const Node& n, SlotId dy, double scale) {
-  const SlotId gains = target(n.b).slot;
+  const Target gains = target(n.b);
+  // The operation adds nothing to the gradient of gains: what comes to one that is there already has a place of its own.
+  const bool adds = gains.added_to != kNone;
+  const SlotId part = adds ? acquire(1, info(n.b).cols) : gains.slot;
+  if (adds) hold(part);
   const Target t = info(n.a).wants_gradient ? target(n.a, dy) : Target{kNone, kNone};
-  write(make_op(OpCode::scale_columns_backward, {dy, info(n.a).slot, info(n.b).slot, gains, t.slot, t.added_to}, {},
+  const std::string& g = name_of(n.b);
+  write(make_op(OpCode::scale_columns_backward, {dy, info(n.a).slot, info(n.b).slot, part, t.slot, t.added_to}, {},
                 build_.constants({scale})),
-        fmt::format("∂{} = Σ ∂{} ∘ {} ; ∂{} {} ∂{} ∘ {}", name_of(n.b), name_of(n.out), name_of(n.a), name_of(n.a),
-                    assignment(t.added_to), name_of(n.out), name_of(n.b)),
+        fmt::format("∂{}{} = Σ ∂{} ∘ {} ; ∂{} {} ∂{} ∘ {}", g, adds ? "′" : "", name_of(n.out), name_of(n.a),
+                    name_of(n.a), assignment(t.added_to), name_of(n.out), g),
         info(n.b).parameter);
+  if (!adds) return;
+  write(make_op(OpCode::add_times, {gains.added_to, part, gains.slot}, {}, build_.constants({1})),
+        fmt::format("∂{} += ∂{}′", g, g), info(n.b).parameter);
+  release(part);
 }
 
 void Network::emit_backward(int k) {

@@ -6,7 +6,7 @@
 
 Products (one core): OpenBLAS and libxsmm, compiled here from products.c where their headers are found (Debian:
 libopenblas-serial-dev, libxsmm-dev; --prefix names the root of packages that were only unpacked), beside Eigen in
-`polarscope bench B4`. Five Newton-Schulz steps on stacks of matrices (two cores): torch.bmm and JAX, beside
+`polarscope bench B4`. Five Newton-Schulz steps on stacks of matrices (all cores): torch.bmm and JAX, beside
 `polarscope bench B5`. All take turns; the table has the median of the rounds. What is not installed is left out and named.
 """
 import argparse
@@ -20,17 +20,12 @@ import sys
 import tempfile
 import time
 
+from machine import CORES, bench, circumstances, pinned, versions
+
 SIZES = (16, 32, 64, 128, 256)
 FORMS = {"A B": "NN", "Aᵀ B": "TN", "A Bᵀ": "NT"}
 STACKS = ((768, 64), (768, 128), (192, 256))
 A, B, C = 3.4445, -4.7750, 2.0315
-
-
-def bench(program, which):
-    done = subprocess.run([program, "bench", which, "--json", "-"], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{program}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
 
 
 # ---- products --------------------------------------------------------------------------------------------------------
@@ -38,7 +33,7 @@ def bench(program, which):
 
 def our_products(program):
     """GFLOP/s by (library, form, n) on the widest instruction set."""
-    report = bench(program, "B4")
+    report = bench(program, "B4", CORES[:1])
     rates = {}
     for row in report["rows"]:
         found = re.fullmatch(r"(.+), n = (\d+), (\w+), one core(: Eigen)?", row["name"])
@@ -67,15 +62,22 @@ def build_products(prefix, folder):
 
 
 def their_products(program):
-    command = ["taskset", "-c", "0", program] + [str(n) for n in SIZES]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    command = [program] + [str(n) for n in SIZES]
+    done = subprocess.run(pinned(command, CORES[:1]), capture_output=True, text=True, check=True)
     lines = (line.split() for line in done.stdout.splitlines())
     return {(library, form, int(n)): float(rate) for library, form, n, rate in lines}
 
 
+def library_versions(program):
+    done = subprocess.run([program], capture_output=True, text=True, check=True)
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
 def products(program, rounds, prefix):
+    """Rows, and the versions of the libraries."""
     with tempfile.TemporaryDirectory() as folder:
         peers = build_products(prefix, folder)
+        libraries = library_versions(peers) if peers else {}
         samples = {}
         for _ in range(rounds):
             for rates in (our_products(program), their_products(peers) if peers else {}):
@@ -89,7 +91,7 @@ def products(program, rounds, prefix):
             rows.append({"form": form, "n": n, "gflops": row})
             others = "  ".join(f"{k} {v:.1f} ({row['ours'] / v:.2f}x)" for k, v in row.items() if k != "ours")
             print(f"{form} n = {n}: ours {row['ours']:.1f} GFLOP/s  {others}", flush=True)
-    return rows
+    return rows, libraries
 
 
 # ---- Newton–Schulz ---------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def products(program, rounds, prefix):
 def torch_steps(count, n):
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(len(CORES))
     g = torch.randn(count, n, n)
 
     def run():
@@ -187,14 +189,16 @@ def main():
     parser.add_argument("--prefix", default="/")
     parser.add_argument("--json")
     options = parser.parse_args()
-    report = {}
+    report, peers = {}, {}
     if options.only != "newton-schulz":
-        report["products"] = products(options.program, options.rounds, options.prefix)
+        report["products"], libraries = products(options.program, options.rounds, options.prefix)
+        peers |= {"Eigen": bench(options.program, "B14")["eigen"]} | libraries
     if options.only != "products":
         report["newton_schulz"] = newton_schulz(options.program, options.rounds)
+        peers |= versions(["torch", "jax", "jaxlib"])
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(report, file, indent=1)
+            json.dump(circumstances(options.program, peers) | report, file, indent=1)
 
 
 if __name__ == "__main__":

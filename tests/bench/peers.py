@@ -4,9 +4,12 @@
     python3 tests/bench/peers.py build/release/polarscope [--cases w64 …] [--optimizers adam …] [--runs 1 256]
                                  [--peers torch jax …] [--seconds 2] [--check-only] [--json FILE]
 
-A case counts only when the losses of all agree: to 1e-6 over 10 steps and 2e-4 over 100, relative to the first loss.
-Ours and the peers take turns, seven blocks of about --seconds each; the table has each one's best number of threads. Peers
-that are not installed are left out and named. Exits 1 when losses disagree.
+A case counts only when the losses of all agree: to 1e-6 over 10 steps and 2e-4 over 100, relative to the first loss, in
+the very runs that are timed (of more than 64 the first 64). Ours and the peers take turns, seven blocks of about --seconds
+each; the table has each one's best setting: T1 and T2 are one process of one or two threads, P2 (peers, several runs) two
+processes of one thread with half the runs each. All are held to the same cores, the first or the first two. A case of
+which a run of ours diverged is refused. Peers that are not installed are left out and named. Exits 1 when losses disagree,
+are no finite numbers, or a case is refused.
 
 The workload: three layers w × w without bias; h = x/√(mean(x²) + 1e-6), z = h Wᵀ, ReLU after the first two; loss = mean
 over batch and outputs of (z − y)²; 16 batches of N(0, 1) inputs and targets, step t uses batch t mod 16.
@@ -21,7 +24,10 @@ import sys
 import tempfile
 import time
 
+from machine import CORES, circumstances, pinned, versions
+
 BATCHES = 16
+CHECKED_RUNS = 64  # 8 of every rate
 CASES = {"w16": (16, 32), "w64": (64, 64), "w128": (128, 64), "w256": (256, 128)}  # width, batch
 RATES = {"sgd": 0.1, "adam": 1e-3, "muon": 0.02, "rmnp": 0.02, "muonh": 0.02, "md": 0.02}
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -31,11 +37,13 @@ GAIN_START = math.log(math.e - 1)  # softplus of it is 1
 
 
 def rates(optimizer, runs):
+    """As the program has them."""
     base = RATES[optimizer]
     return [base] if runs == 1 else [base * 2.0 ** (r % 8 - 4) for r in range(runs)]
 
 
-def write_workload(path, width, batch, runs, optimizer, steps):
+def write_workload(path, width, batch, runs, optimizer, steps, part=slice(None)):
+    """A file of `runs` runs, or of a part of them. The rates are for the peers: ours go by the numbers of the runs."""
     import numpy
     from safetensors.numpy import save_file
 
@@ -44,7 +52,8 @@ def write_workload(path, width, batch, runs, optimizer, steps):
     def normal(*shape):
         return rng.standard_normal(shape).astype(numpy.float32)
 
-    tensors = {f"weight/{k}": normal(runs, width, width) / numpy.float32(math.sqrt(width)) for k in (1, 2, 3)}
+    tensors = {f"weight/{k}": (normal(runs, width, width) / numpy.float32(math.sqrt(width)))[part] for k in (1, 2, 3)}
+    tensors["rates"] = numpy.array(rates(optimizer, runs)[part])
     tensors["inputs"] = normal(BATCHES, batch, width)
     tensors["targets"] = normal(BATCHES, batch, width)
     save_file(tensors, path, {"optimizer": optimizer, "steps": str(steps)})
@@ -152,14 +161,15 @@ class Rules:
         return (h, m, a - GAIN_RATE * ua, am, av, b - GAIN_RATE * ub, bm, bv)
 
 
-# ---- peers: each prepares a workload of so many steps; what it returns trains once: losses [steps][runs] and seconds ----
+# ---- peers: each prepares a workload of so many steps; what it returns trains once: losses [steps][runs], and when the
+# training began and ended by the machine's clock --------------------------------------------------------------------------
 
 
 def load_workload(path):
     from safetensors.numpy import load_file
 
     tensors = load_file(path)
-    return [tensors[f"weight/{k}"] for k in (1, 2, 3)], tensors["inputs"], tensors["targets"]
+    return [tensors[f"weight/{k}"] for k in (1, 2, 3)], tensors["inputs"], tensors["targets"], tensors["rates"].tolist()
 
 
 class TorchLib:
@@ -185,7 +195,7 @@ def torch_users(path, optimizer, steps):
     """One run at a time, as people write it: a module, autograd, an optimizer that loops over parameters."""
     import torch
 
-    stacks, inputs, targets = load_workload(path)
+    stacks, inputs, targets, lrs = load_workload(path)
     inputs, targets = torch.from_numpy(inputs), torch.from_numpy(targets)
     rules = Rules(TorchLib())
 
@@ -217,8 +227,9 @@ def torch_users(path, optimizer, steps):
 
     def train():
         start = time.perf_counter()
-        losses = [one(run, lr) for run, lr in enumerate(rates(optimizer, stacks[0].shape[0]))]
-        return [list(row) for row in zip(*losses)], time.perf_counter() - start
+        losses = [one(run, lr) for run, lr in enumerate(lrs)]
+        end = time.perf_counter()
+        return [list(row) for row in zip(*losses)], start, end
 
     return train
 
@@ -227,9 +238,9 @@ def torch_vmap(path, optimizer, steps, compiled=False):
     """All runs at once by torch.func.vmap over a functional step."""
     import torch
 
-    stacks, inputs, targets = load_workload(path)
+    stacks, inputs, targets, lrs = load_workload(path)
     inputs, targets = torch.from_numpy(inputs), torch.from_numpy(targets)
-    lrs = torch.tensor(rates(optimizer, stacks[0].shape[0]))
+    lrs = torch.tensor(lrs)
     rules = Rules(TorchLib())
 
     def one(state, x, y, lr, t):
@@ -252,8 +263,8 @@ def torch_vmap(path, optimizer, steps, compiled=False):
         for t in range(steps):
             state, loss = step(state, inputs[t % BATCHES], targets[t % BATCHES], lrs, clock[t])
             losses.append(loss)
-        seconds = time.perf_counter() - start
-        return [[float(x) for x in row] for row in losses], seconds
+        end = time.perf_counter()
+        return [[float(x) for x in row] for row in losses], start, end
 
     with torch.no_grad():
         step(begin(), inputs[0], targets[0], lrs, clock[0])  # compiles
@@ -271,12 +282,11 @@ def jax_map(path, optimizer, steps, vectorised=False):
     import jax
     import jax.numpy as jnp
 
-    stacks, inputs, targets = load_workload(path)
+    stacks, inputs, targets, lrs = load_workload(path)
     lib = types.SimpleNamespace(
         relu=jax.nn.relu, sqrt=jnp.sqrt, zeros_like=jnp.zeros_like, full_like=jnp.full_like, maximum=jnp.maximum,
         sigmoid=jax.nn.sigmoid, softplus=jax.nn.softplus, mean=jnp.mean, transpose=lambda x: x.T)
     rules = Rules(lib)
-    lrs = jnp.array(rates(optimizer, stacks[0].shape[0]), jnp.float32)
 
     def run(inputs, targets, w1, w2, w3, lr):
         def step(state, t):
@@ -291,7 +301,7 @@ def jax_map(path, optimizer, steps, vectorised=False):
             return jax.vmap(lambda *m: run(inputs, targets, *m))(*members)
         return jax.lax.map(lambda m: run(inputs, targets, *m), members)
 
-    members = [jnp.asarray(s) for s in stacks] + [lrs]
+    members = [jnp.asarray(s) for s in stacks] + [jnp.array(lrs, jnp.float32)]
     data = (jnp.asarray(inputs), jnp.asarray(targets))
     program = jax.jit(everything).lower(*data, *members).compile()
     program(*data, *members).block_until_ready()
@@ -299,8 +309,8 @@ def jax_map(path, optimizer, steps, vectorised=False):
     def train():
         start = time.perf_counter()
         losses = program(*data, *members).block_until_ready()
-        seconds = time.perf_counter() - start
-        return [[float(x) for x in row] for row in losses.T], seconds
+        end = time.perf_counter()
+        return [[float(x) for x in row] for row in losses.T], start, end
 
     return train
 
@@ -323,46 +333,67 @@ def work(arguments):
         torch.set_num_threads(int(threads))
     train = PEERS[peer](path, optimizer, int(steps))
     for _ in sys.stdin:
-        losses, seconds = train()
-        print(json.dumps({"losses": losses, "seconds": seconds}), flush=True)
+        losses, start, end = train()
+        print(json.dumps({"losses": losses, "start": start, "end": end}), flush=True)
 
 
-class Peer:
-    """A child that may use `threads` cores and waits to be asked."""
+class Child:
+    """One process of a peer, a thread to each of its cores. It waits to be asked."""
 
-    def __init__(self, peer, path, optimizer, steps, threads):
-        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
-                           JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3")
-        command = [sys.executable, __file__, "--work", peer, path, optimizer, str(steps), str(threads)]
-        if threads == 1:
-            command = ["taskset", "-c", "0"] + command
-        self.steps = steps
+    def __init__(self, peer, path, optimizer, steps, cores):
+        threads = str(len(cores))
+        environment = dict(os.environ, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads, JAX_PLATFORMS="cpu",
+                           TF_CPP_MIN_LOG_LEVEL="3")
+        command = pinned([sys.executable, __file__, "--work", peer, path, optimizer, str(steps), threads], cores)
         self.complaints = tempfile.TemporaryFile("w+")
-        self.child = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=self.complaints)
+        self.process = subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.complaints)
 
-    def train(self):
+    def ask(self):
         try:
-            self.child.stdin.write("\n")
-            self.child.stdin.flush()
-            line = self.child.stdout.readline()
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
         except BrokenPipeError:
-            line = ""
+            pass  # it has ended, and answer() says why
+
+    def answer(self):
+        line = self.process.stdout.readline()
         if not line:
-            self.child.wait()
+            self.process.wait()
             self.complaints.seek(0)
             lines = self.complaints.read().strip().splitlines()
-            raise RuntimeError(lines[-1] if lines else f"exit {self.child.returncode}")
+            raise RuntimeError(lines[-1] if lines else f"exit {self.process.returncode}")
         return json.loads(line)
 
     def close(self):
-        self.child.stdin.close()
-        self.child.wait()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.wait()
+
+
+class Peer:
+    """One process, or several that train parts of the runs at the same time. `places`: path and cores of each."""
+
+    def __init__(self, peer, optimizer, steps, places):
+        self.children = [Child(peer, path, optimizer, steps, cores) for path, cores in places]
+
+    def train(self):
+        for child in self.children:
+            child.ask()
+        answers = [child.answer() for child in self.children]
+        return {"losses": [sum(rows, []) for rows in zip(*(a["losses"] for a in answers))],
+                "seconds": max(a["end"] for a in answers) - min(a["start"] for a in answers)}
+
+    def close(self):
+        for child in self.children:
+            child.close()
 
 
 def run_ours(program, path, threads):
-    done = subprocess.run([program, "bench", "--workload", path, "--threads", str(threads), "--json", "-"],
-                          capture_output=True, text=True)
+    command = [program, "bench", "--workload", path, "--threads", str(threads), "--json", "-"]
+    done = subprocess.run(pinned(command, CORES[:threads]), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{program}: {done.stderr.strip()}")
     return json.loads(done.stdout)
@@ -371,22 +402,48 @@ def run_ours(program, path, threads):
 # ---- comparing ---------------------------------------------------------------------------------------------------------
 
 
+class Fault(Exception):
+    """Why a case or a peer does not count."""
+
+
+def require_finite(name, losses):
+    for step, row in enumerate(losses):
+        for run, loss in enumerate(row):
+            if not math.isfinite(float(loss)):  # ours come as words: "nan", "inf"
+                raise Fault(f"run {run} of {name} diverged: its loss at step {step + 1} is {loss}")
+
+
 def worst(ours, theirs, steps):
     """Largest difference of the losses over the first steps, relative to the run's first loss."""
     return max(abs(a - b) / abs(first) for row, other in zip(ours[:steps], theirs[:steps])
                for a, b, first in zip(row, other, ours[0]))
 
 
+def compare(ours, peer, theirs):
+    """Largest differences over 10 and over all steps, of finite numbers only."""
+    require_finite("ours", ours)
+    require_finite(peer, theirs)
+    if [len(row) for row in ours] != [len(row) for row in theirs]:
+        raise Fault(f"ours has {len(ours)} steps of {len(ours[0])} runs, {peer} {len(theirs)} of {len(theirs[0])}")
+    return worst(ours, theirs, 10), worst(ours, theirs, len(ours))
+
+
 def agrees(program, peer, width, batch, runs, optimizer, folder):
+    """Whether the first 100 steps of the runs, or of the first of them, are the same."""
     path = os.path.join(folder, "check.safetensors")
-    write_workload(path, width, batch, runs, optimizer, 100)
+    write_workload(path, width, batch, runs, optimizer, 100, slice(CHECKED_RUNS))
     ours = run_ours(program, path, 1)["losses"]
-    child = Peer(peer, path, optimizer, 100, 1)
+    child = Peer(peer, optimizer, 100, [(path, CORES[:1])])
     try:
         theirs = child.train()["losses"]
     finally:
         child.close()
-    return worst(ours, theirs, 10), worst(ours, theirs, 100)
+    near, far = compare(ours, peer, theirs)
+    checked = "" if runs <= CHECKED_RUNS else f"of the first {CHECKED_RUNS} runs "
+    text = f"losses {checked}differ by {near:.1e} over 10 steps, {far:.1e} over 100"
+    if near > 1e-6 or far > 2e-4:
+        raise Fault(f"{text}: TOO MUCH")
+    return text
 
 
 def steps_of(train, seconds):
@@ -397,48 +454,54 @@ def steps_of(train, seconds):
 
 
 def timed(program, peers, width, batch, runs, optimizer, seconds, folder):
-    """Microseconds per run and step, of ours and of each peer's best thread setting; all take turns."""
-    paths = {}
+    """Microseconds per run and step, of ours and of each peer's best setting; all take turns."""
+    half = (runs + 1) // 2
+    parts = {"all": slice(None), "first": slice(half), "second": slice(half, None)}
 
-    def path_of(steps):  # the workload of so many steps
-        if steps not in paths:
-            paths[steps] = os.path.join(folder, f"timed{steps}.safetensors")
-            write_workload(paths[steps], width, batch, runs, optimizer, steps)
-        return paths[steps]
+    def path_of(steps, part="all"):  # the workload of so many steps
+        path = os.path.join(folder, f"timed{steps}{part}.safetensors")
+        if not os.path.exists(path):
+            write_workload(path, width, batch, runs, optimizer, steps, parts[part])
+        return path
 
-    def once(peer, threads, steps):
-        child = Peer(peer, path_of(steps), optimizer, steps, threads)
+    def once(peer, steps):
+        child = Peer(peer, optimizer, steps, [(path_of(steps), CORES[:2])])
         try:
             return child.train()["seconds"]
         finally:
             child.close()
 
-    trainers = {}  # (name, threads): steps and what trains them
-    for threads in (1, 2):
+    trainers = {}  # (name, setting): steps and what trains them
+    for threads in (1, 2)[:len(CORES)]:
         steps = steps_of(lambda n: run_ours(program, path_of(n), threads)["seconds"], seconds)
-        trainers["ours", threads] = steps, lambda s=steps, t=threads: run_ours(program, path_of(s), t)
+        require_finite("ours", run_ours(program, path_of(steps), threads)["losses"])
+        trainers["ours", f"T{threads}"] = steps, lambda s=steps, t=threads: run_ours(program, path_of(s), t)
     children = []
     for peer in peers:
         try:
-            steps = steps_of(lambda n: once(peer, 2, n), seconds)
-        except RuntimeError as error:
-            print(f"  {peer}: {error}", file=sys.stderr)
-            continue
-        for threads in (1, 2):
-            children.append(Peer(peer, path_of(steps), optimizer, steps, threads))
-            trainers[peer, threads] = steps, children[-1].train
-            children[-1].train()  # compiles and warms up
+            steps = steps_of(lambda n: once(peer, n), seconds)
+            places = {f"T{n}": [(path_of(steps), CORES[:n])] for n in (1, 2)[:len(CORES)]}
+            if runs > 1 and len(CORES) > 1:
+                places["P2"] = [(path_of(steps, part), [core]) for part, core in zip(("first", "second"), CORES)]
+            for setting, where in places.items():
+                child = Peer(peer, optimizer, steps, where)
+                children.append(child)
+                require_finite(peer, child.train()["losses"])  # compiles and warms up
+                trainers[peer, setting] = steps, child.train
+        except (Fault, RuntimeError) as error:
+            print(f"  {peer} is left out: {error}", file=sys.stderr)
+            trainers = {key: trainer for key, trainer in trainers.items() if key[0] != peer}
     samples = {}
     for _ in range(7):
-        for setting, (steps, train) in trainers.items():
-            samples.setdefault(setting, []).append(train()["seconds"] / steps / runs * 1e6)
+        for key, (steps, train) in trainers.items():
+            samples.setdefault(key, []).append(train()["seconds"] / steps / runs * 1e6)
     for child in children:
         child.close()
     best = {}
-    for (name, threads), values in samples.items():
+    for (name, setting), values in samples.items():
         middle = statistics.median(values)
         if name not in best or middle < best[name][0]:
-            best[name] = (middle, threads)
+            best[name] = (middle, setting)
     return best
 
 
@@ -465,39 +528,48 @@ def main():
     parser.add_argument("--json")
     options = parser.parse_args()
     peers = installed(options.peers)
-    rows, disagree = [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        for case in options.cases:
-            width, batch = CASES[case]
-            for optimizer in options.optimizers:
-                usable = []
-                for peer in peers:
-                    try:
-                        near, far = agrees(options.program, peer, width, batch, 2, optimizer, folder)
-                    except RuntimeError as error:
-                        print(f"{case} {optimizer} {peer}: fails: {error}")
-                        continue
-                    good = near <= 1e-6 and far <= 2e-4
-                    print(f"{case} {optimizer} {peer}: losses differ by {near:.1e} over 10 steps, {far:.1e} over 100"
-                          f"{'' if good else ': TOO MUCH'}", flush=True)
-                    disagree += not good
-                    if good:
-                        usable.append(peer)
-                if options.check_only:
-                    continue
-                for runs in options.runs:
-                    best = timed(options.program, usable, width, batch, runs, optimizer, options.seconds, folder)
-                    rows.append({"case": case, "optimizer": optimizer, "runs": runs,
-                                 "us_per_step": {k: v[0] for k, v in best.items()},
-                                 "threads": {k: v[1] for k, v in best.items()}})
-                    ours = best["ours"][0]
-                    others = "  ".join(f"{k} {v[0]:.1f} ({v[0] / ours:.1f}x, {v[1]} thr)" for k, v in best.items()
-                                       if k != "ours")
-                    print(f"{case} {optimizer} x{runs}: ours {ours:.2f} us/step ({best['ours'][1]} thr)  {others}", flush=True)
+    rows, faults = [], 0
+    for case in options.cases:
+        for optimizer in options.optimizers:
+            for runs in options.runs:
+                with tempfile.TemporaryDirectory() as folder:
+                    row, wrong = cell(options, peers, case, optimizer, runs, folder)
+                faults += wrong
+                if row:
+                    rows.append(row)
     if options.json:
+        used = versions(["torch", "jax", "jaxlib", "numpy"])
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
-    return 1 if disagree else 0
+            json.dump(circumstances(options.program, used) | {"rows": rows}, file, indent=1)
+    return 1 if faults else 0
+
+
+def cell(options, peers, case, optimizer, runs, folder):
+    """A row of the JSON, None without timings, and the number of faults."""
+    width, batch = CASES[case]
+    name = f"{case} {optimizer} x{runs}"
+    usable, faults = [], 0
+    for peer in peers:
+        try:
+            print(f"{name} {peer}: {agrees(options.program, peer, width, batch, runs, optimizer, folder)}", flush=True)
+            usable.append(peer)
+        except RuntimeError as error:
+            print(f"{name} {peer}: fails: {error}", flush=True)
+        except Fault as fault:
+            print(f"{name} {peer}: {fault}", flush=True)
+            faults += 1
+    if options.check_only:
+        return None, faults
+    try:
+        best = timed(options.program, usable, width, batch, runs, optimizer, options.seconds, folder)
+    except Fault as fault:
+        print(f"{name}: REFUSED: {fault}", flush=True)
+        return None, faults + 1
+    ours = best["ours"][0]
+    others = "  ".join(f"{k} {v[0]:.1f} ({v[0] / ours:.1f}x, {v[1]})" for k, v in best.items() if k != "ours")
+    print(f"{name}: ours {ours:.2f} us/step ({best['ours'][1]})  {others}", flush=True)
+    return {"case": case, "optimizer": optimizer, "runs": runs, "us_per_step": {k: v[0] for k, v in best.items()},
+            "setting": {k: v[1] for k, v in best.items()}}, faults
 
 
 if __name__ == "__main__":

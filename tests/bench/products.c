@@ -1,5 +1,5 @@
 /* Times square float32 products of OpenBLAS and libxsmm on one core: lines "library form n GFLOP/s", the median of blocks
-   of five milliseconds. Built by kernels.py. */
+   of five milliseconds. Without arguments: lines "library version". Built by kernels.py. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #endif
 #ifdef WITH_LIBXSMM
 #include <libxsmm.h>
+#include <libxsmm_version.h>
 #endif
 
 enum { kBlocks = 15 };
@@ -55,7 +56,18 @@ static libxsmm_smmfunction small;
 static void xsmm_nn(void) { small(b, a, c); }
 #endif
 
+static void print_versions(void) {
+#ifdef WITH_OPENBLAS
+  char name[32], number[32];
+  if (sscanf(OPENBLAS_VERSION, "%31s %31s", name, number) == 2) printf("OpenBLAS %s\n", number);
+#endif
+#ifdef WITH_LIBXSMM
+  printf("libxsmm %s\n", LIBXSMM_CONFIG_VERSION);
+#endif
+}
+
 int main(int argc, char** argv) {
+  if (argc == 1) print_versions();
   for (int k = 1; k < argc; ++k) {
     n = atoi(argv[k]);
     ld = (n + 15) / 16 * 16;

@@ -2,6 +2,7 @@
 #include "tests/support/catch.hpp"
 
 #include "engine/bench.hpp"
+#include "engine/bench_harness.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -34,7 +35,19 @@ TEST_CASE("Every benchmark gives rows with ordered percentiles, as text and as J
   const auto json = nlohmann::json::parse(report->to_json());
   CHECK(json["rows"].size() == report->rows.size());
   CHECK(json["idle"] == report->idle());
+  CHECK(json["eigen"].get<std::string>().substr(0, 2) == "3.");
   CHECK(report->to_text().find("B14") != std::string::npos);
+}
+
+TEST_CASE("What the host gives to other guests is not idleness") {
+  const std::string quiet = "cpu  100 20 30 5000 700 4 5 0 60 7", stolen = "cpu  100 20 30 5000 700 4 5 40 60 7";
+  CHECK(busy_ticks(quiet) == 159);
+  CHECK(busy_ticks(stolen) - busy_ticks(quiet) == 40);
+  CHECK(busy_ticks("") == 0);
+  BenchReport report;
+  CHECK(report.idle());
+  report.others_busy = 0.06;
+  CHECK_FALSE(report.idle());
 }
 
 TEST_CASE("Bench runs only what is asked for and names what it does not know") {

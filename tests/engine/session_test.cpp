@@ -266,6 +266,30 @@ TEST_CASE("runs come and go without touching the others") {
   REQUIRE(frame_of(*s).selected == second);
 }
 
+TEST_CASE("the last run of a program takes the program with it, and another run of the same may come later") {
+  auto s = open_session(two_runs());
+  s->advance(50);
+  done(*s, command::AddRun{"adamw"});
+  done(*s, command::AddRun{"adamw"});
+  while (s->continue_work(5)) {}
+  const auto newest = [&] { return frame_of(*s).runs.back().id; };
+  const std::weak_ptr<const StepProgram> program = frame_of(*s).runs.back().program;
+  const std::uint64_t hash = frame_of(*s).runs.back().state_hash;
+  REQUIRE(s->look_at(newest(), 20, 5).ok());
+  done(*s, command::RemoveRun{newest()});
+  CHECK_FALSE(program.expired()); // the other one's too
+  done(*s, command::RemoveRun{newest()});
+  CHECK(program.expired());
+  s->advance(50);
+  done(*s, command::StepBy{-50});
+  done(*s, command::AddRun{"adamw"});
+  while (s->continue_work(5)) {}
+  const Frame f = frame_of(*s);
+  REQUIRE(f.runs.size() == 3);
+  CHECK(f.runs.back().series.last_step() == 100);
+  CHECK(s->state_hash_at(f.runs.back().id, 50) == hash);
+}
+
 TEST_CASE("names are unique, wrong commands are refused and change nothing") {
   auto s = open_session(two_runs());
   s->advance(20);

@@ -49,6 +49,26 @@ TEST_CASE("a link stays a link to the replaced file", "[write_file]") {
   CHECK(content(folder.path / "real") == "new");
 }
 
+TEST_CASE("a temporary file that another process left under the same number stays, and is in nobody's way",
+          "[write_file]") {
+  TemporaryFolder folder;
+  const fs::path file = folder.path / "result.json";
+  const auto left = [&](const std::string& which) {
+    return folder.path / ("result.json." + std::to_string(::getpid()) + which + ".part");
+  };
+  std::ofstream(left("")) << "a stranger's";
+  std::ofstream(left(".2")) << "another's";
+  REQUIRE(write_file(file.string(), "ours").ok());
+  CHECK(content(file) == "ours");
+  CHECK(content(left("")) == "a stranger's");
+  CHECK(content(left(".2")) == "another's");
+  CHECK(folder.entries() == 3);
+  const auto never_committed = OutputFile::open(file.string()); // two at once do not meet either
+  REQUIRE(never_committed.ok());
+  REQUIRE(write_file(file.string(), "again").ok());
+  CHECK(content(file) == "again");
+}
+
 TEST_CASE("what cannot be written is one line and leaves nothing behind", "[write_file]") {
   TemporaryFolder folder;
   const auto missing = write_file((folder.path / "none" / "x.csv").string(), "x");

@@ -8,8 +8,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <set>
+#include <utility>
+#include <vector>
 
 using namespace polarscope;
 using namespace polarscope::test;
@@ -74,6 +77,46 @@ TEST_CASE("route: the most special target counts", "[route]") {
   CHECK(target_of("A1", ParamRole::vector) == "own"); // "same"
   spec.routes.clear();
   CHECK(target_of("head", ParamRole::head) == "own");
+}
+
+TEST_CASE("route: patterns with stars and question marks", "[route]") {
+  const auto recipe = std::make_shared<const OptimizerSpec>();
+  const auto matches = [&](const char* pattern, const std::string& name) {
+    OptimizerSpec spec;
+    set_route(spec, {pattern, recipe});
+    return route_of(spec, parameter(name, ParamRole::matrix)) != nullptr;
+  };
+  for (const auto& [pattern, name] :
+       std::vector<std::pair<const char*, const char*>>{{"*", ""},
+                                                        {"*", "W1"},
+                                                        {"**", "W"},
+                                                        {"W*", "W"},
+                                                        {"*1", "W11"},
+                                                        {"*ab*", "aab"},
+                                                        {"a*b*c", "abbbcbc"},
+                                                        {"a*?c", "abc"},
+                                                        {"*a?", "aaab"},
+                                                        {"?*?", "ab"},
+                                                        {"*.weight", "a.weight.weight"}}) {
+    INFO(pattern << " " << name);
+    CHECK(matches(pattern, name));
+  }
+  for (const auto& [pattern, name] : std::vector<std::pair<const char*, const char*>>{{"?", ""},
+                                                                                      {"W?", "W"},
+                                                                                      {"W*", "V"},
+                                                                                      {"*1", "W12"},
+                                                                                      {"a*b*c", "abbbcb"},
+                                                                                      {"a*?c", "ac"},
+                                                                                      {"?*?", "a"},
+                                                                                      {"*ab", "abb"}}) {
+    INFO(pattern << " " << name);
+    CHECK_FALSE(matches(pattern, name));
+  }
+  const auto before = std::chrono::steady_clock::now();
+  CHECK_FALSE(matches("*a*a*a*a*a*a*b", std::string(90, 'a')));
+  CHECK_FALSE(matches("*a*a*a*a*a*a*b", std::string(900, 'a') + "c"));
+  CHECK(matches("*a*a*a*a*a*a*b", std::string(900, 'a') + "b"));
+  CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(1));
 }
 
 TEST_CASE("route: a preset's own routes serve what its source leaves to others", "[route]") {

@@ -238,6 +238,33 @@ TEST_CASE("mlp: gradients of invariant weights stay tangential while training", 
     }
 }
 
+TEST_CASE("mlp: with a large ε the loss sees norms, and nothing is promised of them", "[problem][mlp]") {
+  for (const char* problem : {"mlp", "teacher_student", "digits"}) {
+    INFO(problem);
+    for (const double eps : {1e-6, 1e-4, 2e-4, 0.01, 1.0}) {
+      INFO(eps);
+      const bool promised = eps <= 1e-4;
+      HandRun run(fmt::format("[scene]\ntitle = \"t\"\nsteps = 300\n[problem]\nkind = \"{}\"\nnorm_eps = "
+                              "{}\nresidual = \"none\"\n[[run]]\noptimizer = \"sgd\"\nhparam.lr = 0.1\n",
+                              problem, eps));
+      const StepProgram& p = run.program();
+      const auto invariant = [](const ParamInfo& w) { return w.invariance != Invariance::none; };
+      CHECK(std::any_of(p.parameters().begin(), p.parameters().end(), invariant) == promised);
+      CHECK(p.invariants().empty() != promised);
+      CHECK(p.theory().empty() != promised);
+    }
+  }
+  // rows of a weight are normalised without ε
+  Rig rows("mlp", {{"norm", std::string("row")}, {"norm_eps", 1.0}});
+  CHECK(rows.program().invariants().size() == 3);
+
+  HandRun run("[scene]\ntitle = \"t\"\nsteps = 300\n[problem]\nkind = \"mlp\"\nnorm_eps = 1.0\n"
+              "[[run]]\noptimizer = \"sgd\"\nhparam.lr = 0.1\n");
+  const double before = norm(run.read("W1"));
+  REQUIRE(run.step(200));
+  CHECK(norm(run.read("W1")) < 0.98 * before); // the gradient is not tangential
+}
+
 TEST_CASE("mlp: parameters have roles and layers", "[problem][mlp]") {
   MlpOracle o;
   o.layers = 2;

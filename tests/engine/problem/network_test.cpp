@@ -109,6 +109,29 @@ TEST_CASE("network: a weight used twice, once normalised by rows", "[network]") 
   CHECK(tied.error() < kGood);
 }
 
+TEST_CASE("network: gains used twice get both gradients", "[network]") {
+  for (const bool classes : {false, true}) {
+    Graph twice(
+        3,
+        [](Network& net, auto x, const auto& w) {
+          const auto h = net.scale_columns(net.linear(x, w[0], "z1"), w[2], "h1");
+          const auto a = net.activate(h, Activation::tanh, "a");
+          return net.scale_columns(net.linear(a, w[1], "z2"), w[2], "z");
+        },
+        classes);
+    CHECK(twice.error() < kGood);
+    Graph data(
+        3,
+        [](Network& net, auto x, const auto& w) { // three times, once on data, which takes no gradient
+          const auto h = net.linear(net.scale_columns(x, w[2], "scaled"), w[0], "z1");
+          const auto f = net.linear(net.scale_columns(h, w[2], "left"), w[1], "f");
+          return net.add(net.scale_columns(h, w[2], "right"), f, 0.6, "z");
+        },
+        classes);
+    CHECK(data.error() < kGood);
+  }
+}
+
 TEST_CASE("network: a residual stream read by two branches, neither normalised in its place too early", "[network]") {
   Graph streams(2, [](Network& net, auto x, const auto& w) {
     const auto h0 = net.linear(x, w[0], "h0");
