@@ -148,9 +148,8 @@ std::string parameter_table(const Report& report) {
   const auto add = [&](const RunReport& run, const std::string& name, const ParameterReport& p) {
     rows.push_back({name, short_number(p.norm), short_number(p.start_norm), short_number(degrees(p.angular_update)),
                     short_number(degrees(p.angle_travelled))});
-    if (routed)
-      rows.back().insert(rows.back().end(),
-                         {p.optimizer, p.optimizer.empty() ? "" : short_number(run.hparam(p.hparam_prefix + "lr"))});
+    if (routed && !p.optimizer.empty())
+      rows.back().insert(rows.back().end(), {p.optimizer, short_number(run.hparam(p.hparam_prefix + "lr"))});
     if (several_runs) rows.back().insert(rows.back().begin(), run.label);
   };
   for (const RunReport& run : report.runs) {
