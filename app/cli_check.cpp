@@ -4,6 +4,7 @@
 #include "app/cli_optimizer.hpp"
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/preset.hpp"
 #include "engine/report.hpp"
@@ -44,6 +45,36 @@ std::string composition(const OptimizerSpec& spec) {
     out += "\n";
   }
   return out;
+}
+
+// Which parameter goes through which optimizer, of a run with routes: "  W1 (matrix) → muon", parameters alike on one line.
+std::string route_lines(const OptimizerSpec& spec, const StepProgram& program) {
+  if (spec.routes.empty()) return "";
+  std::vector<std::pair<std::string, std::string>> lines; // optimizer, parameters
+  for (const ParamInfo& p : program.parameters()) {
+    const RouteSpec* route = route_of(spec, p);
+    const std::string through =
+        route ? fmt::format("{} (route.{})", route->recipe->name, route->target) : fmt::format("{}", spec.name);
+    const auto line = std::find_if(lines.begin(), lines.end(), [&](const auto& l) { return l.first == through; });
+    const std::string named = fmt::format("{} ({})", p.name, role_name(p.role));
+    if (line == lines.end()) lines.emplace_back(through, named);
+    else line->second += ", " + named;
+  }
+  std::string out;
+  for (const auto& [through, names] : lines)
+    out += fmt::format("  {:10}{} → {}\n", out.empty() ? "routes" : "", names, through);
+  return out;
+}
+
+// The recipe with only those routes that some parameter of the program goes by.
+OptimizerSpec with_routes_used(OptimizerSpec spec, const StepProgram& program) {
+  std::vector<RouteSpec> used;
+  for (const RouteSpec& route : spec.routes)
+    if (std::any_of(program.parameters().begin(), program.parameters().end(),
+                    [&](const ParamInfo& p) { return route_of(spec, p) == &route; }))
+      used.push_back(route);
+  spec.routes = std::move(used);
+  return spec;
 }
 
 // Numbers of the stages: those that run or recipe write down first.
@@ -97,8 +128,10 @@ Result<Description> describe_scene(const Scene& scene) {
     auto program = compile(scene, run);
     if (!program) return program.error();
     programs.push_back(*program);
-    out += fmt::format("run {}: {}\n{}  {:10}{}\n{}", run.label, run.optimizer.name, composition(run.optimizer),
-                       "numbers", hparam_line(run.optimizer, run.hparams).substr(1), schedule_lines(run.optimizer));
+    const OptimizerSpec used = with_routes_used(run.optimizer, **program);
+    out += fmt::format("run {}: {}\n{}{}  {:10}{}\n{}", run.label, run.optimizer.name, composition(run.optimizer),
+                       route_lines(run.optimizer, **program), "numbers", hparam_line(used, run.hparams).substr(1),
+                       schedule_lines(run.optimizer));
   }
   if (auto done = check_expectations(scene, programs); !done) return done.error();
   if (!scene.expect.empty()) out += fmt::format("{} expectations\n", scene.expect.size());

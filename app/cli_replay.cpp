@@ -74,18 +74,9 @@ private:
       if (auto done = save_csv(frame_, csv_); !done) return done.error();
     if (arguments_.out == "-" || arguments_.csv == "-") explain_failures(report);
     else if (auto done = write_file("-", report_table(report)); !done) return done.error();
-    explain_recording();
     explain_end(report);
     if (computing.interrupted) return InterruptGuard::exit_code();
     return report.good() ? 0 : static_cast<int>(ErrorKind::expectation);
-  }
-
-  // Numbers in the file that no optimizer can do anything with.
-  void explain_recording() const {
-    const auto bad = scene_.problem_values.trace->not_finite();
-    if (!bad || bad->step > frame_.head) return;
-    fmt::print(stderr, "polarscope: {}: {} is not finite {}\n", arguments_.scene.scene, bad->tensor,
-               bad->step == 0 ? std::string("before step 1") : fmt::format("at step {}", bad->step));
   }
 
   const ReplayArguments& arguments_;

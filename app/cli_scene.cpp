@@ -4,6 +4,7 @@
 #include "app/cli_usage.hpp"
 #include "engine/csv.hpp"
 #include "engine/files.hpp"
+#include "engine/preset.hpp"
 #include "engine/sweep.hpp"
 #include "engine/trace.hpp"
 
@@ -170,6 +171,34 @@ Result<Scene> load(const SceneArguments& arguments, const std::vector<SetArgumen
   return changed;
 }
 
+// A scene's own numbers stay when --set gives its runs another optimizer, which may have been meant with its own: said
+// on stderr, once for all runs alike.
+void explain_kept_numbers(const Scene& scene, const std::vector<SetArgument>& sets) {
+  const auto changed = [&](const RunSpec& run) {
+    return std::any_of(sets.begin(), sets.end(), [&](const SetArgument& set) {
+      return set.key == "optimizer" && (set.label.empty() || set.label == run.label);
+    });
+  };
+  std::vector<std::string> said;
+  for (const RunSpec& run : scene.runs) {
+    if (!changed(run)) continue;
+    std::string kept;
+    for (const Setting& hparam : optimizer_hparams(run.optimizer)) {
+      const auto own = run.hparams.find(hparam.name);
+      const auto place = run.hparam_places.find(hparam.name);
+      const bool of_scene = place != run.hparam_places.end() && !place->second.file.starts_with("--set");
+      const double value = std::get<double>(hparam.value); // the optimizer's
+      if (own == run.hparams.end() || !of_scene || own->second == value) continue;
+      kept += fmt::format("{}{} = {} instead of {}", kept.empty() ? "" : ", ", hparam.name, short_number(own->second),
+                          short_number(value));
+    }
+    if (kept.empty()) continue;
+    std::string line = fmt::format("{} runs with the scene's {}; --set changes it", run.optimizer.name, kept);
+    if (std::find(said.begin(), said.end(), line) == said.end()) said.push_back(std::move(line));
+  }
+  for (const std::string& line : said) fmt::print(stderr, "polarscope: {}\n", line);
+}
+
 } // namespace
 
 Result<Scene> open_scene(const SceneArguments& arguments) {
@@ -181,8 +210,11 @@ Result<Scene> open_scene(const SceneArguments& arguments) {
   }
   auto scene = load(arguments, sets);
   if (!scene) return scene;
+  explain_kept_numbers(*scene, sets);
   for (ExpectSpec& expect : scene->expect)
     if (!expect.step) expect.step = scene->steps;
+  if (const auto& trace = scene->problem_values.trace; trace && arguments.steps && *arguments.steps > trace->steps())
+    return bad_input(fmt::format("--steps {}: the trace has {} steps", *arguments.steps, trace->steps()));
   if (arguments.steps) {
     scene->schedule_steps = scene->steps;
     scene->steps = *arguments.steps;

@@ -296,7 +296,8 @@ void draw_all(const Pen& pen, const InspectReport& report, std::span<const Card>
 
 } // namespace
 
-Result<Image> render_inspection(const InspectReport& report) {
+Result<Image> render_inspection(const InspectReport& encoded) {
+  const InspectReport report = with_plain_labels(encoded);
   std::vector<Card> cards = cards_of(report);
   const std::size_t matrices = cards.size();
   cards.resize(std::min(matrices, kMostPictured));

@@ -84,6 +84,22 @@ Result<void> check_view(const ViewSpec& view, const ProgramBuilder& build) {
   return {};
 }
 
+// Guards in the stages, such as 0 for 0/0, would let a weight pass by a recorded gradient that is not finite. Nothing stays
+// finite that met one: W ← W (1 + 0 G), to the bit W where G is finite.
+void spread_not_finite(ProgramBuilder& build) {
+  build.set_phase(Phase::apply);
+  for (int k = 0; k < static_cast<int>(build.parameters().size()); ++k) {
+    const ParamInfo p = build.parameter(k);
+    build.set_parameter(k);
+    const SlotId one = build.slot(p.name + ".finite", Role::scratch, p.rows, p.cols,
+                                  "1, or NaN where the recorded gradient is not finite", k);
+    build.emit(make_op(OpCode::fill, {one}, {}, build.constants({1})), "F ← 1");
+    build.emit(make_op(OpCode::add_times, {one, p.gradient, one}, {}, build.constants({0})), "F ← F + 0 G");
+    build.emit(make_op(OpCode::times, {p.weight, one, p.weight}), "W ← W ∘ F: not finite where G is not");
+  }
+  build.set_parameter(-1);
+}
+
 Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, const OptimizerSpec& spec,
                                                         const RecordOptions& record) {
   const auto problem = problem_of(scene);
@@ -92,7 +108,7 @@ Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, cons
   const ProblemValues values = with_defaults(**problem, scene.problem_values);
   if (auto ok = check_sizes(**problem, values); !ok) return ok.error();
   if (values.trace && scene.steps > values.trace->steps())
-    return bad_input(fmt::format("the trace has {} steps, the scene asks for {}", values.trace->steps(), scene.steps));
+    return bad_input(fmt::format("scene.steps is {}, the trace has {} steps", scene.steps, values.trace->steps()));
 
   ProgramBuilder build(scene.precision);
   const HparamId lr = write_schedules(build, spec, scene.schedule_length());
@@ -102,7 +118,9 @@ Result<std::shared_ptr<const StepProgram>> make_program(const Scene& scene, cons
   if (auto ok = check_view(scene.view, build); !ok) return ok.error();
   if (auto ok = check_routes_used(spec, build.parameters()); !ok) return ok.error();
 
-  emit_metrics(build, scene.metric_every, write_updates(build, spec, lr, scene.schedule_length()));
+  const std::vector<UpdateInfo> updates = write_updates(build, spec, lr, scene.schedule_length());
+  if ((*problem)->from_trace) spread_not_finite(build);
+  emit_metrics(build, scene.metric_every, updates);
   write_finite_checks(build);
   auto program = build.finish(record);
   const double numbers = double(program->block_bytes()) / double(program->scalar_bytes());

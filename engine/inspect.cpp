@@ -38,6 +38,7 @@ public:
   const SafetensorsFile& file() const { return file_; }
   const std::vector<Look>& tensors() const { return tensors_; }
   std::optional<long> recorded_step() const { return recorded_step_; }
+  bool labelled() const { return labelled_; }
   const Look* find(const std::string& name) const {
     const auto it = std::find_if(tensors_.begin(), tensors_.end(), [&](const Look& t) { return t.name == name; });
     return it == tensors_.end() ? nullptr : &*it;
@@ -48,6 +49,7 @@ private:
     const auto& metadata = file_.metadata();
     const auto word = [&](const char* key) { return metadata.contains(key) ? metadata.at(key) : std::string(); };
     const bool recording = word("format").starts_with("polarscope record");
+    labelled_ = recording && !word("runs").empty() && word("runs") != "1";
     const long every = std::max(1L, std::strtol(word("every").c_str(), nullptr, 10));
     for (const TensorInfo& tensor : file_.tensors()) {
       if (!recording) tensors_.push_back({tensor, &tensor});
@@ -69,6 +71,7 @@ private:
   SafetensorsFile file_;
   std::vector<Look> tensors_;
   std::optional<long> recorded_step_;
+  bool labelled_ = false;
 };
 
 // A tensor of a file as a matrix, read in blocks and multiplied by a power of two.
@@ -252,6 +255,7 @@ private:
 
 Result<bool> measure_file(const Checkpoint& file, Work& work, CheckpointReport& out) {
   out.recorded_step = file.recorded_step();
+  out.labelled = file.labelled();
   for (const Look& tensor : file.tensors()) {
     if (const std::string why = reason_to_skip(tensor); !why.empty()) {
       out.skipped.push_back({tensor.name, tensor.dtype, tensor.shape, why});

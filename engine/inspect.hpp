@@ -42,6 +42,7 @@ struct SkippedTensor {
 struct CheckpointReport {
   std::string path;
   std::optional<long> recorded_step; // of a recording: the step that its weights are of, the last of any
+  bool labelled = false;             // a recording of several runs: names begin with a run's label, percent-encoded
   std::vector<TensorReport> tensors; // as in the file
   std::vector<SkippedTensor> skipped;
 
@@ -97,6 +98,8 @@ struct Spread {
 };
 Spread spread_of(const std::vector<double>& numbers);
 
+// With the labels of runs as people write them: "MD Muon/W", in the files "MD%20Muon/W".
+InspectReport with_plain_labels(InspectReport report);
 std::string inspect_table(const InspectReport& report); // for people, at most 100 columns
 std::string inspect_json(const InspectReport& report);  // everything; ends with a line break
 

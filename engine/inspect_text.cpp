@@ -2,6 +2,7 @@
 #include "engine/inspect.hpp"
 #include "engine/json_number.hpp"
 #include "engine/report.hpp"
+#include "engine/safetensors.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -225,7 +226,30 @@ std::string short_name(const std::string& name, std::size_t width) {
   return out;
 }
 
-std::string inspect_table(const InspectReport& report) {
+InspectReport with_plain_labels(InspectReport report) {
+  const auto decode = [](std::string& name) {
+    const auto slash = std::min(name.find('/'), name.size());
+    name = percent_decoded(name.substr(0, slash)) + name.substr(slash);
+  };
+  const auto decode_file = [&](CheckpointReport& file) {
+    if (!file.labelled) return;
+    for (TensorReport& t : file.tensors) decode(t.name);
+    for (SkippedTensor& t : file.skipped) decode(t.name);
+  };
+  decode_file(report.first);
+  if (report.second) decode_file(*report.second);
+  if (report.first.labelled) {
+    for (TensorChange& c : report.changes) decode(c.name);
+    for (OtherShape& o : report.other_shape) decode(o.name);
+    for (std::string& name : report.only_in_first) decode(name);
+  }
+  if (report.second && report.second->labelled)
+    for (std::string& name : report.only_in_second) decode(name);
+  return report;
+}
+
+std::string inspect_table(const InspectReport& encoded) {
+  const InspectReport report = with_plain_labels(encoded);
   std::string out = checkpoint_text(report.first);
   if (report.second)
     out += "\n" + checkpoint_text(*report.second) + "\n" + changes_text(report) + strangers_text(report);

@@ -179,11 +179,37 @@ std::optional<OptimizerSpec> read_base(const std::string& name, const Place& pla
   return std::nullopt;
 }
 
+// `2.weight = "adam"` without quotes arrives as a table `2` whose only entries are no keys of a recipe: the name that was
+// meant; "" for anything else.
+std::string unquoted_name(const TomlEntry& route) {
+  std::string name = route.key;
+  const TomlEntry* at = &route;
+  while (at->value.is_table() && !at->value.entries.empty()) {
+    for (const TomlEntry& inner : at->value.entries)
+      if (inner.key == "name" || std::any_of(optimizer_keys().begin(), optimizer_keys().end(),
+                                             [&](const Setting& key) { return key.name == inner.key; }))
+        return at == &route ? "" : name;
+    at = &at->value.entries.front();
+    name += "." + at->key;
+  }
+  if (at == &route || !at->value.is_text()) return "";
+  const std::vector<std::string> presets = preset_names();
+  const std::string& recipe = at->value.text;
+  const bool named =
+      recipe == kSameRecipe || is_path(recipe) || std::find(presets.begin(), presets.end(), recipe) != presets.end();
+  return named ? name : "";
+}
+
 void read_route_entries(const TomlValue& value, const std::string& folder, const Chain& chain, bool required,
                         OptimizerSpec& spec, FirstError& errors) {
   for (const TomlEntry& entry : value.entries) {
     RouteSpec route{entry.key, nullptr, required, entry.place};
     const TomlValue& v = entry.value;
+    if (const std::string name = unquoted_name(entry); !name.empty()) {
+      errors.add(bad_input(
+          fmt::format("a parameter's name with dots stands in quotes: route.{} = …", quoted_toml(name)), entry.place));
+      continue;
+    }
     if (v.is_text() && v.text != kSameRecipe) {
       auto read = read_base(v.text, v.place, folder, chain, errors);
       if (!read) continue;

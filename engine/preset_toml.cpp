@@ -111,9 +111,9 @@ std::vector<std::string> schedule_toml(const OptimizerSpec& spec) {
 }
 
 std::string hparam_key_toml(const OptimizerSpec& spec, const std::string& name) {
-  for (const RouteSpec& route : spec.routes)
-    if (name.starts_with(route.target + "."))
-      return key_toml(route.target) + "." + key_toml(name.substr(route.target.size() + 1));
+  const auto dot = name.rfind('.'); // a target may have dots, what follows it has none
+  if (dot != std::string::npos && find_route(spec, name.substr(0, dot)))
+    return key_toml(name.substr(0, dot)) + "." + key_toml(name.substr(dot + 1));
   return key_toml(name);
 }
 

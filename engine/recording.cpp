@@ -3,6 +3,7 @@
 #include "engine/compile.hpp"
 #include "engine/files.hpp"
 #include "engine/op_cost.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/safetensors.hpp"
 
 #include <fmt/format.h>
@@ -219,10 +220,11 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     tensors.push_back({"step", "I64", {steps.size()}, 0, 0});
     pieces.emplace_back(nullptr, std::move(bytes));
   }
-  const std::map<std::string, std::string> metadata = {
+  std::map<std::string, std::string> metadata = {
       {"format", "polarscope record 1"}, {"program", POLARSCOPE_VERSION},
       {"problem", problem_text(scene)},  {"scene", to_toml(scene)},
       {"every", std::to_string(every_)}, {"runs", std::to_string(frame.runs.size())}};
+  for (const ParamInfo& p : frame.runs.front().program->parameters()) metadata[kRoleKey + p.name] = role_name(p.role);
   if (auto done = out_->write(safetensors_header(tensors, metadata)); !done) return done;
   for (const auto& [track, bytes] : pieces)
     if (auto done = track ? copy(*track, *out_) : out_->write(bytes); !done) return done;

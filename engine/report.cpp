@@ -2,8 +2,10 @@
 
 #include "engine/json_number.hpp"
 #include "engine/metric/metric.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/preset.hpp"
 #include "engine/toml_reader.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -122,6 +124,9 @@ void fill_parameters(RunReport& out, const RunFrame& run) {
     one.norm = finite_value(run, one.name + ".frobenius_norm", out.step);
     one.angular_update = finite_value(run, one.name + ".angular_update", out.step);
     one.angle_travelled = finite_value(run, one.name + ".angle_travelled", out.step);
+    const RouteSpec* route = route_of(*run.optimizer, run.program->parameters()[p]);
+    one.optimizer = route ? route->recipe->name : out.optimizer;
+    if (route) one.hparam_prefix = route->target + ".";
     all.start_norm = std::hypot(all.start_norm, one.start_norm);
     all.norm = std::hypot(all.norm, one.norm);
     out.parameters.push_back(std::move(one));
@@ -136,10 +141,15 @@ std::string parameter_table(const Report& report) {
   const bool several_runs = report.runs.size() > 1;
   std::vector<std::vector<std::string>> rows = {
       {"tensor", "norm", "at the start", "angular update (°/step)", "angle travelled (°)"}};
+  const bool routed =
+      std::any_of(report.runs.begin(), report.runs.end(), [](const RunReport& run) { return run.by_routes(); });
+  if (routed) rows.front().insert(rows.front().end(), {"optimizer", "lr"});
   if (several_runs) rows.front().insert(rows.front().begin(), "run");
   const auto add = [&](const RunReport& run, const std::string& name, const ParameterReport& p) {
     rows.push_back({name, short_number(p.norm), short_number(p.start_norm), short_number(degrees(p.angular_update)),
                     short_number(degrees(p.angle_travelled))});
+    if (routed && !p.optimizer.empty())
+      rows.back().insert(rows.back().end(), {p.optimizer, short_number(run.hparam(p.hparam_prefix + "lr"))});
     if (several_runs) rows.back().insert(rows.back().begin(), run.label);
   };
   for (const RunReport& run : report.runs) {
@@ -148,6 +158,20 @@ std::string parameter_table(const Report& report) {
     if (run.parameters.size() > 1) add(run, fmt::format("all {}", run.parameters.size()), run.together);
   }
   return rows.size() > 1 ? text_table(rows) : "";
+}
+
+// The optimizers that the run's parameters went through, and their rate where it is one: its own, unless all of its
+// parameters go by routes.
+std::pair<std::string, std::string> optimizer_and_rate(const RunReport& run) {
+  std::vector<std::string> names;
+  std::vector<double> rates;
+  for (const ParameterReport& p : run.parameters) {
+    if (p.hparam_prefix.empty()) return {run.optimizer, short_number(run.hparam("lr"))};
+    if (std::find(names.begin(), names.end(), p.optimizer) == names.end()) names.push_back(p.optimizer);
+    const double rate = run.hparam(p.hparam_prefix + "lr");
+    if (std::find(rates.begin(), rates.end(), rate) == rates.end()) rates.push_back(rate);
+  }
+  return {fmt::format("{}", fmt::join(names, ", ")), rates.size() == 1 ? short_number(rates.front()) : "–"};
 }
 
 // What decides one run's path, as text. Two runs with the same text are the same experiment.
@@ -217,6 +241,16 @@ double RunReport::value(std::string_view column) const {
   return it == final.end() ? kNothing : it->second;
 }
 
+double RunReport::hparam(const std::string& name) const {
+  const auto it = std::find_if(hparams.begin(), hparams.end(), [&](const auto& h) { return h.first == name; });
+  return it == hparams.end() ? kNothing : it->second;
+}
+
+bool RunReport::by_routes() const {
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [](const ParameterReport& p) { return !p.hparam_prefix.empty(); });
+}
+
 bool Report::good() const {
   const bool expected =
       std::all_of(expect.begin(), expect.end(), [](const ExpectReport& e) { return e.held || !e.judged(); });
@@ -248,6 +282,9 @@ Report make_report(const Frame& frame, const std::string& device, double seconds
       one.hparams.emplace_back(hparams[i].setting.name, run.hparams[i]);
     one.diverged = run.diverged;
     one.step = last_step(frame, run);
+    if (const Trace* trace = scene.problem_values.trace.get(); trace && run.diverged)
+      if (const auto bad = trace->not_finite(); bad && bad->step == run.diverged_at)
+        one.reason = fmt::format("the recorded gradient is not finite at step {} ({})", bad->step, bad->tensor);
     one.state_hash = run.state_hash;
     const auto& columns = run.program->metrics();
     for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -333,9 +370,8 @@ std::string report_table(const Report& report) {
                                     [](const RunReport& run) { return !std::isnan(run.value("accuracy")); });
   if (accuracy) rows[0].insert(rows[0].begin() + 4, "accuracy");
   for (const RunReport& run : report.runs) {
-    const auto lr = std::find_if(run.hparams.begin(), run.hparams.end(), [](const auto& h) { return h.first == "lr"; });
-    rows.push_back({run.label, run.optimizer, lr == run.hparams.end() ? "–" : short_number(lr->second),
-                    short_number(run.loss), short_number(run.together.norm),
+    const auto [optimizer, rate] = optimizer_and_rate(run);
+    rows.push_back({run.label, optimizer, rate, short_number(run.loss), short_number(run.together.norm),
                     short_number(degrees(run.together.angular_update)), status_text(run)});
     if (accuracy) rows.back().insert(rows.back().begin() + 4, short_number(run.value("accuracy")));
   }
@@ -360,7 +396,8 @@ std::string divergence_text(const Report& report) {
   std::size_t diverged = 0;
   for (const RunReport& run : report.runs)
     if (run.diverged && ++diverged <= kMostNamed)
-      named += fmt::format("{}{} at step {}", named.empty() ? "" : ", ", run.label, run.step);
+      named += fmt::format("{}{} at step {}{}{}", named.empty() ? "" : ", ", run.label, run.step,
+                           run.reason.empty() ? "" : ": ", run.reason);
   if (diverged == 0) return "";
   if (diverged > kMostNamed) named += fmt::format(" and {} more", diverged - kMostNamed);
   return fmt::format("{} of {} run{} diverged: {}", diverged, report.runs.size(), report.runs.size() == 1 ? "" : "s",
@@ -381,6 +418,7 @@ std::string report_json(const Report& report) {
     one["seed"] = run.seed;
     one["hparams"] = numbers_json<Json>(run.hparams);
     add_result_json(one, run, hash_text(run.state_hash));
+    if (!run.reason.empty()) one["reason"] = run.reason;
     one["final"] = numbers_json<Json>(run.final);
     one["invariants"] = invariants_json<Json>(run.invariants);
     one["steps_per_second"] = json_number<Json>(run.steps_per_second);

@@ -21,6 +21,8 @@ struct ParameterReport {
   double start_norm = 0, norm = 0; // Frobenius; of a diverged run the last finite one
   double angular_update = 0;       // by the last step, radians
   double angle_travelled = 0;      // radians; not of all together
+  std::string optimizer = {};      // that it went through: the run's own or a route's; not of all together
+  std::string hparam_prefix = {};  // of that one's hyperparameters: "" or "vector."
 };
 
 struct RunReport {
@@ -29,7 +31,8 @@ struct RunReport {
   std::uint64_t seed = 0;
   std::vector<std::pair<std::string, double>> hparams;
   bool diverged = false;
-  long step = 0; // last step made
+  std::string reason; // why it diverged, where the program knows: "the recorded gradient is not finite at step 32 (…)"
+  long step = 0;      // last step made
   std::uint64_t state_hash = 0;
   std::vector<std::pair<std::string, double>> final; // every column's last recorded value
   double loss = 0;                                   // the last finite one
@@ -38,7 +41,9 @@ struct RunReport {
   std::vector<InvariantStatus> invariants;
   double steps_per_second = 0;
 
-  double value(std::string_view column) const; // NaN when there is none
+  double value(std::string_view column) const;  // NaN when there is none
+  double hparam(const std::string& name) const; // NaN when there is none
+  bool by_routes() const;                       // some parameters go through a route's optimizer
 };
 
 struct ExpectReport {

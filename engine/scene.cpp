@@ -3,12 +3,14 @@
 #include "engine/compile.hpp"
 #include "engine/embedded.hpp"
 #include "engine/files.hpp"
+#include "engine/optimizer/route.hpp"
 #include "engine/optimizer/stage.hpp"
 #include "engine/preset.hpp"
 #include "engine/scene_read.hpp"
 #include "engine/scene_tree.hpp"
 #include "engine/sweep.hpp"
 #include "engine/toml_reader.hpp"
+#include "engine/trace.hpp"
 
 #include <fmt/format.h>
 
@@ -27,25 +29,61 @@ bool names_scene_key(const SetArgument& set) {
                               first == "expect" || first == "sweep");
 }
 
+std::string joined(const std::vector<std::string>& path, std::size_t from) {
+  return fmt::format("{}", fmt::join(path.begin() + static_cast<std::ptrdiff_t>(from), path.end(), "."));
+}
+
+// route.2.weight.lr: of the parts from `at` on, those that make one dotted name of the recorded parameters, or a pattern
+// that one of them matches, become one part; as many as do. A role's word and a name that is there stand for themselves.
+void join_dotted_target(std::vector<std::string>& path, std::size_t at, const Scene& scene, const RunSpec& run) {
+  if (!scene.problem_values.trace || path.size() < at + 2) return;
+  const auto& words = route_words();
+  if (std::find(words.begin(), words.end(), path[at]) != words.end() || find_route(run.optimizer, path[at])) return;
+  const auto& parameters = scene.problem_values.trace->parameters();
+  std::string target = path[at], longest;
+  std::size_t count = 0;
+  for (std::size_t next = at + 1; next < path.size(); ++next) {
+    target += "." + path[next];
+    const bool met = std::any_of(parameters.begin(), parameters.end(), [&](const TraceParameter& p) {
+      ParamInfo info{p.name, p.rows, p.cols};
+      info.role = p.role;
+      return is_target_of(target, info);
+    });
+    if (!met) continue;
+    count = next - at;
+    longest = target;
+  }
+  if (count == 0) return;
+  path[at] = longest;
+  const auto after = path.begin() + static_cast<std::ptrdiff_t>(at + 1);
+  path.erase(after, after + static_cast<std::ptrdiff_t>(count));
+}
+
 // Where in a run's table the key of a --set belongs; empty when the run has no such key. `ambiguous` receives the
 // full names when a short one means several.
-std::vector<std::string> run_path(const RunSpec& run, const SetArgument& set, std::vector<std::string>& ambiguous) {
+std::vector<std::string> run_path(const Scene& scene, const RunSpec& run, const SetArgument& set,
+                                  std::vector<std::string>& ambiguous) {
   std::vector<std::string> path = split_key(set.key);
+  if (path.front() == "route") join_dotted_target(path, 1, scene, run);
   const std::string& first = path.front();
   const auto hparams = optimizer_hparams(run.optimizer);
   const auto has_hparam = [&](const std::string& name) {
     return std::any_of(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == name; });
   };
+  // As a table's path: the number of a route is an entry of the table of its target, whose name may have dots.
+  const auto hparam_path = [](const std::string& name) {
+    const auto dot = name.rfind('.');
+    if (dot == std::string::npos) return std::vector<std::string>{"hparam", name};
+    return std::vector<std::string>{"hparam", name.substr(0, dot), name.substr(dot + 1)};
+  };
   if (path.size() > 1 &&
       (first == "hparam" || first == "optimizer" || first == "schedule" || first == "start" || first == "route")) {
     if (first != "hparam") return path;
-    return has_hparam(set.key.substr(first.size() + 1)) ? path : std::vector<std::string>{};
+    const std::string name = joined(path, 1);
+    return has_hparam(name) ? hparam_path(name) : std::vector<std::string>{};
   }
   if (set.key == "optimizer" || (!set.label.empty() && (set.key == "seed" || set.key == "label"))) return path;
-  if (has_hparam(set.key)) {
-    path.insert(path.begin(), "hparam");
-    return path;
-  }
+  if (const std::string name = joined(path, 0); has_hparam(name)) return hparam_path(name);
   std::vector<std::vector<std::string>> found;
   if (is_recipe_part(first) && (path.size() == 1 || (path.size() == 2 && path[1] == "kind")))
     return {"optimizer", first, "kind"};
@@ -79,7 +117,7 @@ std::vector<std::string> settable_keys(const Scene& scene) {
 
 bool is_swept(const Scene& scene, std::size_t run, const std::vector<std::string>& path) {
   if (!scene.sweep || path[0] != "hparam") return false;
-  const std::string name = fmt::format("{}", fmt::join(path.begin() + 1, path.end(), "."));
+  const std::string name = joined(path, 1);
   return std::any_of(scene.sweep->hparams.begin(), scene.sweep->hparams.end(),
                      [&](const SweepAxis& axis) { return axis.hparam == name && axis.of_run[run]; });
 }
@@ -92,11 +130,10 @@ Result<void> apply_run_set(TomlValue& tree, const Scene& scene, const SetArgumen
   for (std::size_t i = 0; i < scene.runs.size(); ++i) {
     if (!set.label.empty() && scene.runs[i].label != set.label) continue;
     label_found = true;
-    const std::vector<std::string> path = run_path(scene.runs[i], set, ambiguous);
+    const std::vector<std::string> path = run_path(scene, scene.runs[i], set, ambiguous);
     if (path.empty()) continue;
     if (is_swept(scene, i, path))
-      return bad_input(fmt::format("'{0}' is swept; sweep.hparam.{0} sets what it goes through",
-                                   fmt::join(path.begin() + 1, path.end(), ".")),
+      return bad_input(fmt::format("'{0}' is swept; sweep.hparam.{0} sets what it goes through", joined(path, 1)),
                        value.place);
     set_path(runs->value.items[i], path, 0, value);
     applied = true;

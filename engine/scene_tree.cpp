@@ -37,11 +37,14 @@ TomlValue* link_with_option(TomlValue& chain, const std::string& part, const std
 } // namespace
 
 std::vector<std::string> split_key(const std::string& key) {
-  std::vector<std::string> parts;
-  std::size_t from = 0;
-  for (std::size_t dot; (dot = key.find('.', from)) != std::string::npos; from = dot + 1)
-    parts.push_back(key.substr(from, dot - from));
-  parts.push_back(key.substr(from));
+  std::vector<std::string> parts(1);
+  char quote = 0;
+  for (const char c : key) {
+    if (quote != 0 ? c == quote : c == '"' || c == '\'') quote = quote != 0 ? '\0' : c;
+    else if (c == '.' && quote == 0) parts.emplace_back();
+    else parts.back() += c;
+  }
+  if (quote != 0) parts.emplace_back();
   return parts;
 }
 

@@ -8,7 +8,8 @@
 
 namespace polarscope {
 
-std::vector<std::string> split_key(const std::string& key); // at its dots
+// At its dots; a part with dots of its own stands in quotes: route."2.weight". An unclosed quote leaves an empty part.
+std::vector<std::string> split_key(const std::string& key);
 
 bool is_recipe_part(const std::string& name); // direction, geometry, magnitude, decay
 

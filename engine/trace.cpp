@@ -1,5 +1,6 @@
 #include "engine/trace.hpp"
 
+#include "engine/optimizer/route.hpp"
 #include "engine/preset.hpp"
 #include "engine/problem/problem.hpp"
 #include "engine/safetensors.hpp"
@@ -50,6 +51,15 @@ std::string name_error(const std::string& name, const std::set<std::string>& nam
 std::string word_of(const SafetensorsFile& file, const char* key) {
   const auto& metadata = file.metadata();
   return metadata.contains(key) ? metadata.at(key) : std::string();
+}
+
+// What the file says that a parameter is; nothing where it does not.
+Result<std::optional<ParamRole>> role_of(const SafetensorsFile& file, const std::string& name) {
+  const auto written = file.metadata().find(std::string(kRoleKey) + name);
+  if (written == file.metadata().end()) return std::optional<ParamRole>();
+  if (const auto role = role_named(written->second)) return role;
+  return bad_input(fmt::format("metadata '{}' is '{}'; known: matrix, vector, embedding, head, router",
+                               shortened(written->first), shortened(written->second)));
 }
 
 // None where the file holds one run.
@@ -156,6 +166,9 @@ Result<void> Trace::read_parameter(const std::string& name, const std::string& k
   if (!start) return start.error();
   p.start = std::move(*start);
   look_for_not_finite(weight->name, p.start, p.start.size(), 0);
+  const auto role = role_of(*file_, name);
+  if (!role) return bad_input(role.error().message, {path_});
+  p.role = role->value_or(p.vector ? ParamRole::vector : ParamRole::matrix);
   parameters_.push_back(std::move(p));
   tensors_.push_back(gradient.name);
   steps_ = steps;

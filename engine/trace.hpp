@@ -3,6 +3,7 @@
 // Gradients stay in the file and are read a window of steps at a time.
 #pragma once
 
+#include "engine/program.hpp"
 #include "engine/result.hpp"
 
 #include <cstdint>
@@ -20,8 +21,9 @@ struct Scene;
 struct TraceParameter {
   std::string name;
   std::uint32_t rows, cols;
-  bool vector = false;       // of shape (cols,) in the file
-  std::vector<double> start; // row-major: the weight before step 1, before the optimizer's own projection
+  bool vector = false;                // of shape (cols,) in the file
+  std::vector<double> start;          // row-major: the weight before step 1, before the optimizer's own projection
+  ParamRole role = ParamRole::matrix; // of a file: as its metadata say (role/<P>), else by the number of dimensions
 };
 
 // A recorded tensor that is not finite: "gradient/W" at step 3; the initial weight is at step 0.

@@ -46,6 +46,15 @@ std::size_t rank(const std::string& target, const ParamInfo& p) {
 
 const char* role_name(ParamRole role) { return route_words()[static_cast<std::size_t>(role)].c_str(); }
 
+std::optional<ParamRole> role_named(std::string_view word) {
+  const auto& words = route_words();
+  const auto it = std::find(words.begin(), words.end(), word);
+  if (it == words.end() || *it == kRest) return std::nullopt;
+  return static_cast<ParamRole>(it - words.begin());
+}
+
+bool is_target_of(const std::string& target, const ParamInfo& parameter) { return rank(target, parameter) > 0; }
+
 const std::vector<std::string>& route_words() {
   static const std::vector<std::string> words = {"matrix", "vector", "embedding", "head", "router", kRest};
   return words;
@@ -77,7 +86,7 @@ void set_route(OptimizerSpec& spec, RouteSpec route) {
 
 Result<void> check_routes(const OptimizerSpec& spec) {
   for (const RouteSpec& route : spec.routes) {
-    if (route.target.empty() || route.target.find('.') != std::string::npos)
+    if (route.target.empty())
       return bad_input(fmt::format("route.{}: a route's target is a parameter, a pattern of names or one of {}",
                                    route.target, fmt::join(route_words(), ", ")),
                        route.place);
@@ -98,8 +107,9 @@ Result<void> check_routes_used(const OptimizerSpec& spec, const std::vector<Para
       names.push_back(fmt::format("{} ({})", p.name, role_name(p.role)));
       known.push_back(p.name);
     }
+    const bool word = std::find(route_words().begin(), route_words().end(), route.target) != route_words().end();
     return bad_input(fmt::format("route.{} matches no parameter; there are {}{}", route.target, fmt::join(names, ", "),
-                                 did_you_mean(route.target, known)),
+                                 word ? "" : did_you_mean(route.target, known)),
                      route.place);
   }
   return {};

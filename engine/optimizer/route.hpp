@@ -10,6 +10,7 @@
 #include "engine/program.hpp"
 #include "engine/result.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,12 @@ inline constexpr const char* kSameRecipe = "same"; // as the value of a route: t
 // Role words in the order of ParamRole, then "rest".
 const std::vector<std::string>& route_words();
 const char* role_name(ParamRole role);
+std::optional<ParamRole> role_named(std::string_view word); // "rest" is none
+// Metadata of a recording: "role/<P>" is what the parameter P is in its network.
+inline constexpr const char* kRoleKey = "role/";
+
+// Whether a target means the parameter.
+bool is_target_of(const std::string& target, const ParamInfo& parameter);
 
 // The route that a parameter goes by, or null: the run's own recipe.
 const RouteSpec* route_of(const OptimizerSpec& spec, const ParamInfo& parameter);

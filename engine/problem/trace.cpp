@@ -17,6 +17,7 @@ void emit_trace(const ProblemValues& values, ProgramBuilder& build) {
   for (std::size_t k = 0; k < trace.parameters().size(); ++k) {
     const TraceParameter& t = trace.parameters()[k];
     const int w = build.parameter(t.name, t.rows, t.cols, Invariance::none, t.vector);
+    build.parameter(w).role = t.role;
     const ParamInfo p = build.parameter(w);
     const SlotId fed = build.slot(t.name + ".recorded_gradients", Role::data, window * t.rows, t.cols,
                                   "recorded gradients of this step and those around it, below each other", w);

@@ -3,12 +3,14 @@
 #include "tests/app/program.hpp"
 #include "tests/support/tensors.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numbers>
 #include <sstream>
 #include <string>
@@ -215,27 +217,125 @@ TEST_CASE("a replay has a row for every tensor and one for all", "[cli][replay]"
 
 TEST_CASE("a replay names the recorded tensor that is not finite", "[cli][replay]") {
   const TemporaryFolder folder;
-  const auto said = [&](const std::string& weight, double start, double third, const std::string& optimizer) {
+  const auto said = [&](int step, double third, const std::string& optimizer) {
     const std::string trace = folder.write(
-        "t.safetensors", tensor_file({{"weight/W", {"F32", {1, 2}, {start, 1}}},
+        "t.safetensors", tensor_file({{"weight/W", {"F32", {1, 2}, {1, 1}}},
                                       {"gradient/W", {"F32", {4, 1, 2}, {1, 1, 1, 1, 1, third, 1, kNan}}}}));
     const Outcome outcome = program({"replay", trace, "--optimizer", optimizer, "--device", "cpu"});
-    INFO(weight << outcome.err);
+    INFO(optimizer << outcome.err << outcome.out);
     CHECK(outcome.exit_code == 0);
-    CHECK(says(outcome.err, "t.safetensors: " + weight));
-    return outcome;
+    CHECK(
+        last_line(outcome.err) ==
+        fmt::format("polarscope: 1 of 1 run diverged: {0} at step {1}: the recorded gradient is not finite at step {1} "
+                    "(gradient/W)",
+                    optimizer, step));
+    CHECK(lines_of(outcome.err) == 1);
+    CHECK(says(outcome.out, fmt::format("diverged at step {}", step)));
   };
-  const Outcome diverged = said("gradient/W is not finite at step 3\n", 1, kNan, "sgd");
-  CHECK(last_line(diverged.err) == "polarscope: 1 of 1 run diverged: sgd at step 3");
-  CHECK(says(diverged.out, "diverged at step 3"));
-  said("gradient/W is not finite at step 4\n", 1, 1, "sgd");
-  said("gradient/W is not finite at step 3\n", 1, std::numeric_limits<double>::infinity(), "sgd");
+  // signs, guarded divisions and projections make a finite step of it
+  for (const char* optimizer : {"sgd", "adamw", "signsgd", "lion", "adamh", "md_adam", "muown", "normalized_sgd"}) {
+    said(3, kNan, optimizer);
+    said(4, 1, optimizer);
+    said(3, std::numeric_limits<double>::infinity(), optimizer);
+  }
   const std::string trace =
       folder.write("s.safetensors",
                    tensor_file({{"weight/W", {"F32", {1, 2}, {kNan, 1}}}, {"gradient/W", {"F32", {1, 1, 2}, {1, 1}}}}));
   const Outcome start = program({"replay", trace, "--optimizer", "sgd", "--device", "cpu"});
   CHECK(start.exit_code == 2);
   CHECK(says(start.err, "the start weight W is not finite"));
+}
+
+TEST_CASE("a run over recorded gradients says in its JSON why it stopped", "[cli][replay]") {
+  const TemporaryFolder folder;
+  folder.write("t.safetensors", tensor_file({{"weight/W", {"F32", {1, 2}, {1, 1}}},
+                                             {"gradient/W", {"F32", {3, 1, 2}, {1, 1, 1, kNan, 1, 1}}}}));
+  const std::string scene =
+      folder.write("s.toml", "[problem]\nkind = \"trace\"\nfile = \"t.safetensors\"\n[[run]]\noptimizer = \"adamw\"\n");
+  const Outcome outcome = program({"run", scene, "--device", "cpu", "--json", "-"});
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 0);
+  const Json run = Json::parse(outcome.out).at("runs").at(0);
+  CHECK(run.at("status") == "diverged");
+  CHECK(run.at("step") == 2);
+  CHECK(run.at("reason") == "the recorded gradient is not finite at step 2 (gradient/W)");
+}
+
+TEST_CASE("a replay sends vectors by their role and dotted names by routes of their own", "[cli][replay]") {
+  const TemporaryFolder folder;
+  std::vector<double> numbers(2 * 6);
+  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = std::sin(1 + static_cast<double>(i));
+  const auto part = [&](long count) { return std::vector<double>(numbers.begin(), numbers.begin() + count); };
+  const std::string trace =
+      folder.write("t.safetensors", tensor_file({{"weight/0.weight", {"F32", {2, 3}, part(6)}},
+                                                 {"weight/2.weight", {"F32", {3}, part(3)}},
+                                                 {"gradient/0.weight", {"F32", {2, 2, 3}, numbers}},
+                                                 {"gradient/2.weight", {"F32", {2, 3}, part(6)}}}));
+  const auto through = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"replay", trace, "--device", "cpu", "--optimizer"});
+    const Outcome outcome = program(more);
+    INFO(outcome.err);
+    REQUIRE(outcome.exit_code == 0);
+    std::map<std::string, std::string> out;
+    for (const char* name : {"0.weight", "2.weight"}) {
+      const auto words = row(outcome.out, name);
+      out[name] = words.size() == 6 ? words[4] + " " + words[5] : "";
+    }
+    out["run"] = row(outcome.out, more[5])[0] + " " + row(outcome.out, more[5])[1];
+    return out;
+  };
+  using Through = std::map<std::string, std::string>;
+  const Through plain = {{"0.weight", "muon 0.02"}, {"2.weight", "adamw* 0.0003"}, {"run", "muon 0.02"}};
+  CHECK(through({"muon"}) == plain);
+  Through other = plain;
+  other["2.weight"] = "adam 0.5";
+  for (const char* name : {"2.weight", "\"2.weight\"", "'2.weight'"})
+    CHECK(through({"muon", "--set", fmt::format("route.{}=adam", name), "--set", fmt::format("{}.lr=0.5", name)}) ==
+          other);
+  CHECK(through({"muon", "--set", "route.2.weight.base=adam", "--set", "hparam.2.weight.lr=0.5"}) == other);
+  other["0.weight"] = "adam 0.001";
+  other["run"] = "adam –"; // nothing goes through Muon any more
+  CHECK(through({"muon", "--set", "route.matrix=adam", "--set", "route.vector=adam", "--set", "vector.lr=0.5"}) ==
+        other);
+  other["2.weight"] = "adam 0.001";
+  other["run"] = "adam 0.001";
+  CHECK(through({"muon", "--set", "route.*.weight=adam"}) == other);
+  const Outcome long_run = program({"replay", trace, "--optimizer", "adamw", "--steps", "100"});
+  CHECK(long_run.exit_code == 2);
+  CHECK(long_run.err == "polarscope: --steps 100: the trace has 2 steps\n");
+  const Outcome set = program({"replay", trace, "--optimizer", "adamw", "--set", "scene.steps=100"});
+  CHECK(set.exit_code == 2);
+  CHECK(says(set.err, "scene.steps is 100, the trace has 2 steps"));
+}
+
+TEST_CASE("check says which parameter goes by which route, and only numbers that are used", "[cli]") {
+  const Outcome outcome = program({"check", "networks/digits"});
+  INFO(outcome.out << outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(says(outcome.out, "(matrix)"));
+  CHECK(says(outcome.out, " → muon\n"));
+  CHECK(says(outcome.out, "(head)"));
+  CHECK(says(outcome.out, " → adamw* (route.rest)\n"));
+  CHECK(says(outcome.out, " rest.lr="));
+  const Outcome plain = program({"check", "interference/layer"}); // one matrix: no route has a parameter
+  INFO(plain.out);
+  REQUIRE(plain.exit_code == 0);
+  CHECK(says(plain.out, "W (matrix) → muon\n"));
+  CHECK_FALSE(says(plain.out, "rest."));
+}
+
+TEST_CASE("numbers that a scene keeps under another optimizer are named", "[cli]") {
+  const TemporaryFolder folder;
+  const std::string mine = folder.write("mine.toml", "base = \"muon\"\nhparam.lr = 0.5\n");
+  const auto said = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"run", "first_look", "--device", "cpu", "--steps", "2"});
+    return program(more).err;
+  };
+  const std::string kept = "mine runs with the scene's lr = 0.1 instead of 0.5; --set changes it";
+  CHECK(says(said({"--set", "optimizer=" + mine}), kept));
+  CHECK(says(said({"--set", "norm 4:optimizer=" + mine}), kept));
+  CHECK_FALSE(says(said({"--set", "optimizer=" + mine, "--set", "lr=0.5"}), "scene's"));
+  CHECK_FALSE(says(said({"--set", "lr=0.2"}), "scene's"));
 }
 
 TEST_CASE("a recording of several runs names them, and --run chooses", "[cli][replay]") {
@@ -324,6 +424,11 @@ TEST_CASE("inspect takes a recording as the weights of its last step", "[cli][in
   CHECK(report.at("files").at(1).at("recorded_step") == 40);
   REQUIRE(report.at("changes").size() == 4);
   CHECK(report.at("only_in_first").empty());
+  // labels as they are in the file for programs, as they were written for people
+  CHECK(report.at("changes").at(2).at("name") == "MD%20Muon/W");
+  const Outcome people = program({"inspect", early, late});
+  CHECK(says(people.out, "\nMD Muon/W "));
+  CHECK_FALSE(says(people.out, "%20"));
   // against the recorded numbers themselves
   const auto last = [](const std::string& path) {
     const Tensor w = read_tensors(path).tensors.at("weight/Muon/W");

@@ -274,6 +274,71 @@ TEST_CASE("a recorded run replayed has the same weights to the bit, for every pr
     for (const char* problem : {"rows", "circle"}) each(precision, problem);
 }
 
+TEST_CASE("parameters of a trace have the roles that the file tells, else those of their shape", "[trace]") {
+  const TemporaryFolder folder;
+  const std::vector<Piece> pieces = {doubles("gradient/W", {5, 2, 3}, 1), doubles("weight/W", {2, 3}, 2),
+                                     doubles("gradient/b", {5, 4}, 3), doubles("weight/b", {4}, 4)};
+  const auto roles = [&](const std::string& metadata) {
+    const auto trace = Trace::open(folder.write("x.safetensors", file_of(pieces, metadata)));
+    REQUIRE(trace.ok());
+    Scene scene = descent_on(*trace, 5);
+    const auto program = compile(scene, scene.runs[0]);
+    REQUIRE(program.ok());
+    return std::pair((*program)->parameters()[0].role, (*program)->parameters()[1].role);
+  };
+  CHECK(roles("") == std::pair(ParamRole::matrix, ParamRole::vector));
+  CHECK(roles(R"("role/W":"embedding","role/b":"matrix")") == std::pair(ParamRole::embedding, ParamRole::matrix));
+  CHECK(says(refusal(pieces, R"("role/W":"haed")"), "metadata 'role/W' is 'haed'; known: matrix, vector,"));
+
+  // a network of ours keeps them, so that its routes do what they did
+  auto network = load_scene("networks/digits");
+  REQUIRE(network.ok());
+  network->runs.erase(network->runs.begin()); // Muon, and AdamW for what is no matrix
+  network->runs.resize(1);
+  network->steps = 3;
+  network->expect.clear();
+  const std::string file = folder.path() + "/n.safetensors";
+  const Paths before = paths_of(*network, file);
+  const auto again = trace_scene(file, "", "");
+  INFO((again ? std::string() : again.error().text()));
+  REQUIRE(again.ok());
+  const auto one = compile(*network, network->runs[0]), other = compile(*again, again->runs[0]);
+  REQUIRE(one.ok());
+  REQUIRE(other.ok());
+  std::map<std::string, ParamRole> recorded, replayed;
+  for (const ParamInfo& p : (*one)->parameters()) recorded[p.name] = p.role;
+  for (const ParamInfo& p : (*other)->parameters()) replayed[p.name] = p.role;
+  CHECK(recorded == replayed);
+  CHECK(paths_of(*again) == before);
+}
+
+TEST_CASE("a weight that meets a recorded gradient that is not finite is not finite, to the element", "[trace]") {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> gradients = noise(4 * 6, 1);
+  gradients[2 * 6 + 4] = kNan;
+  Scene scene =
+      descent_on(std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", 2, 3, false, {1, -0.0, 0, 1, 2, 3}}},
+                                               4, std::vector<std::vector<double>>{gradients}),
+                 4);
+  scene.runs[0].optimizer = *load_optimizer("adamw");
+  const Paths paths = paths_of(scene);
+  const std::vector<std::string>& path = paths.begin()->second;
+  REQUIRE(path.size() == 4); // the start and three steps
+  for (std::size_t step = 0; step < path.size(); ++step) {
+    std::vector<double> weight(6);
+    std::memcpy(weight.data(), path[step].data(), 6 * sizeof(double));
+    for (std::size_t i = 0; i < 6; ++i) CHECK(std::isnan(weight[i]) == (step == 3 && i == 4));
+  }
+  // elsewhere it leaves every bit as it is, that of a zero's sign as well
+  gradients.assign(4 * 6, 0.0);
+  scene.problem_values.trace =
+      std::make_shared<const Trace>(std::vector<TraceParameter>{{"W", 2, 3, false, {1, -0.0, 0, 1, 2, 3}}}, 4,
+                                    std::vector<std::vector<double>>{gradients});
+  scene.runs[0].optimizer = *load_optimizer("sgd");
+  const Paths still = paths_of(scene);
+  CHECK(still.begin()->second.front() == still.begin()->second.back());
+}
+
 TEST_CASE("a scene may name a trace", "[trace][scene]") {
   const TemporaryFolder folder;
   folder.write("x.safetensors", file_of({doubles("gradient/W", {5, 2, 3}, 1), doubles("weight/W", {2, 3}, 2)}));

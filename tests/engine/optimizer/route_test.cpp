@@ -215,5 +215,17 @@ TEST_CASE("route: what cannot be is refused with place and nearest word", "[rout
   CHECK(refusal("optimizer = \"sgd\"\nroute.head = \"adam\"\nhparam.head.momentun = 1").find("momentun") !=
         std::string::npos);
   CHECK(refusal("optimizer = \"sgd\"\nhparam.head.lr = 1").find("head") != std::string::npos);
-  CHECK(refusal("optimizer = \"sgd\"\nroute.\"a.b\" = \"adam\"").find("target") != std::string::npos);
+  CHECK(refusal("optimizer = \"sgd\"\nroute.\"a.b\" = \"adam\"").find("route.a.b matches no parameter") !=
+        std::string::npos);
+  for (const char* value : {"\"adam\"", "{ base = \"adam\" }"}) {
+    const std::string unquoted = refusal(std::string("optimizer = \"sgd\"\nroute.a.b = ") + value);
+    INFO(unquoted);
+    CHECK(unquoted.find("a parameter's name with dots stands in quotes: route.\"a.b\" = …") != std::string::npos);
+  }
+  // a slip in a recipe's own table stays one
+  CHECK(refusal("optimizer = \"sgd\"\nroute.head.geometri = \"sign\"").find("did you mean 'geometry'") !=
+        std::string::npos);
+  // a word that is spelt well is not taken for another one
+  const std::string word = refusal("optimizer = \"sgd\"\nroute.router = \"adam\"");
+  CHECK(word.find("did you mean") == std::string::npos);
 }
