@@ -49,7 +49,7 @@ Sheet make_sheet(const Theme& theme, const Box& area, const PlanePicture& pictur
           least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
   // To both sides alike, so that no run decides which way is right; growing in steps of 30° where the paths go, so that
   // the sheet does not creep.
-  constexpr float kLeast = 60;
+  constexpr float kLeast = 90;
   const float low = std::min(-kLeast, std::floor((least - 12) / 30) * 30),
               high = std::max(kLeast, std::ceil((most + 12) / 30) * 30);
   const float strip = area.max.y - area.min.y > theme.px(200) ? theme.snap(40) : theme.snap(22);

@@ -332,9 +332,8 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
   const std::vector<Slope> slopes = log_log ? slopes_of(s, trails) : std::vector<Slope>{};
   std::vector<Caption> captions;
   for (const Slope& slope : slopes)
-    captions.push_back(
-        {fmt::format("{}: slope {} over all steps", slope.name, format_fixed(slope.exponent, 1)), t.colour().text});
-  if (guided) captions.push_back({"dotted: fixed step, angle = 1/norm", t.colour().text3});
+    captions.push_back({fmt::format("{}: slope {}", slope.name, format_fixed(slope.exponent, 1)), t.colour().text});
+  if (guided) captions.push_back({"dotted: angle = 1/norm", t.colour().text3});
   s.min.y = draw_captions(s, captions, at.x + t.px(12), corner.x - t.px(12));
   s.x.first = s.min.x;
   s.x.last = s.max.x;
