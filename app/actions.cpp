@@ -334,7 +334,7 @@ void Actions::add_view() {
                         [kind](const Context& c) { return c.view.polar.drawing == kind; }});
   };
   drawing("view.polar", "Polar", "Angle is direction, radius is norm.", PolarDrawing::polar, true);
-  drawing("view.unrolled", "Unrolled", "Angle travelled to the right, norm upward.", PolarDrawing::unrolled, false);
+  drawing("view.unrolled", "Unrolled", "Net angle to the right, norm upward.", PolarDrawing::unrolled, false);
   drawing("view.sphere", "Sphere", "Weights of three numbers on their sphere.", PolarDrawing::sphere, false);
   const auto turn = [&](const char* id, const char* label, float yaw, float pitch) {
     actions_.push_back({id, "View/Turn the sphere", label, "Turns the sphere by five degrees.", false, true,

@@ -85,10 +85,26 @@ void LessonGuide::begin(std::size_t index, bool reopen, ActionContext& context) 
     context.send(command::OpenScene{scene});
   if (part.compute > 0) context.send(command::ComputeTo{part.compute});
   if (!part.metric.empty()) view.metric = part.metric, view.against_norm = true;
-  for (const std::string& panel : part.log_x) view.scales[panel].log_x = true;
-  if (!part.goal.log_y.empty()) view.scales[part.goal.log_y].log_y = false;
+  const auto lend = [&](const std::string& panel) -> AxisScales& {
+    AxisScales& scales = view.scales[panel];
+    lent_.before.emplace(panel, scales);
+    lent_.scene = scene, lent_.scene_seen = false;
+    return scales;
+  };
+  for (const std::string& panel : part.log_x) lend(panel).log_x = true;
+  if (!part.goal.log_y.empty()) lend(part.goal.log_y).log_y = false;
   if (const std::string panel = panel_of(part); !panel.empty()) view.panels.erase(panel); // it must be seen
   done_before_ = reached(part.goal, context.frame, view);
+}
+
+void LessonGuide::give_axes_back(ActionContext& context) {
+  if (lent_.before.empty()) return;
+  if (installed_name(*context.frame.scene) == lent_.scene) {
+    lent_.scene_seen = true;
+  } else if (lent_.scene_seen) {
+    for (const auto& [panel, scales] : lent_.before) context.view.scales[panel] = scales;
+    lent_ = {};
+  }
 }
 
 void LessonGuide::start_over(ActionContext& context) {
@@ -103,6 +119,7 @@ void LessonGuide::start_over(ActionContext& context) {
 void LessonGuide::update(ActionContext& context) {
   LessonProgress& progress = context.view.lesson;
   waiting_ = false;
+  give_axes_back(context);
   progress.here = installed_name(*context.frame.scene) == scene_of(progress.step);
   if (progress.start || progress.again) start_over(context);
   else follow(context);

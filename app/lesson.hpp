@@ -6,6 +6,7 @@
 #include "app/view_state.hpp"
 #include "engine/frame.hpp"
 
+#include <map>
 #include <string>
 
 namespace polarscope {
@@ -31,11 +32,20 @@ private:
   void begin(std::size_t part, bool reopen, ActionContext& context);
   void start_over(ActionContext& context);
   void follow(ActionContext& context);
+  // Axes that a part made logarithmic, or asked the user to, are as before once its scene has gone.
+  void give_axes_back(ActionContext& context);
 
   Lesson lesson_;
   std::size_t begun_ = 0;    // part that was prepared last
   bool done_before_ = false; // ever since it was, its goal has been reached
   bool waiting_ = false;
+
+  struct LentAxes {
+    std::string scene;
+    bool scene_seen = false;                  // it is opened a few frames after the part begins
+    std::map<std::string, AxisScales> before; // by panel
+  };
+  LentAxes lent_;
 };
 
 // The panel that a part speaks of, "" for none.

@@ -162,7 +162,8 @@ void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 co
 }
 
 void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLabel> labels, const Box& area,
-                     std::span<const Box> obstacles, bool one_line, std::vector<int>& slots) {
+                     std::span<const Box> obstacles, bool one_line, std::vector<int>& slots,
+                     std::span<const Box> crossable) {
   const Palette& c = theme.colour();
   const float pad_x = theme.px(5), pad_y = theme.px(2.5f);
   const auto mark = [&](const NowLabel& label) { return label.style ? theme.px(14) : 0; }; // room before the name
@@ -179,7 +180,11 @@ void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLa
     else if (norm > 0) size = {std::max(name.x, norm), name.y + measure(theme, text::kLabel, "norm").y - theme.px(1)};
     requests.push_back({labels[i].at, {size.x + 2 * pad_x, size.y + 2 * pad_y}, theme.px(15), slots[i]});
   }
-  const auto placed = place_labels(requests, area, obstacles, theme.px(3));
+  std::vector<Box> all(obstacles.begin(), obstacles.end());
+  all.insert(all.end(), crossable.begin(), crossable.end());
+  auto placed = place_labels(requests, area, all, theme.px(3));
+  if (!crossable.empty() && std::any_of(placed.begin(), placed.end(), [](const PlacedLabel& l) { return l.slot < 0; }))
+    placed = place_labels(requests, area, obstacles, theme.px(3));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     slots[i] = placed[i].slot;
     if (placed[i].slot < 0) continue;
@@ -216,12 +221,21 @@ ArrowStyle faint_arrow(ArrowStyle style, ImU32 ground) {
   return style;
 }
 
+namespace {
+constexpr float kKeyRow = 20;
+int key_rows(bool with_gradient) { return with_gradient ? 4 : 3; }
+} // namespace
+
+float arrow_key_height(const Theme& theme, bool with_gradient) {
+  return theme.px(kKeyRow) * static_cast<float>(key_rows(with_gradient) + 1);
+}
+
 float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, ImU32 run_colour, std::string_view title,
                      bool with_gradient, bool faint) {
   const Palette& c = theme.colour();
   static thread_local std::vector<float> dash;
-  const int rows = with_gradient ? 4 : 3;
-  const float row = theme.px(20), top = bottom_left.y - row * static_cast<float>(rows);
+  const int rows = key_rows(with_gradient);
+  const float row = theme.px(kKeyRow), top = bottom_left.y - row * static_cast<float>(rows);
   for (int i = 0; i < rows; ++i) {
     const auto part = static_cast<UpdatePart>(i);
     const float y = std::round(top + row * (static_cast<float>(i) + 0.5f)) + 0.5f;
@@ -234,7 +248,15 @@ float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, I
   }
   if (title.empty()) return row * static_cast<float>(rows);
   draw_text_aligned(list, theme, text::kLabel, {bottom_left.x, top - theme.px(11)}, c.text2, title, 0, 0.5f);
-  return row * static_cast<float>(rows + 1);
+  return arrow_key_height(theme, with_gradient);
+}
+
+std::pair<std::string, std::string> end_words(double low, double high) {
+  constexpr int kLeast = 2, kMost = 6;
+  for (int digits = kLeast;; ++digits) {
+    std::pair<std::string, std::string> words{format_value(low, digits), format_value(high, digits)};
+    if (digits == kMost || words.first != words.second) return words;
+  }
 }
 
 void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, const PlaneField& field,
@@ -250,8 +272,9 @@ void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, c
   }
   list->AddRect({x0, y0}, {x0 + wide, y0 + tall}, c.frame, 0, theme.hairline());
   const float below = y0 + tall + theme.px(9);
-  draw_text_aligned(list, theme, text::kTick, {x0, below}, c.text3, format_value(field.low, 2), 0, 0.5f);
-  draw_text_aligned(list, theme, text::kTick, {x0 + wide, below}, c.text3, format_value(field.high, 2), 1, 0.5f);
+  const auto [low, high] = end_words(field.low, field.high);
+  draw_text_aligned(list, theme, text::kTick, {x0, below}, c.text3, low, 0, 0.5f);
+  draw_text_aligned(list, theme, text::kTick, {x0 + wide, below}, c.text3, high, 1, 0.5f);
   if (words.substr(0, 4) == "loss")
     draw_text_aligned(list, theme, text::kLabel, {x0 - theme.px(8), y0 + tall * 0.5f}, c.text2, words, 1, 0.5f);
   else draw_text_aligned(list, theme, text::kLabel, {x0 + wide, y0 - theme.px(18)}, c.text2, words, 1, 0.5f);

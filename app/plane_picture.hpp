@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace polarscope {
@@ -70,6 +71,7 @@ struct PlanePicture {
   float radius_least = 0, radius_most = 1;                 // over every stored point, so that the rings keep still
   std::string empty_text;                                  // what to say when there is nothing to draw
   std::string note;                                        // one line: why the plane is another than was chosen
+  std::string field_note;                                  // one line: why there is no field yet; "" for none
   std::uint64_t generation = 0; // changes with the trails; 0: not known, so nothing drawn is kept
 };
 // Arrows of an update that the plane hardly shows are drawn faint: below this share.
@@ -112,24 +114,29 @@ void start_looks(const Theme& theme, std::span<const ImVec2> starts, std::vector
 void draw_start_handle(ImDrawList* list, const Theme& theme, ImVec2 at, ImU32 colour, std::optional<ImVec2> along,
                        bool active, float glow = 1);
 
-// Name and norm on plates with leaders, pushed apart; `slots` remembers places between frames.
+// Name and norm on plates with leaders, pushed apart; `slots` remembers places between frames. `crossable`: kept free as
+// well while every label finds room.
 struct NowLabel {
   ImVec2 at;
   std::string name, norm;             // norm empty: only the name
   std::optional<RunStyle> style = {}; // marker before the name
 };
 void draw_now_labels(ImDrawList* list, const Theme& theme, std::span<const NowLabel> labels, const Box& area,
-                     std::span<const Box> obstacles, bool one_line, std::vector<int>& slots);
+                     std::span<const Box> obstacles, bool one_line, std::vector<int>& slots,
+                     std::span<const Box> crossable = {});
 
 // "last update of C, ×20" and the four arrows; returns the height used. `bottom_left` in pixels. `faint`: as they are
 // drawn where the plane hardly shows the update.
 float draw_arrow_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_left, ImU32 run_colour, std::string_view title,
                      bool with_gradient, bool faint = false);
+float arrow_key_height(const Theme& theme, bool with_gradient); // with its title
 // The style's colour mixed towards `ground`, for arrows that must not be read at full strength.
 ArrowStyle faint_arrow(ArrowStyle style, ImU32 ground);
 // Gradient bar with its ends' values, ending at `bottom_right`.
 void draw_field_key(ImDrawList* list, const Theme& theme, ImVec2 bottom_right, const PlaneField& field,
                     std::string_view words);
+// The ends of a range with two digits, or as many as tell them apart.
+std::pair<std::string, std::string> end_words(double low, double high);
 // "this plane shows 21 % of the last update" and a meter, from `at` (left, middle) or ending there.
 void draw_share(ImDrawList* list, const Theme& theme, ImVec2 at, double share, bool ends_here);
 float share_width(const Theme& theme, double share); // of that line

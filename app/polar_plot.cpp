@@ -123,6 +123,18 @@ std::string_view caption_of(const Theme& theme, const PolarScale& scale, const B
   return {};
 }
 
+// Over the key of the arrows, as much as ends before the disc; whose update it is the header of the recipe says as well.
+std::string update_title(const PolarFrame& d, const PlaneTrail& trail, float enlargement, ImVec2 key_corner,
+                         bool gradient) {
+  const std::string times = enlargement > 1 ? ", ×" + format_value(enlargement, 2) : std::string();
+  const float top = key_corner.y - arrow_key_height(d.theme, gradient), tall = d.theme.px(16);
+  const float reach = std::max(half_chord(d, top), half_chord(d, top + tall)) + d.theme.px(8);
+  const float room = d.scale.centre.x - reach - key_corner.x;
+  for (std::string words : {"last update of " + trail.short_name + times, "last update" + times})
+    if (measure(d.theme, text::kLabel, words).x <= room) return words;
+  return fit(d.theme, text::kLabel, "last update" + times, room);
+}
+
 void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options, float enlargement) {
   const Palette& c = d.theme.colour();
   const float pad = d.theme.px(12);
@@ -139,17 +151,19 @@ void draw_keys(const PolarFrame& d, const Box& area, const PolarOptions& options
   if (!roomy) return;
   if (d.picture.update) {
     const PlaneTrail& trail = d.picture.trails[static_cast<std::size_t>(d.picture.update->trail)];
-    std::string title = "last update of " + trail.short_name;
-    if (enlargement > 1) title += ", ×" + format_value(enlargement, 2);
-    const bool faint = d.picture.share < kFaintShare;
-    const float key_height =
-        draw_arrow_key(d.list, d.theme, {area.min.x + pad, area.max.y - pad + d.theme.px(2)}, trail.style.colour, title,
-                       std::hypot(d.picture.update->gradient_radial, d.picture.update->gradient_tangential) > 0, faint);
+    const bool faint = d.picture.share<kFaintShare, gradient = std::hypot(d.picture.update->gradient_radial,
+                                                                          d.picture.update->gradient_tangential)> 0;
+    const ImVec2 corner{area.min.x + pad, area.max.y - pad + d.theme.px(2)};
+    const float key_height = draw_arrow_key(d.list, d.theme, corner, trail.style.colour,
+                                            update_title(d, trail, enlargement, corner, gradient), gradient, faint);
     if (faint)
       draw_text_aligned(d.list, d.theme, text::kLabel,
                         {area.min.x + pad, area.max.y - pad - key_height - d.theme.px(8)}, c.text2,
                         "faint: hardly in this plane", 0, 0.5f);
   }
+  if (!d.picture.field_note.empty())
+    draw_text_aligned(d.list, d.theme, text::kLabel, {area.max.x - pad, area.max.y - pad}, c.text2,
+                      d.picture.field_note, 1, 1);
   if (!d.picture.field.empty()) {
     const bool wide = area.max.x - area.min.x > d.theme.px(760);
     draw_field_key(d.list, d.theme, {area.max.x - pad, area.max.y - pad + d.theme.px(6)}, d.picture.field,

@@ -382,6 +382,9 @@ PlaneDrawing make_plane_drawing(const Theme& theme, const Frame& frame, const Pl
   drawing.request = Driver::PlaneRequest{selected->id, choice.parameter, cache.plane.e1, cache.plane.e2,
                                          elements_of(*p) > kFewElements ? kCoarseField : kFineField};
   set_field(loss, *drawing.request, cache, picture);
+  // In play a plane that turns is another before its loss is there.
+  if (frame.playing && picture.field.empty() && !(loss && loss->request == *drawing.request))
+    picture.field_note = "loss in this plane: when paused";
   if (p->invariance == Invariance::none && !picture.field.empty())
     if (std::vector<double> weight; weight_at(frame, *selected, choice.parameter, loss->step, weight))
       picture.field.norm = std::sqrt(dot(shown_part(weight, *p, choice), shown_part(weight, *p, choice)));

@@ -17,12 +17,11 @@ namespace {
 constexpr float kPi = std::numbers::pi_v<float>;
 
 struct Sheet {
-  PlotAxis x, y;  // degrees travelled; norm, log
+  PlotAxis x, y;  // net degrees from the start direction; norm, log
   float zero = 0; // angle of the start direction, radians
-  float sign = 1; // paths turn to the right
   float strip_top = 0, strip_bottom = 0;
-  float degrees(float angle) const { return sign * (angle - zero) * 180 / kPi; }
-  float angle(float pixel) const { return zero + sign * static_cast<float>(x.value(pixel)) * kPi / 180; }
+  float degrees(float angle) const { return (angle - zero) * 180 / kPi; }
+  float angle(float pixel) const { return zero + static_cast<float>(x.value(pixel)) * kPi / 180; }
   ImVec2 at(float angle, float radius) const { return {x.pixel(degrees(angle)), y.pixel(radius)}; }
   // Of a run that has left the sheet: on its edge.
   ImVec2 inside(float angle, float radius) const {
@@ -39,21 +38,20 @@ Sheet make_sheet(const Theme& theme, const Box& area, const PlanePicture& pictur
   for (const PlaneTrail& trail : picture.trails)
     if (trail.selected) first = &trail;
   sheet.zero = first->angle.empty() ? 0 : first->angle.front();
-  float least = 0, most = 0, travelled = 0;
+  float least = 0, most = 0;
   // a diverged run would take the sheet with it: where any run lives, the sheet is theirs
   const bool all_ended = std::all_of(picture.trails.begin(), picture.trails.end(),
                                      [](const PlaneTrail& t) { return t.ended || t.angle.empty(); });
-  for (const PlaneTrail& trail : picture.trails)
-    if (!trail.angle.empty() && (all_ended || !trail.ended))
-      if (const float way = trail.angle.back() - sheet.zero; std::abs(way) > std::abs(travelled)) travelled = way;
-  sheet.sign = travelled < -0.1f ? -1.0f : 1.0f;
   for (const PlaneTrail& trail : picture.trails)
     if (all_ended || !trail.ended)
       for (const std::vector<float>* path : {&trail.angle, &trail.ghost_angle})
         for (float angle : *path)
           least = std::min(least, sheet.degrees(angle)), most = std::max(most, sheet.degrees(angle));
-  // growing in steps of 30° on the side where the paths go, so that the sheet does not creep
-  const float low = std::floor((least - 12) / 30) * 30, high = std::max(std::ceil((most + 12) / 30) * 30, low + 120);
+  // To both sides alike, so that no run decides which way is right; growing in steps of 30° where the paths go, so that
+  // the sheet does not creep.
+  constexpr float kLeast = 90;
+  const float low = std::min(-kLeast, std::floor((least - 12) / 30) * 30),
+              high = std::max(kLeast, std::ceil((most + 12) / 30) * 30);
   const float strip = area.max.y - area.min.y > theme.px(200) ? theme.snap(40) : theme.snap(22);
   sheet.strip_top = std::round(area.min.y + theme.px(6));
   sheet.strip_bottom = sheet.strip_top + strip;
@@ -89,8 +87,7 @@ void draw_ground(ImDrawList* list, const Theme& theme, const Sheet& sheet, const
                  UnrolledView& view) {
   const Palette& c = theme.colour();
   if (!field.empty() && sheet.turn_pixels() >= theme.px(kLeastTurn)) {
-    const std::array<double, 11> key{sheet.sign,
-                                     sheet.x.least,
+    const std::array<double, 10> key{sheet.x.least,
                                      sheet.x.most,
                                      sheet.x.first,
                                      sheet.x.last,
@@ -195,8 +192,7 @@ void draw_trail(ImDrawList* list, const Theme& theme, const Sheet& sheet, const 
 
 void draw_trails(ImDrawList* list, const Theme& theme, const Sheet& sheet, const PlanePicture& picture,
                  UnrolledView& view) {
-  const std::array<double, 13> key{sheet.sign,
-                                   sheet.zero,
+  const std::array<double, 12> key{sheet.zero,
                                    sheet.x.least,
                                    sheet.x.most,
                                    sheet.x.first,
@@ -267,6 +263,7 @@ void draw_unrolled(const Theme& theme, const Box& area, const PlanePicture& pict
     return;
   }
   const Sheet sheet = make_sheet(theme, area, picture, keys);
+  view.x = sheet.x;
   if (sheet.x.last - sheet.x.first < theme.px(60) || sheet.y.first - sheet.y.last < theme.px(30)) return;
   std::vector<Box> obstacles;
   draw_ground(list, theme, sheet, picture.field, view);
@@ -282,10 +279,14 @@ void draw_unrolled(const Theme& theme, const Box& area, const PlanePicture& pict
   draw_text_aligned(list, theme, text::kLabel, {sheet.x.first, area.max.y - theme.px(6)}, c.text2, "↑ norm, log scale",
                     0, 1);
   draw_text_aligned(list, theme, text::kLabel, {sheet.x.last, area.max.y - theme.px(6)}, c.text2,
-                    "angle travelled from the start direction", 1, 1);
+                    "net angle from the start direction", 1, 1);
   if (picture.field.norm && sheet.turn_pixels() >= theme.px(kLeastTurn))
     draw_text_aligned(list, theme, text::kLabel, {sheet.x.last, sheet.strip_top + theme.px(6)}, c.text2,
                       field_words(picture.field), 1, 0.5f);
+  if (!picture.field_note.empty())
+    draw_text_aligned(list, theme, text::kLabel,
+                      {sheet.x.first, std::round((sheet.strip_top + sheet.strip_bottom) * 0.5f)}, c.text2,
+                      fit(theme, text::kLabel, picture.field_note, sheet.x.last - sheet.x.first), 0, 0.5f);
 }
 
 double angle_tick_distance(const PlotAxis& axis, float least_pixels) {

@@ -1,5 +1,5 @@
-// The polar picture unrolled: angle travelled from the start direction to the right, log norm upwards; the loss is
-// painted behind as columns and as a strip on top.
+// The polar picture unrolled: net angle from the start direction to the right, as in the polar picture counted against
+// the clock; log norm upwards; the loss is painted behind as columns and as a strip on top.
 #pragma once
 
 #include "app/plane_picture.hpp"
@@ -13,8 +13,9 @@ namespace polarscope {
 struct UnrolledView {
   MeshCache field;
   DrawCache trails;
-  std::array<double, 13> trails_key{};
+  std::array<double, 12> trails_key{};
   std::vector<int> label_slots;
+  PlotAxis x; // degrees, as last drawn
 };
 
 // Angles are measured from the selected trail's start (or the first trail's). Draws into `area`.

@@ -254,20 +254,25 @@ void label(const Theme& theme, std::string_view words, ImU32 colour, TextStyle s
   ImGui::Dummy(size);
 }
 
+namespace {
+constexpr TextStyle kCap{Face::medium, 11};
+float cap_width(const Theme& theme, std::string_view key) {
+  return std::round(std::max(theme.px(16), measure(theme, kCap, key).x + theme.px(8)));
+}
+} // namespace
+
 void key_cap(const Theme& theme, std::string_view key) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float wide = std::max(theme.px(16), measure(theme, text::kTick, key).x + theme.px(8)), tall = theme.snap(16);
+  const float wide = cap_width(theme, key), tall = theme.snap(16);
   draw_key_cap(ImGui::GetWindowDrawList(), theme, {at.x + wide, at.y + tall * 0.5f}, key, theme.colour().text2);
   ImGui::Dummy({wide, tall});
 }
 
 void draw_key_cap(ImDrawList* list, const Theme& theme, ImVec2 right_middle, std::string_view key, ImU32 ink) {
-  const TextStyle style{Face::medium, 11};
-  const float wide = std::round(std::max(theme.px(16), measure(theme, style, key).x + theme.px(8)));
-  const float tall = theme.snap(16), top = std::round(right_middle.y - tall * 0.5f),
+  const float wide = cap_width(theme, key), tall = theme.snap(16), top = std::round(right_middle.y - tall * 0.5f),
               left = std::round(right_middle.x - wide);
   list->AddRect({left, top}, {left + wide, top + tall}, with_alpha(ink, 0.5f), theme.px(4), theme.hairline());
-  draw_text_aligned(list, theme, style, {left + wide * 0.5f, top + tall * 0.5f}, ink, key, 0.5f, 0.5f);
+  draw_text_aligned(list, theme, kCap, {left + wide * 0.5f, top + tall * 0.5f}, ink, key, 0.5f, 0.5f);
 }
 
 void meter(const Theme& theme, float share, float width, float height) {

@@ -164,13 +164,18 @@ double mean(const std::vector<double>& values) {
 }
 
 // Runs of one optimizer at different norms: the power law through the means of their trails.
-void draw_slopes(const Scatter& s, const std::vector<Trail>& trails) {
+struct Slope {
+  std::string name; // of the optimizer
+  double low, high; // norms between which it is drawn
+  double exponent, level;
+  double at(double norm) const { return std::exp(level + exponent * std::log(norm)); }
+};
+
+std::vector<Slope> slopes_of(const Scatter& s, const std::vector<Trail>& trails) {
   std::map<std::string, std::vector<const Trail*>> groups;
   for (const Trail& trail : trails)
     if (!trail.x.empty() && s.shows(mean(trail.x), mean(trail.y))) groups[trail.run->optimizer_name].push_back(&trail);
-  const Theme& t = s.c.theme;
-  const std::array<float, 2> dots{t.px(2), t.px(4)};
-  float words_y = s.max.y - t.px(9); // upwards from the lower left corner: turning falls with the norm, so it is free
+  std::vector<Slope> slopes;
   for (const auto& [name, group] : groups) {
     if (group.size() < 3) continue;
     double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0, low = 1e300, high = 0;
@@ -182,14 +187,19 @@ void draw_slopes(const Scatter& s, const std::vector<Trail>& trails) {
     }
     const double spread = n * sxx - sx * sx;
     if (spread < 1e-9) continue;
-    const double slope = (n * sxy - sx * sy) / spread, level = (sy - slope * sx) / n;
-    const auto line = [&](double x) { return std::exp(level + slope * std::log(x)); };
-    stroke_dashed(s.list, std::vector<ImVec2>{s.at(low, line(low)), s.at(high, line(high))}, t.colour().text2,
-                  t.stroke(1.2f), dots);
-    draw_text_aligned(s.list, t, text::kLabel, {s.min.x + t.px(6), words_y}, t.colour().text,
-                      fmt::format("{}: slope {} over all steps", name, format_fixed(slope, 1)), 0, 0.5f);
-    words_y -= t.px(15);
+    const double exponent = (n * sxy - sx * sy) / spread;
+    slopes.push_back({name, low, high, exponent, (sy - exponent * sx) / n});
   }
+  return slopes;
+}
+
+void draw_slopes(const Scatter& s, const std::vector<Slope>& slopes) {
+  const Theme& t = s.c.theme;
+  const std::array<float, 2> dots{t.px(2), t.px(4)};
+  for (const Slope& slope : slopes)
+    stroke_dashed(s.list,
+                  std::vector<ImVec2>{s.at(slope.low, slope.at(slope.low)), s.at(slope.high, slope.at(slope.high))},
+                  t.colour().text2, t.stroke(1.2f), dots);
 }
 
 // Turning by a step of fixed size is its size over the norm: lines of slope −1 to compare with.
@@ -201,14 +211,37 @@ void draw_guides(const Scatter& s) {
     stroke_dashed(s.list, std::vector<ImVec2>{s.at(s.x.least, size / s.x.least), s.at(s.x.most, size / s.x.most)},
                   with_alpha(t.colour().grid, 0.22f), t.stroke(1.0f), dots);
   }
-  draw_text_aligned(s.list, t, text::kLabel, {s.max.x, s.min.y + t.px(8)}, t.colour().text3,
-                    "dotted: fixed step, angle = 1/norm", 1, 0.5f);
+}
+
+// What the lines say, in rows above the plot, which gives them the room: nothing else is drawn there.
+struct Caption {
+  std::string words;
+  ImU32 colour;
+};
+
+// Draws what leaves the plot its least height; returns where it begins.
+float draw_captions(const Scatter& s, const std::vector<Caption>& captions, float left, float right) {
+  constexpr float kRow = 15, kGap = 16, kLeastPlot = 36;
+  const Theme& t = s.c.theme;
+  float x = left, below = s.min.y;
+  for (const Caption& caption : captions) {
+    const float wide = measure(t, text::kLabel, caption.words).x;
+    const bool next_row = below == s.min.y || x + wide > right;
+    const float after = below + (next_row ? t.px(kRow) : 0);
+    if (s.max.y - after < t.px(kLeastPlot)) break;
+    if (next_row) x = left;
+    below = after;
+    draw_text_aligned(s.list, t, text::kLabel, {x, below - t.px(kRow * 0.5f)}, caption.colour,
+                      fit(t, text::kLabel, caption.words, right - left), 0, 0.5f);
+    x += wide + t.px(kGap);
+  }
+  return below == s.min.y ? below : below + t.px(8);
 }
 
 // Names go where they cover neither markers nor, as far as there is room, the trails.
 struct TrailLabels {
   std::vector<NowLabel> labels; // the loud ones first
-  std::vector<Box> obstacles;
+  std::vector<Box> markers, trails;
   std::size_t loud = 0;
 };
 
@@ -216,12 +249,12 @@ void add_label(const Scatter& s, const Trail& trail, const std::vector<ImVec2>& 
                TrailLabels& out) {
   constexpr std::size_t kBoxes = 16; // of each trail
   const RunStyle style = s.c.theme.run(trail.run->style);
-  const auto add_box = [&](ImVec2 at, float half) {
-    out.obstacles.push_back({{at.x - half, at.y - half}, {at.x + half, at.y + half}});
+  const auto add_box = [](ImVec2 at, float half, std::vector<Box>& boxes) {
+    boxes.push_back({{at.x - half, at.y - half}, {at.x + half, at.y + half}});
   };
-  add_box(now, s.c.theme.px(6));
+  add_box(now, s.c.theme.px(6), out.markers);
   for (std::size_t i = 0; i < points.size(); i += std::max<std::size_t>(1, points.size() / kBoxes))
-    add_box(points[i], s.c.theme.px(2));
+    add_box(points[i], s.c.theme.px(2), out.trails);
   const auto at = static_cast<std::ptrdiff_t>(loud ? out.loud++ : out.labels.size());
   out.labels.insert(out.labels.begin() + at, {now, trail.run->label, {}, style});
 }
@@ -295,22 +328,30 @@ void draw_against_norm(const PanelContext& c, const std::string& metric) {
                       t.colour().text3, "no step yet: press play", 0.5f, 0.5f);
     return;
   }
+  const bool log_log = s.x.log && s.y.log, guided = log_log && metric == "angular_update";
+  const std::vector<Slope> slopes = log_log ? slopes_of(s, trails) : std::vector<Slope>{};
+  std::vector<Caption> captions;
+  for (const Slope& slope : slopes)
+    captions.push_back({fmt::format("{}: slope {}", slope.name, format_fixed(slope.exponent, 1)), t.colour().text});
+  if (guided) captions.push_back({"dotted: angle = 1/norm", t.colour().text3});
+  s.min.y = draw_captions(s, captions, at.x + t.px(12), corner.x - t.px(12));
   s.x.first = s.min.x;
   s.x.last = s.max.x;
   s.y.first = s.max.y;
   s.y.last = s.min.y;
   draw_axes(s.list, t, s.x, s.y, false);
   s.list->PushClipRect({s.min.x - t.px(6), s.min.y - t.px(6)}, {s.max.x + t.px(6), s.max.y + t.px(6)}, true);
-  const bool log_log = s.x.log && s.y.log;
-  if (log_log && metric == "angular_update") draw_guides(s);
+  if (guided) draw_guides(s);
   TrailLabels labels;
   draw_trails(s, trails, labels);
-  if (log_log) draw_slopes(s, trails);
+  draw_slopes(s, slopes);
   s.list->PopClipRect();
-  draw_now_labels(s.list, t, labels.labels, {{s.min.x, s.min.y}, {corner.x - t.px(4), s.max.y}}, labels.obstacles, true,
-                  c.caches.motion.label_slots);
-  draw_text_aligned(s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
-                    fmt::format("{}, mean of {} steps", axis_words(metric), kSmoothing), 0, 0.5f);
+  draw_now_labels(s.list, t, labels.labels, {{s.min.x, s.min.y}, {corner.x - t.px(4), s.max.y}}, labels.markers, true,
+                  c.caches.motion.label_slots, labels.trails);
+  const long averaged = std::clamp(c.frame.cursor, 1L, kSmoothing);
+  draw_text_aligned(
+      s.list, t, text::kLabel, {at.x + t.px(12), corner.y - t.px(12)}, t.colour().text3,
+      averaged > 1 ? fmt::format("{}, mean of {} steps", axis_words(metric), averaged) : axis_words(metric), 0, 0.5f);
   draw_text_aligned(s.list, t, text::kLabel, {corner.x - t.px(12), corner.y - t.px(12)}, t.colour().text3, "norm →", 1,
                     0.5f);
   take_input(s, trails, metric);

@@ -2,6 +2,7 @@
 #include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/panels/tools.hpp"
+#include "app/short_label.hpp"
 #include "app/stroke.hpp"
 #include "app/visibility.hpp"
 
@@ -9,6 +10,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <string_view>
+#include <vector>
 
 namespace polarscope {
 namespace {
@@ -51,6 +54,14 @@ void draw_run_menu(const PanelContext& c, const RunFrame& run) {
     toggle_shown(action, run.id);
   if (ImGui::MenuItem("Only this run", c.actions.key_label("runs.solo." + number).c_str(), view.solo == run.id))
     toggle_solo(action, run.id);
+}
+
+// Of a label without room: what tells it from the runs of its style.
+std::string short_label(const PanelContext& c, const RunFrame& run) {
+  std::vector<std::string_view> like;
+  for (const RunFrame& other : c.frame.runs)
+    if (other.style == run.style) like.push_back(other.label);
+  return differing_part(run.label, like);
 }
 
 void draw_name_field(const PanelContext& c, const RunFrame& run, float width) {
@@ -137,7 +148,8 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
     draw_name_field(c, run, more_left - label_left);
   } else {
     const float room = std::max(t.px(20), values_left - label_left);
-    const std::string label = fit(t, text::kName, run.label, room);
+    std::string label = run.label;
+    if (measure(t, text::kName, label).x > room) label = fit(t, text::kName, short_label(c, run), room);
     draw_text_aligned(list, t, text::kName, {label_left, middle}, shown ? colour.text : colour.text3, label, 0, 0.5f);
     const float after = label_left + measure(t, text::kName, label).x + t.px(6);
     if (run.optimizer && label == run.label && values_left - after > t.px(28) && run.optimizer_name != run.label)

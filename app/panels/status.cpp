@@ -16,7 +16,7 @@ void draw_status(const PanelContext& c) {
   const float middle = at.y + std::round(t.snap(28) * 0.5f), width = ImGui::GetWindowWidth();
 
   std::string facts =
-      fmt::format("seed {}   state {}", c.frame.scene->seed,
+      fmt::format("seed {}   state at step {}: {}", c.frame.scene->seed, format_count(c.frame.head),
                   c.frame.state_hash ? fmt::format("{:08x}", c.frame.state_hash >> 32) : std::string("…"));
   const std::string device = c.frame.device_note.empty() ? c.frame.device : c.frame.device_note;
   const float device_width = measure(t, text::kLabel, device).x, facts_width = measure(t, text::kValue, facts).x;
@@ -42,15 +42,15 @@ void draw_status(const PanelContext& c) {
   }
   ImGui::SetCursorScreenPos(at);
   ImGui::InvisibleButton("notice", {width, t.snap(28)});
-  item_help(t, fmt::format("{}\nState hash of all runs at the head: {:016x}\nSeries and keyframes: {:.1f} MB",
-                           notice.empty() ? "Nothing done yet." : notice, c.frame.state_hash,
-                           static_cast<double>(c.frame.memory_bytes) / 1e6)
+  item_help(t, fmt::format("{}\nState hash of all runs at step {}: {:016x}\nSeries and keyframes: {:.1f} MB",
+                           notice.empty() ? "Nothing done yet." : notice, format_count(c.frame.head),
+                           c.frame.state_hash, static_cast<double>(c.frame.memory_bytes) / 1e6)
                    .c_str());
 }
 
 std::string text_of_status(const PanelContext& c) {
-  return fmt::format("{} Seed {}, state {:016x}, device {}. {}", c.frame.notice, c.frame.scene->seed,
-                     c.frame.state_hash, c.frame.device, c.frame.device_note);
+  return fmt::format("{} Seed {}, state at step {} {:016x}, device {}. {}", c.frame.notice, c.frame.scene->seed,
+                     c.frame.head, c.frame.state_hash, c.frame.device, c.frame.device_note);
 }
 
 } // namespace polarscope

@@ -132,10 +132,11 @@ void show_card(const PanelContext& c, const BenchModel& bench, const BenchSettin
   card.title = "Final loss";
   card.place = group.name + ", " + bench.words(setting);
   card.value = setting.loss.count > 0 ? format_digits(setting.loss.mean) : "–";
-  if (std::isfinite(setting.loss.se)) card.change = "± " + format_value(setting.loss.se, 2);
   card.formula = "mean over steps and seeds";
   card.sentence = fmt::format("{} seed{}, steps {} to {}.", setting.runs.size(), setting.runs.size() == 1 ? "" : "s",
                               format_count(bench.from), format_count(bench.to));
+  if (std::isfinite(setting.loss.se))
+    card.sentence += " Standard error of the mean: ± " + format_value(setting.loss.se, 2) + ".";
   if (setting.diverged > 0) card.sentence += fmt::format(" {} diverged and are in no mean.", setting.diverged);
   show_hover_card(c.theme, card);
 }

@@ -1,4 +1,4 @@
-// Unrolled: angle travelled to the right, norm upward on a log scale, the loss painted behind.
+// Unrolled: net angle to the right, norm upward on a log scale, the loss painted behind.
 #include "app/panels/drawings.hpp"
 #include "app/panels/tools.hpp"
 

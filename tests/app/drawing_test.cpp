@@ -3,6 +3,7 @@
 #include "app/plot.hpp"
 #include "app/polar_parts.hpp"
 #include "app/polar_plot.hpp"
+#include "app/short_label.hpp"
 #include "app/sphere_plot.hpp"
 #include "app/unrolled_plot.hpp"
 #include "app/widgets.hpp"
@@ -10,10 +11,13 @@
 
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace polarscope;
@@ -557,6 +561,73 @@ TEST_CASE("words of wells and rings touch no handle, marker or each other, howev
       if (size.x > 800) CHECK(obstacles.size() >= marks + 4); // two wells, some rings
     });
   }
+}
+
+TEST_CASE("the unrolled sheet keeps its sides: no path turns the axis round") {
+  Canvas canvas;
+  UnrolledView view;
+  PlanePicture picture = two_runs(canvas.theme());
+  picture.field = {};
+  const auto draw = [&](float way) { // every path ends so many radians from its start
+    for (PlaneTrail& trail : picture.trails) {
+      trail.ghost_angle.clear(), trail.ghost_radius.clear();
+      for (std::size_t i = 0; i < trail.angle.size(); ++i)
+        trail.angle[i] = -2.35f + way * static_cast<float>(i) / static_cast<float>(trail.angle.size() - 1);
+    }
+    canvas.frame([&] { draw_unrolled(canvas.theme(), canvas.area(), picture, true, view); });
+  };
+  for (const float near : {0.0f, 0.05f, -0.05f, -0.15f, -0.6f}) {
+    INFO(near);
+    draw(near);
+    CHECK(view.x.least == -90);
+    CHECK(view.x.most == 90);
+  }
+  draw(-1.5f);
+  CHECK(view.x.least == -120);
+  CHECK(view.x.most == 90);
+  draw(1.5f);
+  CHECK(view.x.least == -90);
+  CHECK(view.x.most == 120);
+}
+
+TEST_CASE("names cross trails rather than stay unwritten, markers never") {
+  Canvas canvas;
+  std::vector<NowLabel> labels;
+  std::vector<Box> markers, trails;
+  for (int i = 0; i < 6; ++i) {
+    const ImVec2 at{60 + 50.0f * static_cast<float>(i), 150};
+    labels.push_back({at, "run " + std::to_string(i), {}, {}});
+    markers.push_back({{at.x - 6, at.y - 6}, {at.x + 6, at.y + 6}});
+  }
+  for (float y = 0; y < 300; y += 8) trails.push_back({{0, y}, {400, y + 2}}); // no gap holds a line of text
+  const Box area{{0, 0}, {400, 300}};
+  std::vector<int> slots;
+  canvas.frame(
+      [&] { draw_now_labels(ImGui::GetWindowDrawList(), canvas.theme(), labels, area, markers, true, slots, trails); });
+  CHECK(std::none_of(slots.begin(), slots.end(), [](int slot) { return slot < 0; }));
+  slots.clear();
+  canvas.frame([&] {
+    std::vector<Box> all = markers;
+    all.insert(all.end(), trails.begin(), trails.end());
+    draw_now_labels(ImGui::GetWindowDrawList(), canvas.theme(), labels, area, all, true, slots);
+  });
+  CHECK(std::all_of(slots.begin(), slots.end(), [](int slot) { return slot < 0; }));
+}
+
+TEST_CASE("a label without room is cut to what tells it from its like") {
+  const std::vector<std::string_view> sweep{"adamw lr 0.001 seed 5", "adamw lr 0.001 seed 6", "adamw lr 0.002 seed 5"};
+  CHECK(differing_part("adamw lr 0.001 seed 6", sweep) == "…0.001…6");
+  CHECK(differing_part("adamw lr 0.002 seed 5", sweep) == "…0.002…5");
+  CHECK(differing_part("muon", std::vector<std::string_view>{"muon"}) == "muon");
+  CHECK(differing_part("muon", std::vector<std::string_view>{"muon", "a copy of muon"}) == "muon");
+  CHECK(differing_part("lr 1 a", std::vector<std::string_view>{"lr 1 a", "lr 2 b"}) == "…1 a");
+}
+
+TEST_CASE("the ends of a colour bar have as many digits as tell them apart") {
+  CHECK(end_words(0, 0.951) == std::pair<std::string, std::string>{"0", "0.95"});
+  CHECK(end_words(1.2712, 1.3049) == std::pair<std::string, std::string>{"1.27", "1.3"});
+  CHECK(end_words(1.30121, 1.30149) == std::pair<std::string, std::string>{"1.3012", "1.3015"});
+  CHECK(end_words(2, 2) == std::pair<std::string, std::string>{"2", "2"});
 }
 
 TEST_CASE("ticks of the unrolled sheet keep their distance at any number of turns") {

@@ -193,6 +193,11 @@ TEST_CASE_METHOD(Fixture, "the loss field is taken only for its own plane") {
   CHECK(with.picture.field.high == Approx(0.5));
   frame.cursor = 2; // another plane
   CHECK(draw(frame, {}, answer).picture.field.empty());
+  CHECK(draw(frame, {}, answer).picture.field_note.empty()); // it comes in a moment
+  frame.playing = true, frame.steps = 2;
+  CHECK(draw(frame, {}, answer).picture.field.empty());
+  CHECK_FALSE(draw(frame, {}, answer).picture.field_note.empty());
+  frame.playing = false;
   frame.cursor = 1;
   answer = std::make_shared<Driver::PlaneLoss>(*answer);
   answer->loss[7] = NAN;

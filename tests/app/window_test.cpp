@@ -406,7 +406,7 @@ TEST_CASE("the first minutes of the lesson can be played by keys alone") {
   w.frames(3);
   CHECK(w.view().lesson.step == 3);
   CHECK(w.frame().runs.size() == 8);
-  CHECK(w.frame().head == 200);
+  CHECK(w.frame().head == 20);
   CHECK(w.view().scales["magnitude_direction"].log_x);
   press(w, ImGuiKey_L);
   CHECK(w.view().scales["magnitude_direction"].log_y);
