@@ -54,8 +54,8 @@ void emit_gradient_invariant(ProgramBuilder& build, int parameter, const Tangenc
   invariant.column = column;
   // Relative to 1 + ‖W‖‖G‖, the scale of the loss: round-off of the gradient alone, about √n units in the last place.
   // ε leaves the radial share ε/(mean square + ε) of the gradient by what is normalised: the tolerance covers activations
-  // whose mean square is above 1/100.
-  invariant.tolerance = (build.precision() == Precision::f32 ? 1e-5 : 1e-13) + 100 * options.eps;
+  // whose mean square is above 1/1000: of networks that train long, some fall below 1/100.
+  invariant.tolerance = (build.precision() == Precision::f32 ? 1e-5 : 1e-13) + 1000 * options.eps;
   invariant.exact = options.eps == 0;
   invariant.parameter = parameter;
   build.invariant(std::move(invariant));
