@@ -281,7 +281,7 @@ TEST_CASE("the last run of a program takes the program with it, and another run 
   done(*s, command::RemoveRun{newest()});
   CHECK(program.expired());
   s->advance(50);
-  done(*s, command::StepBy{-50});
+  done(*s, command::SelectRun{frame_of(*s).runs[0].id}); // whose start it gets, as the others did
   done(*s, command::AddRun{"adamw"});
   while (s->continue_work(5)) {}
   const Frame f = frame_of(*s);

@@ -245,7 +245,7 @@ TEST_CASE("mlp: with a large ε the loss sees norms, and nothing is promised of 
       INFO(eps);
       const bool promised = eps <= 1e-4;
       HandRun run(fmt::format("[scene]\ntitle = \"t\"\nsteps = 300\n[problem]\nkind = \"{}\"\nnorm_eps = "
-                              "{}\nresidual = \"none\"\n[[run]]\noptimizer = \"sgd\"\nhparam.lr = 0.1\n",
+                              "{}\nresidual = \"none\"\n[[run]]\noptimizer = \"adamw\"\n",
                               problem, eps));
       const StepProgram& p = run.program();
       const auto invariant = [](const ParamInfo& w) { return w.invariance != Invariance::none; };
