@@ -255,9 +255,9 @@ std::string workload_sweep(const std::string& optimizer, std::uint32_t width, st
   const Recipe* recipe = find_recipe(optimizer);
   assert(recipe);
   std::string text =
-      scene_text(*recipe, width, batch, steps) + fmt::format("[sweep]\nseeds = {}\nhparam.lr = [", seeds);
+      scene_text(*recipe, width, batch, steps) + fmt::format("[sweep]\nseeds = {}\nhparam.lr = {{ values = [", seeds);
   for (std::uint32_t run = 0; run < kRates; ++run) text += fmt::format("{}{}", run ? ", " : "", rate_of(*recipe, run));
-  return text + "]\n";
+  return text + "] }\n";
 }
 
 int WorkloadRuns::ops() const { return static_cast<int>(impl_->program->step_ops().size()); }

@@ -157,8 +157,7 @@ std::vector<Setting> mlp_keys(const MlpModel& d) {
   const std::string residual = d.residual == 0 ? "none" : d.residual == 1 ? "sum" : "mean";
   Setting eps =
       log_number("norm_eps", d.eps, 0, 1,
-                 "ε of the normalisation, beside inputs of mean square 1: at 0 the loss ignores norms exactly, "
-                 "up to 1e-4 nearly; above, nothing is promised of them.");
+                 "ε of the normalisation: at 0 the loss ignores norms exactly; above 1e-4 nothing is promised.");
   eps.formula = "x/√(mean(x²) + ε)";
   return {integer("layers", d.layers, 1, 64, "Blocks of the network: L."),
           integer("width", d.width, 2, kMostRows, "Features between blocks."),

@@ -183,7 +183,7 @@ TEST_CASE("compare shows each at its best and all at one rate", "[cli][compare]"
   CHECK(alone.out.find("not tuned") == std::string::npos);
   // Muon trains the matrices of a network, another recipe the rest, at a rate that nobody has chosen
   const Outcome routes =
-      program({"compare", "muon", "adamw", "--scene", "networks/digits", "--steps", "3", "--seeds", "2"});
+      program({"compare", "muon", "adamw", "--scene", "networks/digits", "--steps", "100", "--seeds", "2"});
   INFO(routes.out << routes.err);
   CHECK(routes.out.find("not tuned: rest.lr of muon, 0.0003, ") != std::string::npos);
   CHECK(routes.out.find("accuracy") != std::string::npos);

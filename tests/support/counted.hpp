@@ -16,7 +16,8 @@ struct Counted {
   double v;
 
   Counted() = default;
-  template <class N, class = std::enable_if_t<std::is_arithmetic_v<N>>> Counted(N n) : v(static_cast<double>(n)) {}
+  template <class N, class = std::enable_if_t<std::is_arithmetic_v<N>>>
+  constexpr Counted(N n) : v(static_cast<double>(n)) {}
   template <class N, class = std::enable_if_t<std::is_arithmetic_v<N>>> explicit operator N() const {
     return static_cast<N>(v);
   }
