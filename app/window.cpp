@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <ctime>
 #include <utility>
 
 namespace polarscope {
@@ -15,6 +16,13 @@ namespace {
 constexpr int kFramesAfterInput = 3;
 constexpr double kSoftwareFrameSeconds = 1.0 / 30; // at least this far apart where the CPU draws
 constexpr double kSoftwareShare = 0.5;             // of the time at most spent on drawing
+constexpr double kFrameShare = 0.2; // of a core, for frames that nobody's hand asked for: the rest trains
+
+double thread_cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
 
 bool is_modifier(ImGuiKey key) {
   return (key >= ImGuiKey_LeftCtrl && key <= ImGuiKey_RightSuper) || (key & ImGuiMod_Mask_) != 0;
@@ -103,8 +111,9 @@ void Window::follow_scale() {
 }
 
 double Window::seconds_until_next_frame() const {
-  if (!software_rendering_) return 0; // the display's refresh spaces them
-  const double apart = std::max(kSoftwareFrameSeconds, frame_seconds_ / kSoftwareShare);
+  // Where a GPU draws, the display's refresh spaces them, and what they cost this thread beyond that.
+  const double apart = software_rendering_ ? std::max(kSoftwareFrameSeconds, frame_seconds_ / kSoftwareShare)
+                                           : frame_cpu_seconds_ / kFrameShare;
   return std::max(0.0, apart - std::chrono::duration<double>(Clock::now() - frame_began_).count());
 }
 
@@ -117,7 +126,10 @@ bool Window::wait_events(double timeout_seconds) {
   }
   if (frames_due_ == 0) return false;
   for (double rest; (rest = seconds_until_next_frame()) > 0;)
-    if (surface_->wait(rest) == Surface::Came::input) frames_due_ = kFramesAfterInput;
+    if (surface_->wait(rest) == Surface::Came::input) {
+      frames_due_ = kFramesAfterInput;
+      if (!software_rendering_) break; // who does something is answered at once
+    }
   return true;
 }
 
@@ -125,6 +137,7 @@ void Window::request_redraw() { surface_->wake(); }
 
 void Window::begin_frame() {
   frame_began_ = Clock::now();
+  frame_began_cpu_ = thread_cpu_seconds();
   make_current();
   follow_scale();
   surface_->new_frame();
@@ -141,6 +154,7 @@ void Window::end_frame() {
   if (frames_due_ > 0) --frames_due_;
   if (imgui_->InputEventsQueue.Size > 0) frames_due_ = kFramesAfterInput; // several events of one key take a frame each
   frame_seconds_ = std::chrono::duration<double>(Clock::now() - frame_began_).count();
+  frame_cpu_seconds_ = thread_cpu_seconds() - frame_began_cpu_;
 }
 
 Result<Image> Window::read_pixels() {

@@ -93,7 +93,8 @@ private:
   float scale_ = 0;
   int frames_due_ = 1;
   Clock::time_point frame_began_ = {};
-  double frame_seconds_ = 0; // begin_frame to the end of end_frame, the last one's
+  double frame_seconds_ = 0;                           // begin_frame to the end of end_frame, the last one's
+  double frame_began_cpu_ = 0, frame_cpu_seconds_ = 0; // the same in seconds that this thread worked
 };
 
 } // namespace polarscope

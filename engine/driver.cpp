@@ -19,11 +19,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr double kBurst = 0.004;        // seconds of computing between two looks at the commands
+constexpr double kBurst = 0.012;        // seconds of computing between two looks at the commands
 constexpr double kFrameTime = 1 / 60.0; // least time between two frames while playing
 constexpr double kDebt = 0.1;           // steps that playing owes are forgotten beyond this many seconds
 constexpr double kSpeedWindow = 0.5;    // seconds over which the achieved speed is measured
-constexpr double kStepsPerPlane = 9;    // seconds of steps for a second of planes
+constexpr double kStepsPerPlane = 19;   // seconds of steps for a second of planes
 constexpr int kCheapPlane = 1 << 14;    // elements × samples that are computed between two frames without a thought
 
 double seconds_since(Clock::time_point t) { return Seconds(Clock::now() - t).count(); }
@@ -220,7 +220,7 @@ void Driver::Impl::compute_to_target(double limit) {
   dirty = true;
 }
 
-// Of a network a plane costs many steps: while steps are wanted it takes a tenth of the time.
+// Of a network a plane costs many steps: while steps are wanted it takes a twentieth of the time.
 bool Driver::Impl::plane_is_due() const {
   return !threaded || !pending() || seconds_since(plane_done) >= kStepsPerPlane * plane_cost;
 }
