@@ -218,11 +218,8 @@ public:
     // Few large pieces: each copies the block once.
     const std::size_t pieces = std::min<std::size_t>(count, static_cast<std::size_t>(pool_->threads()) * 4);
     pool_->run(static_cast<int>(pieces), [&](int piece, int thread) {
-      AlignedBytes block(program_->block_bytes());
-      std::memcpy(block.get(), source.block.get(), program_->block_bytes());
-      kernels::Member m = source.view;
-      m.block = block.get();
-      m.records = nullptr;
+      AlignedBytes block;
+      kernels::Member m = copy_of(source, block);
       const std::size_t first = count * static_cast<std::size_t>(piece) / pieces;
       const std::size_t last = count * (static_cast<std::size_t>(piece) + 1) / pieces;
       for (std::size_t i = first; i < last; ++i)
@@ -233,6 +230,16 @@ public:
 
 private:
   CpuMember& at(int member) const { return *members_[static_cast<std::size_t>(member)]; }
+
+  // A member of the same contents in a block of its own, without records.
+  kernels::Member copy_of(const CpuMember& source, AlignedBytes& block) const {
+    block = AlignedBytes(program_->block_bytes());
+    std::memcpy(block.get(), source.block.get(), program_->block_bytes());
+    kernels::Member m = source.view;
+    m.block = block.get();
+    m.records = nullptr;
+    return m;
+  }
 
   // Scratch of one thread, private to it, made at first use.
   void* scratch(int thread) {
@@ -292,12 +299,8 @@ private:
 
 std::vector<double> CpuGroup::time_step(int number, std::span<const std::uint32_t> bounds) {
   if (program_->block_bytes() > kMostTimed || bounds.size() < 2) return {};
-  const CpuMember& source = at(number);
-  AlignedBytes block(program_->block_bytes());
-  std::memcpy(block.get(), source.block.get(), program_->block_bytes());
-  kernels::Member m = source.view;
-  m.block = block.get();
-  m.records = nullptr;
+  AlignedBytes block;
+  kernels::Member m = copy_of(at(number), block);
   std::vector<std::int64_t> ns(bounds.size() - 1);
   const auto step = [&] {
     std::int64_t before = nanoseconds();
@@ -440,27 +443,31 @@ void advance_items(ThreadPool& pool, std::vector<Item> items, std::uint64_t step
             });
 }
 
-void add_items(const GroupJob& job, std::vector<Item>& items) {
-  auto& group = static_cast<CpuGroup&>(*job.group);
-  job.records->resize(job.members.size());
-  for (std::size_t i = 0; i < job.members.size(); ++i)
-    items.push_back({&group, job.members[i], &(*job.records)[i], i, &job.made});
+std::vector<Item> items_of(std::span<const GroupJob> jobs) {
+  std::vector<Item> items;
+  for (const GroupJob& job : jobs) {
+    auto& group = static_cast<CpuGroup&>(*job.group);
+    job.records->resize(job.members.size());
+    for (std::size_t i = 0; i < job.members.size(); ++i)
+      items.push_back({&group, job.members[i], &(*job.records)[i], i, &job.made});
+  }
+  return items;
+}
+
+void advance_jobs(ThreadPool& pool, std::span<const GroupJob> jobs, std::uint64_t steps) {
+  advance_items(pool, items_of(jobs), steps);
+  for (const GroupJob& job : jobs) static_cast<CpuGroup&>(*job.group).end_burst();
 }
 
 void CpuGroup::start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) {
   const GroupJob job{this, members, &records};
-  std::vector<Item> items;
-  add_items(job, items);
-  start_items(*pool_, std::move(items));
+  start_items(*pool_, items_of({&job, 1}));
 }
 
 void CpuGroup::advance(std::span<const int> members, std::uint64_t steps,
                        std::vector<std::vector<std::byte>>& records) {
   const GroupJob job{this, members, &records};
-  std::vector<Item> items;
-  add_items(job, items);
-  advance_items(*pool_, std::move(items), steps);
-  end_burst();
+  advance_jobs(*pool_, {&job, 1}, steps);
 }
 
 // The longest row of any slot: what the fixed rule for the instruction set looks at.
@@ -491,12 +498,7 @@ public:
     return std::unique_ptr<MemberGroup>(std::make_unique<CpuGroup>(std::move(program), e, std::move(packs), pool_));
   }
 
-  void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override {
-    std::vector<Item> all;
-    for (const GroupJob& j : jobs) add_items(j, all);
-    advance_items(*pool_, std::move(all), steps);
-    for (const GroupJob& j : jobs) static_cast<CpuGroup&>(*j.group).end_burst();
-  }
+  void advance(std::span<const GroupJob> jobs, std::uint64_t steps) override { advance_jobs(*pool_, jobs, steps); }
 
   int threads() const override { return pool_->threads(); }
 

@@ -16,7 +16,7 @@ namespace polarscope {
 namespace {
 
 constexpr std::uint32_t kWidth = 64, kBatch = 64;
-constexpr std::uint32_t kRates = 8, kSeeds = 5;
+constexpr std::uint32_t kSeeds = 5;
 constexpr long kSweepSteps = 1000, kPartOfSteps = 20, kQuickSteps = 1;
 
 double seconds_of_steps(WorkloadRuns& runs, long steps) {
@@ -29,7 +29,7 @@ double seconds_of_steps(WorkloadRuns& runs, long steps) {
 Result<std::vector<double>> seconds_of_optimizer(const BenchHarness& h, const std::string& optimizer, int threads) {
   WorkloadOptions options;
   options.threads = threads;
-  auto runs = WorkloadRuns::open(random_workload(optimizer, kWidth, kBatch, kRates * kSeeds, 7), options);
+  auto runs = WorkloadRuns::open(random_workload(optimizer, kWidth, kBatch, kWorkloadRates * kSeeds, 7), options);
   if (!runs) return runs.error();
   std::vector<double> seconds;
   if (h.full()) seconds.push_back(seconds_of_steps(*runs, kSweepSteps));
@@ -79,15 +79,16 @@ Result<void> bench_sweep(const BenchHarness& h, std::vector<BenchRow>& rows) {
   const int cores = all_cores();
   const char* isa = kernels::choose_isa(kWidth);
   const double peak = multiply_add_peak(h, isa, cores);
-  const double run_steps = double{kRates} * kSeeds * kSweepSteps;
+  const double run_steps = double{kWorkloadRates} * kSeeds * kSweepSteps;
   std::vector<double> total;
   double floor = 0; // seconds
   for (const std::string& optimizer : workload_optimizers()) {
     auto seconds = seconds_of_optimizer(h, optimizer, cores);
     if (!seconds) return seconds.error();
     const double least = run_steps * workload_flops(optimizer, kWidth, kBatch, false) * 1e-9 / peak;
-    BenchRow row = row_of_values(
-        "B15", fmt::format("{}: {} rates × {} seeds × {}", optimizer, kRates, kSeeds, amount(h)), "s", *seconds);
+    BenchRow row =
+        row_of_values("B15", fmt::format("{}: {} rates × {} seeds × {}", optimizer, kWorkloadRates, kSeeds, amount(h)),
+                      "s", *seconds);
     row.percent = 100 * least / row.median;
     row.against = fmt::format("multiply-add, {}, {} cores, symmetric floor", isa, cores);
     rows.push_back(std::move(row));
@@ -96,7 +97,7 @@ Result<void> bench_sweep(const BenchHarness& h, std::vector<BenchRow>& rows) {
     for (std::size_t k = 0; k < total.size(); ++k) total[k] += (*seconds)[k];
   }
   BenchRow row = row_of_values(
-      "B15", fmt::format("all six: {} runs × {}, {} cores", 6 * kRates * kSeeds, amount(h), cores), "s", total);
+      "B15", fmt::format("all six: {} runs × {}, {} cores", 6 * kWorkloadRates * kSeeds, amount(h), cores), "s", total);
   row.percent = 100 * floor / row.median;
   row.against = fmt::format("multiply-add, {}, {} cores, symmetric floor", isa, cores);
   rows.push_back(std::move(row));

@@ -78,12 +78,6 @@ SweepAxis* axis_of(Scene& scene, std::size_t run) {
   return nullptr;
 }
 
-double value_of(const SettingReport& setting, const std::string& hparam) {
-  for (const auto& [name, value] : setting.hparams)
-    if (name == hparam) return value;
-  return std::numeric_limits<double>::quiet_NaN();
-}
-
 Result<OptimizerSpec> optimizer_named(const std::string& name) {
   const std::string file = name + ".toml";
   const std::vector<std::string> presets = preset_names();
@@ -103,7 +97,7 @@ std::string free_label(const Scene& scene, const std::string& name) {
 std::vector<const SettingReport*> with_value(const SweepReport& report, const CompareSpec& spec, double value) {
   std::vector<const SettingReport*> out;
   for (const SettingReport& s : report.settings)
-    if (value_of(s, spec.hparam) == value) out.push_back(&s);
+    if (named_number(s.hparams, spec.hparam) == value) out.push_back(&s);
   return out;
 }
 
@@ -112,18 +106,31 @@ std::string left_out(const SweepReport& report, const CompareSpec& spec, double 
   bool has_number = false;
   for (const SettingReport& s : report.settings) {
     if (s.run != run) continue;
-    if (value_of(s, spec.hparam) == value) return "";
-    has_number = has_number || !std::isnan(value_of(s, spec.hparam));
+    if (named_number(s.hparams, spec.hparam) == value) return "";
+    has_number = has_number || !std::isnan(named_number(s.hparams, spec.hparam));
   }
   return has_number ? fmt::format("left out: its {} cannot be {}", spec.hparam, value)
                     : fmt::format("left out: it has no {}", spec.hparam);
+}
+
+// Rates of routes stay as they are, though they may train most of a network: "best" then means less.
+std::string untuned_lines(const SweepReport& report) {
+  std::string out;
+  for (const BestReport& best : report.best) {
+    if (!best.setting) continue;
+    for (const auto& [name, value] : report.settings[*best.setting].members.front()->hparams)
+      if (name.ends_with(".lr") && std::find(report.swept.begin(), report.swept.end(), name) == report.swept.end())
+        out += fmt::format("not tuned: {} of {}, {}, the rate of parameters that go by another recipe\n", name,
+                           best.label, short_number(value));
+  }
+  return out;
 }
 
 // A row per value, a column per optimizer.
 std::string matrix(const SweepReport& report, const CompareSpec& spec) {
   std::set<double> values;
   for (const SettingReport& s : report.settings)
-    if (!s.hparams.empty()) values.insert(value_of(s, spec.hparam));
+    if (!s.hparams.empty()) values.insert(named_number(s.hparams, spec.hparam));
   std::vector<std::vector<std::string>> rows = {{spec.hparam}};
   for (const BestReport& best : report.best) rows[0].push_back(best.label);
   for (const double value : values) {
@@ -240,7 +247,7 @@ std::string widen(Scene& scene, const CompareSpec& spec, const SweepReport& repo
 std::optional<double> add_same_value(Scene& scene, const CompareSpec& spec, const SweepReport& report) {
   const BestReport& first = report.best.front();
   if (!first.setting || !axis_of(scene, first.run)) return std::nullopt;
-  const double value = value_of(report.settings[*first.setting], spec.hparam);
+  const double value = named_number(report.settings[*first.setting].hparams, spec.hparam);
   for (std::size_t r = 0; r < scene.runs.size(); ++r) {
     SweepAxis* axis = axis_of(scene, r);
     if (!axis) continue;
@@ -257,10 +264,10 @@ std::optional<double> add_same_value(Scene& scene, const CompareSpec& spec, cons
 void warn_beside_same(const Scene& scene, const CompareSpec& spec, double same, SweepReport& report) {
   for (BestReport& best : report.best) {
     if (!best.setting || !best.edges.empty()) continue;
-    const double value = value_of(report.settings[*best.setting], spec.hparam);
+    const double value = named_number(report.settings[*best.setting].hparams, spec.hparam);
     std::vector<double> values; // of this run, rising
     for (const SettingReport& s : report.settings)
-      if (s.run == best.run) values.push_back(value_of(s, spec.hparam));
+      if (s.run == best.run) values.push_back(named_number(s.hparams, spec.hparam));
     const bool above = values.size() > 2 && same == values.back() && value == values[values.size() - 2];
     const bool below = values.size() > 2 && same == values.front() && value == values[1];
     if (!above && !below) continue;
@@ -268,23 +275,6 @@ void warn_beside_same(const Scene& scene, const CompareSpec& spec, double same, 
     if (!next_to(*find(settings, spec.hparam), value, same)) best.edges.push_back({spec.hparam, value, above, same});
   }
 }
-
-namespace {
-
-// Rates of routes stay as they are, though they may train most of a network: "best" then means less.
-std::string untuned_lines(const SweepReport& report) {
-  std::string out;
-  for (const BestReport& best : report.best) {
-    if (!best.setting) continue;
-    for (const auto& [name, value] : report.settings[*best.setting].members.front()->hparams)
-      if (name.ends_with(".lr") && std::find(report.swept.begin(), report.swept.end(), name) == report.swept.end())
-        out += fmt::format("not tuned: {} of {}, {}, the rate of parameters that go by another recipe\n", name,
-                           best.label, short_number(value));
-  }
-  return out;
-}
-
-} // namespace
 
 std::string compare_text(const SweepReport& report, const CompareSpec& spec, std::optional<double> same) {
   std::string out = fmt::format("loss: mean over steps {} to {}; ± standard error over {} seeds\n\n",

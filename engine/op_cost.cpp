@@ -115,7 +115,9 @@ Flops op_flops(const StepProgram& program, const Op& op) {
   return {};
 }
 
-bool moves_with(const StepProgram& program, SlotId slot) {
+bool is_optimizer_state(const StepProgram& program, SlotId slot) {
+  const SlotInfo& info = program.slots()[slot];
+  if (info.role != Role::state || info.parameter < 0) return false;
   const auto touches = [&](SlotId other) { // itself, or some of its rows
     return other != kNone && (other == slot || program.slots()[other].view_of == slot);
   };

@@ -23,7 +23,7 @@ const char* flops_kind_name(Flops::Kind kind); // "exactly", "about", "at most"
 // Of one call. Symmetric products count half, padding does not count.
 Flops op_flops(const StepProgram& program, const Op& op);
 
-// Is the slot part of how the weight moves? What only metrics and checks use is not.
-bool moves_with(const StepProgram& program, SlotId slot);
+// Is the slot state that an optimizer keeps of a parameter? What only metrics and checks use is no part of how weights move.
+bool is_optimizer_state(const StepProgram& program, SlotId slot);
 
 } // namespace polarscope

@@ -41,9 +41,7 @@ void add(Flops& sum, const Flops& one) {
 void add_state(ProgramCost& cost, const StepProgram& program) {
   for (std::size_t s = 0; s < program.slots().size(); ++s) {
     const SlotInfo& slot = program.slots()[s];
-    if (slot.role != Role::state || slot.parameter < 0 || slot.view_of != kNone ||
-        !moves_with(program, static_cast<SlotId>(s)))
-      continue;
+    if (!is_optimizer_state(program, static_cast<SlotId>(s))) continue;
     const std::string name = slot.name.substr(slot.name.find('.') + 1);
     auto at = std::find_if(cost.state.begin(), cost.state.end(), [&](const KeptState& k) { return k.name == name; });
     if (at == cost.state.end()) at = cost.state.insert(at, {name, slot.meaning, 0, 0});

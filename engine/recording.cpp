@@ -190,7 +190,7 @@ Result<void> Recording::finish(const Frame& frame, const Scene& scene, Session& 
     }
     for (std::size_t s = 0; s < program.slots().size() && contents_.states; ++s) {
       const SlotInfo& info = program.slots()[s];
-      if (info.role != Role::state || info.parameter < 0 || !moves_with(program, static_cast<SlotId>(s))) continue;
+      if (!is_optimizer_state(program, static_cast<SlotId>(s))) continue;
       const std::string& owner = program.parameters()[static_cast<std::size_t>(info.parameter)].name;
       tensors.push_back(
           {"state/" + prefix + owner + "/" + info.name.substr(owner.size() + 1), dtype, {info.rows, info.cols}, 0, 0});

@@ -236,15 +236,14 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
-double RunReport::value(std::string_view column) const {
-  const auto it = std::find_if(final.begin(), final.end(), [&](const auto& f) { return f.first == column; });
-  return it == final.end() ? kNothing : it->second;
+double named_number(const std::vector<std::pair<std::string, double>>& numbers, std::string_view name) {
+  const auto it = std::find_if(numbers.begin(), numbers.end(), [&](const auto& n) { return n.first == name; });
+  return it == numbers.end() ? kNothing : it->second;
 }
 
-double RunReport::hparam(const std::string& name) const {
-  const auto it = std::find_if(hparams.begin(), hparams.end(), [&](const auto& h) { return h.first == name; });
-  return it == hparams.end() ? kNothing : it->second;
-}
+double RunReport::value(std::string_view column) const { return named_number(final, column); }
+
+double RunReport::hparam(const std::string& name) const { return named_number(hparams, name); }
 
 bool RunReport::by_routes() const {
   return std::any_of(parameters.begin(), parameters.end(),

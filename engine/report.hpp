@@ -101,6 +101,8 @@ std::string divergence_text(const Report& report);
 // A number for reading: four significant digits.
 std::string short_number(double value);
 double degrees(double radians);
+// The number of this name; NaN when there is none.
+double named_number(const std::vector<std::pair<std::string, double>>& numbers, std::string_view name);
 std::string hash_text(std::uint64_t hash); // 16 hexadecimal digits
 
 // Columns that a text takes on a terminal: code points.

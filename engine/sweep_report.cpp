@@ -137,10 +137,6 @@ private:
   SweepReport& out_;
 };
 
-} // namespace
-
-namespace {
-
 BySeed losses_by_seed(const SettingReport& setting) {
   BySeed out;
   for (const MemberResult* m : setting.members)

@@ -250,10 +250,7 @@ bool MemberResult::good() const {
          std::none_of(invariants.begin(), invariants.end(), [this](const auto& i) { return broke(i); });
 }
 
-double MemberResult::value(std::string_view column) const {
-  const auto it = std::find_if(final.begin(), final.end(), [&](const auto& f) { return f.first == column; });
-  return it == final.end() ? std::numeric_limits<double>::quiet_NaN() : it->second;
-}
+double MemberResult::value(std::string_view column) const { return named_number(final, column); }
 
 long tail_steps(long steps, double tail) {
   return std::clamp(std::lround(tail * static_cast<double>(steps)), 1L, steps);

@@ -20,23 +20,9 @@ using Row = std::vector<std::string>;
 constexpr std::size_t kMostDifferences = 15; // lines; more runs are told apart from the best alone
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
-double hparam_of(const std::vector<std::pair<std::string, double>>& hparams, const std::string& name) {
-  const auto it = std::find_if(hparams.begin(), hparams.end(), [&](const auto& h) { return h.first == name; });
-  return it == hparams.end() ? kNothing : it->second;
-}
-
-// Values in every member's table that only some problems have: a name of MemberResult::final, and its heading.
-struct Extra {
-  std::string name, heading;
-};
-std::vector<Extra> extras(const SweepReport& report) {
-  std::vector<Extra> out;
-  const auto some_have = [&](std::string_view name) {
-    return std::any_of(report.results.begin(), report.results.end(),
-                       [&](const MemberResult* m) { return !std::isnan(m->value(name)); });
-  };
-  if (some_have("accuracy")) out.push_back({"accuracy", "accuracy"});
-  return out;
+bool has_accuracy(const SweepReport& report) {
+  return std::any_of(report.results.begin(), report.results.end(),
+                     [](const MemberResult* m) { return !std::isnan(m->value("accuracy")); });
 }
 
 // The one radial part there is; of several parameters none stands for the rest.
@@ -82,7 +68,7 @@ std::string settings_table(const SweepReport& report) {
   std::vector<Row> rows = {head};
   for (const SettingReport& s : report.settings) {
     Row row = {report.best[s.run].label};
-    for (const std::string& name : report.swept) row.push_back(short_number(hparam_of(s.hparams, name)));
+    for (const std::string& name : report.swept) row.push_back(short_number(named_number(s.hparams, name)));
     row.push_back(seeds_text(s));
     row.push_back(estimate_text(s.loss));
     const bool best = report.best[s.run].setting && &report.settings[*report.best[s.run].setting] == &s;
@@ -180,15 +166,15 @@ std::string sweep_members_table(const SweepReport& report) {
   Row head = {"run"};
   head.insert(head.end(), report.swept.begin(), report.swept.end());
   head.insert(head.end(), {"seed", "loss"});
-  const std::vector<Extra> more = extras(report);
-  for (const Extra& e : more) head.push_back(e.heading);
+  const bool accuracy = has_accuracy(report);
+  if (accuracy) head.push_back("accuracy");
   head.insert(head.end(), {"norm", "angular update (°/step)", "status"});
   std::vector<Row> rows = {head};
   for (const MemberResult* m : report.results) {
     Row row = {m->group};
-    for (const std::string& name : report.swept) row.push_back(short_number(hparam_of(m->hparams, name)));
+    for (const std::string& name : report.swept) row.push_back(short_number(named_number(m->hparams, name)));
     row.insert(row.end(), {fmt::format("{}", m->seed), short_number(m->final_loss)});
-    for (const Extra& e : more) row.push_back(or_dash(m->value(e.name)));
+    if (accuracy) row.push_back(or_dash(m->value("accuracy")));
     row.insert(row.end(), {or_dash(m->norm), or_dash(degrees(m->angular_update)), status_of(*m)});
     rows.push_back(row);
   }
@@ -199,8 +185,8 @@ std::string best_table(const SweepReport& report) {
   Row head = {"run"};
   head.insert(head.end(), report.swept.begin(), report.swept.end());
   head.push_back("loss ± se");
-  const std::vector<Extra> more = extras(report);
-  for (const Extra& e : more) head.push_back(e.heading);
+  const bool accuracy = has_accuracy(report);
+  if (accuracy) head.push_back("accuracy");
   head.insert(head.end(),
               {"norm, final by start", "angular update (°/step)", "radial update", "time per step", "state"});
   std::vector<Row> rows = {head};
@@ -210,12 +196,12 @@ std::string best_table(const SweepReport& report) {
     const bool begun = std::any_of(report.settings.begin(), report.settings.end(), [&](const SettingReport& setting) {
       return setting.run == best.run && !setting.members.empty();
     });
-    for (const std::string& name : report.swept) row.push_back(s ? short_number(hparam_of(s->hparams, name)) : "–");
+    for (const std::string& name : report.swept) row.push_back(s ? short_number(named_number(s->hparams, name)) : "–");
     row.push_back(s                   ? estimate_text(s->loss)
                   : report.complete() ? "none without divergence"
                   : begun             ? "not finished"
                                       : "not run yet");
-    for (const Extra& e : more) row.push_back(s ? or_dash(s->mean_of(e.name)) : "–");
+    if (accuracy) row.push_back(s ? or_dash(s->mean_of("accuracy")) : "–");
     row.insert(row.end(), {s ? or_dash(best.norm_ratio) : "–", s ? or_dash(degrees(angular_of(*s))) : "–",
                            s ? or_dash(radial_of(*s)) : "–", begun ? time_text(best.seconds_per_step) : "–",
                            begun ? size_text(best.state_bytes) : "–"});
@@ -299,7 +285,7 @@ std::string sweep_csv(const SweepReport& report) {
     const MemberResult* m = report.results[i];
     out += fmt::format("{},{},{},{},{},{}", csv_field(m->label), report.numbers[i], m->seed, m->step,
                        csv_field(m->group), csv_field(m->optimizer));
-    for (const std::string& name : report.swept) out += "," + value(hparam_of(m->hparams, name), 17);
+    for (const std::string& name : report.swept) out += "," + value(named_number(m->hparams, name), 17);
     out +=
         fmt::format(",{},{},{}", m->diverged ? "diverged" : "ok", value(m->final_loss, 17), hash_text(m->state_hash));
     for (const std::string& name : names) out += "," + value(m->value(name), digits);

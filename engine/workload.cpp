@@ -166,10 +166,8 @@ std::string scene_text(const Recipe& recipe, std::uint32_t width, std::uint32_t 
                      steps, kLayers, width, batch, kWorkloadBatches, recipe.toml);
 }
 
-constexpr std::uint32_t kRates = 8;
-
 double rate_of(const Recipe& recipe, std::uint32_t run) {
-  return recipe.rate * std::exp2(static_cast<int>(run % kRates) - 4);
+  return recipe.rate * std::exp2(static_cast<int>(run % kWorkloadRates) - 4);
 }
 
 Result<int> add_member(MemberGroup& group, const StepProgram& program, const Workload& w, std::uint32_t run,
@@ -256,7 +254,8 @@ std::string workload_sweep(const std::string& optimizer, std::uint32_t width, st
   assert(recipe);
   std::string text =
       scene_text(*recipe, width, batch, steps) + fmt::format("[sweep]\nseeds = {}\nhparam.lr = {{ values = [", seeds);
-  for (std::uint32_t run = 0; run < kRates; ++run) text += fmt::format("{}{}", run ? ", " : "", rate_of(*recipe, run));
+  for (std::uint32_t run = 0; run < kWorkloadRates; ++run)
+    text += fmt::format("{}{}", run ? ", " : "", rate_of(*recipe, run));
   return text + "] }\n";
 }
 

@@ -21,6 +21,7 @@ struct Workload {
 };
 
 inline constexpr std::uint32_t kWorkloadBatches = 16; // step t uses batch t mod 16
+inline constexpr std::uint32_t kWorkloadRates = 8;    // of several runs: base · 2^(run mod 8 − 4)
 
 std::vector<std::string> workload_optimizers();
 

@@ -30,11 +30,6 @@ std::string kind_of(const std::string& rows, const std::string& cols) {
   return cols == "1" ? "scalar" : cols == "m" ? "column" : "row";
 }
 
-bool is_state(const StepProgram& program, std::size_t slot) {
-  const SlotInfo& info = program.slots()[slot];
-  return info.role == Role::state && info.parameter >= 0 && moves_with(program, static_cast<SlotId>(slot));
-}
-
 // "2mn + m² + 3m + 1": numbers before sides, equal products counted together, matrices first, then rows and columns, then numbers.
 std::string sum_of(const std::vector<std::pair<std::string, std::string>>& sides) {
   std::vector<std::pair<std::string, int>> terms;
@@ -67,7 +62,7 @@ void add_state(OptimizerFacts& facts, const OptimizerSpec& spec, const StepProgr
   std::vector<std::pair<std::string, std::string>> sides;
   double numbers = 0;
   for (std::size_t s = 0; s < program.slots().size(); ++s) {
-    if (!is_state(program, s)) continue;
+    if (!is_optimizer_state(program, static_cast<SlotId>(s))) continue;
     const SlotInfo& slot = program.slots()[s];
     const SlotId in_wide = wide->find_slot(slot.name), in_tall = tall->find_slot(slot.name);
     StateFact fact{slot.name.substr(slot.name.find('.') + 1), "", "", slot.meaning, slot.rows, slot.cols};

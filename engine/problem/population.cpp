@@ -200,9 +200,8 @@ Problem two_layer_relu_problem() {
   p.kind = "two_layer_relu";
   p.title = "Two layers, whole population";
   p.meaning = "A ReLU layer and a linear one learn a linear map of Gaussian inputs; the gradient is the exact "
-              "expectation. The loss is "
-              "a difference of sums: in f32 what is below about 1e-7 ‖Φ‖² is rounding, of either sign; f64 resolves "
-              "1e-16 of it.";
+              "expectation. The loss is a difference of sums: in f32 what is below about 1e-7 ‖Φ‖² is rounding, of "
+              "either sign; f64 resolves 1e-16 of it.";
   p.formula = "L = ½ E‖W2 relu(W1 x) − Φx‖²,  x ~ N(0, I)";
   p.source = "arc-cosine kernel: Cho, Saul 2009; setting: RMNP 2603.20527";
   p.keys = {size("inputs", 16, "Inputs."), size("hidden", 32, "Hidden units."), size("outputs", 8, "Outputs."),

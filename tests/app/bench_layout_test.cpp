@@ -27,6 +27,16 @@ hparam.lr = { values = [0.001, 0.01, 1e6] }
 seeds = 3
 )";
 
+const std::string kTwoNumbers = R"([scene]
+steps = 40
+[problem]
+kind = "quadratic"
+[sweep]
+optimizer = ["adamw", "lion"]
+hparam.weight_decay = { values = [0.001, 0.1] }
+hparam.lr = { values = [0.001, 0.01, 0.1] }
+)";
+
 // The scene computed to its end in the layout Bench.
 struct Bench {
   explicit Bench(const std::string& scene = kScene, int width = 1440, int height = 900)
@@ -36,14 +46,6 @@ struct Bench {
     w.frames(4);
   }
   const RunFrame& selected() { return *w.frame().find(w.frame().selected); }
-  void click(const char* panel, const std::string& item) {
-    w.play([&](ImGuiTestContext& user) {
-      user.SetRef(w.panel(panel).c_str());
-      user.ItemClick(("**/" + item).c_str());
-    });
-    w.settle();
-    w.frames(2);
-  }
 
   polarscope::test::TemporaryFolder folder;
   std::string path;
@@ -117,17 +119,17 @@ TEST_CASE("Bench finds the bests that the report of the sweep finds") {
 
 TEST_CASE("a cell of the map selects its run, and again its next seed") {
   Bench bench;
-  bench.click("sweep_map", "cell adamw lr 1e−2");
+  bench.w.click("sweep_map", "cell adamw lr 1e−2");
   CHECK(bench.selected().label == "adamw lr 0.01 seed 3");
-  bench.click("sweep_map", "cell adamw lr 1e−2");
+  bench.w.click("sweep_map", "cell adamw lr 1e−2");
   CHECK(bench.selected().label == "adamw lr 0.01 seed 4");
-  bench.click("sweep_map", "cell sgd lr 1e−3");
+  bench.w.click("sweep_map", "cell sgd lr 1e−3");
   CHECK(bench.selected().label == "sgd lr 0.001 seed 3");
 }
 
 TEST_CASE("the table sorts its members, the diverged last") {
   Bench bench;
-  bench.click("table", "best adamw");
+  bench.w.click("table", "best adamw");
   CHECK(bench.selected().group == "adamw");
   bench.w.view().bench.table = 1;
   bench.w.frames(3);
@@ -151,17 +153,17 @@ TEST_CASE("the table sorts its members, the diverged last") {
       if (bench.w.frame().runs[r].label == label) return model.loss[r];
     return std::nan("");
   };
-  bench.click("table", "sort final loss");
+  bench.w.click("table", "sort final loss");
   const auto rising = order();
   REQUIRE(rising.size() >= 4);
   for (std::size_t i = 1; i < rising.size(); ++i)
     CHECK((std::isnan(loss(rising[i])) || loss(rising[i - 1]) <= loss(rising[i])));
-  bench.click("table", "sort final loss");
+  bench.w.click("table", "sort final loss");
   const auto falling = order();
   CHECK_FALSE(std::isnan(loss(falling.front())));
   for (std::size_t i = 1; i < falling.size(); ++i)
     CHECK((std::isnan(loss(falling[i])) || loss(falling[i - 1]) >= loss(falling[i])));
-  bench.click("table", "member " + falling.front());
+  bench.w.click("table", "member " + falling.front());
   CHECK(bench.selected().label == falling.front());
 }
 
@@ -170,33 +172,20 @@ TEST_CASE("members of a sweep have the colour of their run, and its bands") {
   for (const RunFrame& run : bench.w.frame().runs) CHECK(run.style == (run.group == "sgd" ? 0 : 1));
 }
 
-namespace {
-
-std::string table_text(Bench& bench) {
-  std::string text;
-  bench.w.play([&](ImGuiTestContext& user) {
-    user.SetRef(bench.w.panel("table").c_str());
-    user.ItemClick("**/copy as text");
-    user.Yield(2);
-    text = ImGui::GetClipboardText();
-  });
-  return text;
-}
-
-} // namespace
+namespace {} // namespace
 
 TEST_CASE("at the same values every run stands at the selected member's numbers, in table and curves") {
   Bench bench;
-  const std::string best = table_text(bench);
+  const std::string best = bench.w.panel_text("table");
   CHECK(best.find("adamw at its best, lr 1e−2") != std::string::npos);
-  bench.click("sweep_map", "cell adamw lr 1e−3");
+  bench.w.click("sweep_map", "cell adamw lr 1e−3");
   bench.w.view().bench.shown = 1;
   bench.w.frames(2);
-  const std::string same = table_text(bench);
+  const std::string same = bench.w.panel_text("table");
   CHECK(same.find("sgd at lr 1e−3: loss ") != std::string::npos);
   CHECK(same.find("adamw at lr 1e−3: loss ") != std::string::npos);
-  bench.click("sweep_map", "cell sgd lr 1e6");
-  const std::string lost = table_text(bench);
+  bench.w.click("sweep_map", "cell sgd lr 1e6");
+  const std::string lost = bench.w.panel_text("table");
   CHECK(lost.find("sgd at lr 1e6: 3 of 3 seeds diverged.") != std::string::npos);
   CHECK(lost.find("lowest") == std::string::npos); // nothing to be compared with
 }
@@ -220,34 +209,26 @@ optimizer = "sgd"
 hparam.lr = { values = [0.01, 0.1, 1.0] }
 seeds = 3
 )");
-    const std::string text = table_text(near);
+    const std::string text = near.w.panel_text("table");
     CHECK(text.find("; lowest, not decided.") != std::string::npos);
     CHECK(text.find("lowest.") == std::string::npos);
     CHECK(text.find(", not decided.") != std::string::npos);
   }
   Bench apart("[scene]\nseed = 5\nsteps = 200\n[problem]\nkind = \"rows\"\nnoise = 0.02\n[sweep]\n"
               "optimizer = [\"adamw\", \"muon\"]\nhparam.lr = { values = [0.001, 0.004, 0.016] }\nseeds = 3\n");
-  const std::string text = table_text(apart);
+  const std::string text = apart.w.panel_text("table");
   CAPTURE(text);
   CHECK(text.find("; lowest.") != std::string::npos);
   CHECK(text.find("not decided") == std::string::npos);
 }
 
 TEST_CASE("two swept numbers are a pad of the selected run, and the axes change places") {
-  Bench bench(R"([scene]
-steps = 40
-[problem]
-kind = "quadratic"
-[sweep]
-optimizer = ["adamw", "lion"]
-hparam.weight_decay = { values = [0.001, 0.1] }
-hparam.lr = { values = [0.001, 0.01, 0.1] }
-)");
+  Bench bench(kTwoNumbers);
   const BenchModel model = make_bench_model(bench.w.frame(), false);
   CHECK(model.swept == std::vector<std::string>{"lr", "weight_decay"});
-  bench.click("sweep_map", "cell adamw lr 1e−2, weight_decay 0.1");
+  bench.w.click("sweep_map", "cell adamw lr 1e−2, weight_decay 0.1");
   CHECK(bench.selected().label == "adamw weight_decay 0.1 lr 0.01");
-  bench.click("sweep_map", "cell adamw lr 0.1, weight_decay 1e−3");
+  bench.w.click("sweep_map", "cell adamw lr 0.1, weight_decay 1e−3");
   CHECK(bench.selected().label == "adamw weight_decay 0.001 lr 0.1");
   const auto corner = [&](const char* item) {
     ImVec2 at{};
@@ -276,21 +257,12 @@ hparam.lr = { values = [0.001, 0.01, 0.1] }
   });
   bench.w.frames(3);
   // Rows are runs, and the rate is that of the selected member.
-  bench.click("sweep_map", "cell lion lr 0.1, weight_decay 0.1");
+  bench.w.click("sweep_map", "cell lion lr 0.1, weight_decay 0.1");
   CHECK(bench.selected().label == "lion weight_decay 0.1 lr 0.1");
 }
 
 TEST_CASE("the switches and axes of Bench are within reach in a small window at 300 %") {
-  Bench bench(R"([scene]
-steps = 40
-[problem]
-kind = "quadratic"
-[sweep]
-optimizer = ["adamw", "lion"]
-hparam.weight_decay = { values = [0.001, 0.1] }
-hparam.lr = { values = [0.001, 0.01, 0.1] }
-)",
-              1024, 640);
+  Bench bench(kTwoNumbers, 1024, 640);
   bench.w.view().zoom = 3;
   bench.w.frames(3);
   const auto front = [&](const char* panel) {
@@ -299,11 +271,11 @@ hparam.lr = { values = [0.001, 0.01, 0.1] }
     REQUIRE(window_shown(bench.w.panel(panel)));
   };
   front("table");
-  bench.click("table", "curves/same");
+  bench.w.click("table", "curves/same");
   CHECK(bench.w.view().bench.shown == 1);
-  bench.click("table", "table/members");
+  bench.w.click("table", "table/members");
   CHECK(bench.w.view().bench.table == 1);
-  bench.click("table", "sort final loss"); // the column that matters has room
+  bench.w.click("table", "sort final loss"); // the column that matters has room
   CHECK(bench.w.view().bench.sort.column == "final loss");
   front("sweep_map");
   for (const char* list : {"**/##rows", "**/##columns"})
@@ -313,6 +285,6 @@ hparam.lr = { values = [0.001, 0.01, 0.1] }
       CHECK(ImGui::IsPopupOpen("", ImGuiPopupFlags_AnyPopupId | ImGuiPopupFlags_AnyPopupLevel));
       user.KeyPress(ImGuiKey_Escape);
     });
-  bench.click("sweep_map", "cell adamw lr 0.1, weight_decay 0.1");
+  bench.w.click("sweep_map", "cell adamw lr 0.1, weight_decay 0.1");
   CHECK(bench.selected().label == "adamw weight_decay 0.1 lr 0.1");
 }

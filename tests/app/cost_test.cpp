@@ -42,24 +42,6 @@ struct Cost {
     w.view().zoom = zoom;
     w.frames(4);
   }
-  std::string text() {
-    std::string out;
-    w.play([&](ImGuiTestContext& user) {
-      user.SetRef(w.panel("cost").c_str());
-      user.ItemClick("**/copy as text");
-      user.Yield(2);
-      out = ImGui::GetClipboardText();
-    });
-    return out;
-  }
-  void click(const std::string& item) {
-    w.play([&](ImGuiTestContext& user) {
-      user.SetRef(w.panel("cost").c_str());
-      user.ItemClick(("**/" + item).c_str());
-    });
-    w.settle();
-    w.frames(2);
-  }
   std::vector<std::string> order() { // rows from above
     std::vector<std::pair<float, std::string>> found;
     w.play([&](ImGuiTestContext& user) {
@@ -89,7 +71,7 @@ TEST_CASE("the costs stand in Bench beside the loss, before and after steps are 
   CHECK(window_shown(cost.w.panel("cost")));
   CHECK(window_shown(cost.w.panel("loss")));
   CHECK(window->DockId != ImGui::FindWindowByName(cost.w.panel("loss").c_str())->DockId);
-  const std::string before = cost.text();
+  const std::string before = cost.w.panel_text("cost");
   CHECK(before.find("no time yet") != std::string::npos);
   CHECK(before.find("a step takes") == std::string::npos);
   CHECK(before.find("two averages: ") != std::string::npos); // flops and state need no time
@@ -97,7 +79,7 @@ TEST_CASE("the costs stand in Bench beside the loss, before and after steps are 
 
   cost.w.send(command::ComputeTo{2000});
   cost.w.frames(3);
-  const std::string after = cost.text();
+  const std::string after = cost.w.panel_text("cost");
   CHECK(after.find("a step takes") != std::string::npos);
   CHECK(after.find("of it the optimizer") != std::string::npos);
   CHECK(after.find("paused") != std::string::npos);
@@ -118,7 +100,7 @@ TEST_CASE("while runs train the speed of all of them is shown") {
   while (cost.w.frame().achieved_speed == 0 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
     cost.w.frames(1);
   REQUIRE(cost.w.frame().achieved_speed > 0);
-  const std::string text = cost.text();
+  const std::string text = cost.w.panel_text("cost");
   CHECK(text.find("steps/s × 3 runs = ") != std::string::npos);
   CHECK(text.find("run-steps/s") != std::string::npos);
   cost.w.driver().send(command::Pause{});
@@ -130,18 +112,18 @@ TEST_CASE("costs sort by a click on a title and select by a click on a row") {
   cost.w.frames(3);
   using Labels = std::vector<std::string>;
   CHECK(cost.order() == Labels{"soap", "plain", "two averages"}); // the scene's
-  cost.click("sort bytes per weight");
+  cost.w.click("cost", "sort bytes per weight");
   CHECK(cost.order() == Labels{"plain", "two averages", "soap"});
-  cost.click("sort bytes per weight");
+  cost.w.click("cost", "sort bytes per weight");
   CHECK(cost.order() == Labels{"soap", "two averages", "plain"});
-  cost.click("sort bytes per weight");
+  cost.w.click("cost", "sort bytes per weight");
   CHECK(cost.order() == Labels{"soap", "plain", "two averages"});
-  cost.click("sort µs per step");
+  cost.w.click("cost", "sort µs per step");
   const Labels by_time = cost.order();
   CHECK(by_time.back() == "soap"); // products of matrices and their roots
-  cost.click("cost of two averages");
+  cost.w.click("cost", "cost of two averages");
   CHECK(cost.w.frame().find(cost.w.frame().selected)->label == "two averages");
-  cost.click("cost of plain");
+  cost.w.click("cost", "cost of plain");
   CHECK(cost.w.frame().find(cost.w.frame().selected)->label == "plain");
 }
 
@@ -164,9 +146,9 @@ TEST_CASE("members of a sweep cost as their run does, and the selected one stays
   const RunId third = cost.w.run(6).id;
   cost.w.send(command::SelectRun{third});
   cost.w.frames(2);
-  cost.click("cost of adamw");
+  cost.w.click("cost", "cost of adamw");
   CHECK(cost.w.frame().selected == third);
-  cost.click("cost of sgd");
+  cost.w.click("cost", "cost of sgd");
   CHECK(cost.w.frame().find(cost.w.frame().selected)->group == "sgd");
 }
 
@@ -183,7 +165,7 @@ TEST_CASE("the costs are within reach in small windows and at any size of type")
     CHECK(window->DockId != 0);
     CHECK(window->Pos.x + window->Size.x <= static_cast<float>(width) + 1);
     CHECK(window->ScrollMax.x == 0);
-    cost.click("cost of plain");
+    cost.w.click("cost", "cost of plain");
     CHECK(cost.w.frame().find(cost.w.frame().selected)->label == "plain");
   }
 }

@@ -32,17 +32,6 @@ bool possible(TestWindow& w, const char* id) {
   return w.shell().actions().enabled(*action, context);
 }
 
-std::string recipe_text(TestWindow& w) {
-  std::string text;
-  w.play([&](ImGuiTestContext& user) {
-    user.SetRef(w.panel("recipe").c_str());
-    user.ItemClick("**/copy as text");
-    user.Yield(2);
-    text = ImGui::GetClipboardText();
-  });
-  return text;
-}
-
 const RunFrame& selected(TestWindow& w) { return *w.frame().find(w.frame().selected); }
 
 std::string kind_of(TestWindow& w, Part part) { return chain_text(selected(w).optimizer->chain(part)); }
@@ -184,14 +173,14 @@ TEST_CASE("the recipe is compared with each other run in turn") {
   TestWindow w;
   w.send(command::AddRun{"adamw"});
   w.send(command::SelectRun{w.run(0).id});
-  CHECK(recipe_text(w).find("Compared") == std::string::npos);
+  CHECK(w.panel_text("recipe").find("Compared") == std::string::npos);
   w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_C); });
   CHECK(w.view().compare_with == w.run(1).id);
   w.frames(2);
-  CHECK(recipe_text(w).find("Compared with norm 4, 0 rows differ.") != std::string::npos);
+  CHECK(w.panel_text("recipe").find("Compared with norm 4, 0 rows differ.") != std::string::npos);
   w.play([](ImGuiTestContext& user) { user.KeyPress(ImGuiKey_C); });
   w.frames(2);
-  const std::string text = recipe_text(w);
+  const std::string text = w.panel_text("recipe");
   CHECK(text.find("AdamW has direction adam.") != std::string::npos);
   CHECK(text.find("AdamW has lr 0.001.") != std::string::npos);
   CHECK(text.find("it keeps: none") != std::string::npos);
@@ -205,11 +194,11 @@ TEST_CASE("the recipe is compared with each other run in turn") {
   });
   CHECK(w.view().compare_with == w.run(2).id);
   w.send(command::SelectRun{w.run(2).id});
-  CHECK(recipe_text(w).find("8 bytes per weight") != std::string::npos); // two averages of four bytes
+  CHECK(w.panel_text("recipe").find("8 bytes per weight") != std::string::npos); // two averages of four bytes
   w.send(command::SelectRun{w.run(0).id});
   w.send(command::RemoveRun{w.run(2).id}); // what is gone differs in nothing
   w.frames(2);
-  CHECK(recipe_text(w).find("Compared") == std::string::npos);
+  CHECK(w.panel_text("recipe").find("Compared") == std::string::npos);
 }
 
 TEST_CASE("parameters that go by another recipe are named, with what that one keeps and costs") {
@@ -225,7 +214,7 @@ TEST_CASE("parameters that go by another recipe are named, with what that one ke
     INFO(parameters[p].name);
     w.view().polar.plane.parameter = static_cast<int>(p);
     w.frames(2);
-    const std::string text = recipe_text(w);
+    const std::string text = w.panel_text("recipe");
     CHECK(text.find("route of rest: adamw*, direction adam,") != std::string::npos);
     CHECK(text.find("In B, rest goes by the run's own.") != std::string::npos);
     // Muon keeps one average of a matrix, AdamW two of anything.
@@ -283,7 +272,7 @@ TEST_CASE("a route unfolds into its parts, which change as the run's own do and 
   w.view().compare_with = w.run(1).id;
   w.frames(2);
   for (const bool folded : {false, true}) {
-    const std::string text = recipe_text(w);
+    const std::string text = w.panel_text("recipe");
     CAPTURE(text);
     CHECK(text.find("Compared with B, 4 rows differ.") != std::string::npos); // two parts, a schedule and a number
     CHECK(text.find("In B, head has geometry identity.") != std::string::npos);

@@ -72,6 +72,26 @@ void TestWindow::play(const std::function<void(ImGuiTestContext&)>& script) {
   CHECK(status == ImGuiTestStatus_Success);
 }
 
+void TestWindow::click(const char* panel_name, const std::string& item) {
+  play([&](ImGuiTestContext& user) {
+    user.SetRef(panel(panel_name).c_str());
+    user.ItemClick(("**/" + item).c_str());
+  });
+  settle();
+  frames(2);
+}
+
+std::string TestWindow::panel_text(const char* panel_name) {
+  std::string text;
+  play([&](ImGuiTestContext& user) {
+    user.SetRef(panel(panel_name).c_str());
+    user.ItemClick("**/copy as text");
+    user.Yield(2);
+    text = ImGui::GetClipboardText();
+  });
+  return text;
+}
+
 std::string TestWindow::panel(const char* name) const {
   const Panel* found = find_panel(name);
   REQUIRE(found);

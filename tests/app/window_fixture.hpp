@@ -46,6 +46,10 @@ public:
     driver_->send(std::move(command));
     settle();
   }
+  // Clicks an item of a docked panel, by its name below the panel's window; what follows of it is done on return.
+  void click(const char* panel, const std::string& item);
+  // What the panel's "copy as text" leaves on the clipboard.
+  std::string panel_text(const char* panel);
   // ImGui's window of a docked panel, as the test engine names it.
   std::string panel(const char* name) const;
   const RunFrame& run(std::size_t index) { return frame().runs.at(index); }
