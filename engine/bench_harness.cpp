@@ -6,6 +6,7 @@
 #include <array>
 #include <cassert>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <new>
 #include <sstream>
@@ -60,7 +61,7 @@ double percentile(std::vector<double> values, double p) {
   const double at = p * static_cast<double>(values.size() - 1);
   const auto low = static_cast<std::size_t>(at);
   const double part = at - static_cast<double>(low);
-  return low + 1 < values.size() ? values[low] * (1 - part) + values[low + 1] * part : values[low];
+  return low + 1 < values.size() ? std::lerp(values[low], values[low + 1], part) : values[low];
 }
 
 double busy_ticks(const std::string& line) {

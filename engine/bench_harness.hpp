@@ -39,6 +39,7 @@ struct FreeNumbers {
 };
 std::unique_ptr<float, FreeNumbers> bench_numbers(std::size_t count);
 
+// Between the two nearest of the sorted values; never beyond them, so that percentiles keep their order to the last bit.
 double percentile(std::vector<double> values, double p);
 
 // Clock ticks of all cores that were not idle, by the first line of /proc/stat. What the host gave to other guests while

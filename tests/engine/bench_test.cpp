@@ -8,8 +8,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 using namespace polarscope;
+
+TEST_CASE("Percentiles lie between their neighbours, and equal values have themselves as every percentile") {
+  CHECK(percentile({4, 1, 3, 2}, 0.5) == 2.5);
+  CHECK(percentile({3, 1, 2}, 1) == 3);
+  CHECK(percentile({7}, 0.9) == 7);
+  double x = 1; // a weighted sum of two equal numbers is another number for one in fifty
+  for (int i = 0; i < 2000; ++i) {
+    x *= 1.00371;
+    for (double p : {0.1, 0.9}) CHECK(percentile(std::vector<double>(7, x), p) == x);
+  }
+}
 
 TEST_CASE("Every benchmark gives rows with ordered percentiles, as text and as JSON") {
   BenchOptions quick;
