@@ -5,11 +5,13 @@
                                  [--peers torch jax …] [--seconds 2] [--check-only] [--json FILE]
 
 A case counts only when the losses of all agree: to 1e-6 over 10 steps and 2e-4 over 100, relative to the first loss, in
-the very runs that are timed (of more than 64 the first 64). Ours and the peers take turns, seven blocks of about --seconds
-each; the table has each one's best setting: T1 and T2 are one process of one or two threads, P2 (peers, several runs) two
-processes of one thread with half the runs each. All are held to the same cores, the first or the first two. A case of
-which a run of ours diverged is refused. Peers that are not installed are left out and named. Exits 1 when losses disagree,
-are no finite numbers, or a case is refused.
+the very runs that are timed (of more than 64 the first 64). One last bit that turns one ReLU grows beyond that within 100
+steps in some runs of every library, most at high rates. So up to half of the runs may part if the peer parts from itself
+when its first weights are moved by one bit: not ten times as far, and not four times as many (every step rounds, not only
+the first). Ours and the peers take turns, seven blocks of about --seconds each; the table has each one's best setting: T1
+and T2 are one process of one or two threads, P2 (peers, several runs) two processes of one thread with half the runs each.
+All are held to the same cores, the first or the first two. A case of which a run of ours diverged is refused. Peers that
+are not installed are left out and named. Exits 1 when losses disagree, are no finite numbers, or a case is refused.
 
 The workload: three layers w × w without bias; h = x/√(mean(x²) + 1e-6), z = h Wᵀ, ReLU after the first two; loss = mean
 over batch and outputs of (z − y)²; 16 batches of N(0, 1) inputs and targets, step t uses batch t mod 16.
@@ -28,6 +30,8 @@ from machine import CORES, circumstances, pinned, versions
 
 BATCHES = 16
 CHECKED_RUNS = 64  # 8 of every rate
+NEAR, FAR = (10, 1e-6), (100, 2e-4)  # steps, and how far losses may differ over them
+MORE, FURTHER = 4, 10  # runs that part, and how far they do, against the peer that is moved by rounding
 CASES = {"w16": (16, 32), "w64": (64, 64), "w128": (128, 64), "w256": (256, 128)}  # width, batch
 RATES = {"sgd": 0.1, "adam": 1e-3, "muon": 0.02, "rmnp": 0.02, "muonh": 0.02, "md": 0.02}
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
@@ -42,8 +46,9 @@ def rates(optimizer, runs):
     return [base] if runs == 1 else [base * 2.0 ** (r % 8 - 4) for r in range(runs)]
 
 
-def write_workload(path, width, batch, runs, optimizer, steps, part=slice(None)):
-    """A file of `runs` runs, or of a part of them. The rates are for the peers: ours go by the numbers of the runs."""
+def write_workload(path, width, batch, runs, optimizer, steps, part=slice(None), nudged=False):
+    """A file of `runs` runs, or of a part of them; `nudged`: each first weight moved to the next number or the one before.
+    The rates are for the peers: ours go by the numbers of the runs."""
     import numpy
     from safetensors.numpy import save_file
 
@@ -53,6 +58,10 @@ def write_workload(path, width, batch, runs, optimizer, steps, part=slice(None))
         return rng.standard_normal(shape).astype(numpy.float32)
 
     tensors = {f"weight/{k}": (normal(runs, width, width) / numpy.float32(math.sqrt(width)))[part] for k in (1, 2, 3)}
+    if nudged:
+        ends = numpy.array([-numpy.inf, numpy.inf], dtype=numpy.float32)
+        signs = numpy.random.default_rng(4321)
+        tensors = {name: numpy.nextafter(w, signs.choice(ends, w.shape)) for name, w in tensors.items()}
     tensors["rates"] = numpy.array(rates(optimizer, runs)[part])
     tensors["inputs"] = normal(BATCHES, batch, width)
     tensors["targets"] = normal(BATCHES, batch, width)
@@ -413,37 +422,54 @@ def require_finite(name, losses):
                 raise Fault(f"run {run} of {name} diverged: its loss at step {step + 1} is {loss}")
 
 
-def worst(ours, theirs, steps):
-    """Largest difference of the losses over the first steps, relative to the run's first loss."""
-    return max(abs(a - b) / abs(first) for row, other in zip(ours[:steps], theirs[:steps])
-               for a, b, first in zip(row, other, ours[0]))
+def spread(ours, theirs, steps):
+    """Of each run the largest difference of the losses over the first steps, relative to its first loss."""
+    return [max(abs(a - b) / abs(other[0]) for a, b in zip(run[:steps], other[:steps]))
+            for run, other in zip(zip(*ours), zip(*theirs))]
 
 
 def compare(ours, peer, theirs):
-    """Largest differences over 10 and over all steps, of finite numbers only."""
+    """Largest difference of each run over 10 and over 100 steps, of finite numbers only."""
     require_finite("ours", ours)
     require_finite(peer, theirs)
     if [len(row) for row in ours] != [len(row) for row in theirs]:
         raise Fault(f"ours has {len(ours)} steps of {len(ours[0])} runs, {peer} {len(theirs)} of {len(theirs[0])}")
-    return worst(ours, theirs, 10), worst(ours, theirs, len(ours))
+    return [spread(ours, theirs, steps) for steps, _ in (NEAR, FAR)]
+
+
+def parted(differences):
+    """Runs that differ by more than they may, and how far each does over all steps."""
+    near, far = differences
+    return {run: far[run] for run in range(len(far)) if near[run] > NEAR[1] or far[run] > FAR[1]}
 
 
 def agrees(program, peer, width, batch, runs, optimizer, folder):
-    """Whether the first 100 steps of the runs, or of the first of them, are the same."""
+    """How near the first 100 steps of the runs are, or of the first of them. Raises a Fault when they are not the same."""
     path = os.path.join(folder, "check.safetensors")
-    write_workload(path, width, batch, runs, optimizer, 100, slice(CHECKED_RUNS))
+
+    def train(nudged=False):
+        write_workload(path, width, batch, runs, optimizer, FAR[0], slice(CHECKED_RUNS), nudged)
+        child = Peer(peer, optimizer, FAR[0], [(path, CORES[:1])])
+        try:
+            return child.train()["losses"]
+        finally:
+            child.close()
+
+    theirs = train()
     ours = run_ours(program, path, 1)["losses"]
-    child = Peer(peer, optimizer, 100, [(path, CORES[:1])])
-    try:
-        theirs = child.train()["losses"]
-    finally:
-        child.close()
-    near, far = compare(ours, peer, theirs)
+    near, far = differences = compare(ours, peer, theirs)
+    apart = parted(differences)
+    together = [run for run in range(len(far)) if run not in apart] or range(len(far))
     checked = "" if runs <= CHECKED_RUNS else f"of the first {CHECKED_RUNS} runs "
-    text = f"losses {checked}differ by {near:.1e} over 10 steps, {far:.1e} over 100"
-    if near > 1e-6 or far > 2e-4:
-        raise Fault(f"{text}: TOO MUCH")
-    return text
+    text = (f"losses {checked}differ by {max(near[run] for run in together):.1e} over {NEAR[0]} steps, "
+            f"{max(far[run] for run in together):.1e} over {FAR[0]}")
+    if not apart:
+        return text
+    text += f"; {len(apart)} of {len(far)} by up to {max(apart.values()):.1e}"
+    rounding = {} if 2 * len(apart) > len(far) else parted(compare(train(nudged=True), peer, theirs))
+    if not rounding or len(apart) > MORE * len(rounding) or max(apart.values()) > FURTHER * max(rounding.values()):
+        raise Fault(f"{text}: TOO MUCH (by rounding alone {len(rounding)})")
+    return f"{text}, by rounding alone {len(rounding)} by up to {max(rounding.values()):.1e}"
 
 
 def steps_of(train, seconds):
