@@ -182,6 +182,9 @@ TEST_CASE("a failed expectation is exit 1 and says which", "[cli]") {
   CHECK(json.err.find("expected loss of 'sgd'") != std::string::npos);
   // asked to end before, it is not reached and nothing has failed
   CHECK(program({"run", path, "--device", "cpu", "--steps", "5"}).exit_code == 0);
+  const Outcome shorter = program({"run", "first_look", "--device", "cpu", "--set", "scene.steps=20"});
+  CHECK(shorter.exit_code == 0);
+  CHECK(shorter.out.find("not reached: loss of 'norm 1' at step 100 below 0.1") != std::string::npos);
   const std::string wrong = folder.write("wrong.toml", kFailing + "V.angle = { above = 0 }\n");
   const Outcome refused = program({"run", wrong, "--device", "cpu"});
   CHECK(refused.exit_code == 2);
