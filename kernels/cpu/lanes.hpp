@@ -9,7 +9,7 @@
 namespace polarscope::kernels {
 
 inline constexpr int kSumBlock = 1024; // terms of a sum that are added in one piece, by one lane
-inline constexpr int kMostSums = 7;    // made in one pass
+inline constexpr int kMostSums = 9;    // made in one pass
 
 // For `count` threads and sums of at most `terms` terms. Belongs to one member at a time. `clock`: nanoseconds from any time on.
 struct CpuLanes {

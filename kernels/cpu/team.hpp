@@ -44,8 +44,8 @@ template <class F> POLARSCOPE_FN auto block_sum(int first, int last, F f) {
 // The same for N sums in one pass. A reduction wants one variable to a sum.
 template <class F, class R, int N> POLARSCOPE_FN Numbers<R, N> block_sums(int first, int last, F f, Numbers<R, N>) {
   static_assert(N >= 1 && N <= kMostSums);
-  R a = 0, b = 0, c = 0, d = 0, e = 0, g = 0, h = 0;
-#pragma omp simd reduction(+ : a, b, c, d, e, g, h)
+  R a = 0, b = 0, c = 0, d = 0, e = 0, g = 0, h = 0, k = 0, l = 0;
+#pragma omp simd reduction(+ : a, b, c, d, e, g, h, k, l)
   for (int i = first; i < last; ++i) {
     const Numbers<R, N> term = f(i);
     a += term.of[0];
@@ -55,10 +55,12 @@ template <class F, class R, int N> POLARSCOPE_FN Numbers<R, N> block_sums(int fi
     if constexpr (N > 4) e += term.of[4];
     if constexpr (N > 5) g += term.of[5];
     if constexpr (N > 6) h += term.of[6];
+    if constexpr (N > 7) k += term.of[7];
+    if constexpr (N > 8) l += term.of[8];
   }
-  const R all[] = {a, b, c, d, e, g, h};
+  const R all[] = {a, b, c, d, e, g, h, k, l};
   Numbers<R, N> part;
-  for (int k = 0; k < N; ++k) part.of[k] = all[k];
+  for (int s = 0; s < N; ++s) part.of[s] = all[s];
   return part;
 }
 

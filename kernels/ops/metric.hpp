@@ -39,6 +39,19 @@ template <class R, class Acc> POLARSCOPE_FN R angle_of(Acc minus, Acc plus) {
   return R(2) * atan2_(sqrt_(static_cast<R>(minus)), sqrt_(static_cast<R>(plus)));
 }
 
+// |â − b̂|² of unit vectors, from sums over b and d = a − b in the precision of a run: (|d|² − (|a| − |b|)²)/(|a||b|). `sure`: it
+// has kept all but three bits of them, as has 4 − |â − b̂|² = |â + b̂|²; what is not finite is not sure.
+template <class Acc> struct Chord {
+  Acc square;
+  decltype(square <= square) sure;
+  template <class R> POLARSCOPE_FN R angle() const { return angle_of<R>(square, Acc(4) - square); }
+};
+template <class Acc> POLARSCOPE_FN Chord<Acc> chord_of(Acc dd, Acc bd, Acc before, Acc after) {
+  const Acc longer = (Acc(2) * bd + dd) / (after + before);
+  const Acc turned = dd - longer * longer, square = turned / (after * before);
+  return {square, static_cast<decltype(square <= square)>((Acc(8) * turned >= dd) & (square <= Acc(3.5)))};
+}
+
 // A cosine that rounding may have carried past ±1, by an ulp; NaN stays NaN.
 template <class R> POLARSCOPE_FN R bounded_cosine(R x) { return sel(x > R(1), R(1), sel(x < R(-1), R(-1), x)); }
 
@@ -83,27 +96,35 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
     return;
   }
 
-  // Two passes: all plain sums, then those of unit vectors, for which the norms must be known.
+  // One pass of plain sums, of which the angles follow where their difference from a purely radial step is no small one.
   const R *p = c.ptr(op, 1), *g = wanted(kRadialGradient) ? c.ptr(op, 2) : p;
   const auto plain = c.t.sums(n, [=](int i) {
-    const R d = w.p[i] - p[i];
-    return Numbers<R, 7>{{w.p[i] * w.p[i], p[i] * p[i], d * d, p[i] * d, g[i] * g[i], p[i] * g[i], r[i] * r[i]}};
+    const R d = w.p[i] - p[i], e = w.p[i] - r[i];
+    return Numbers<R, 9>{
+        {w.p[i] * w.p[i], p[i] * p[i], d * d, p[i] * d, g[i] * g[i], p[i] * g[i], r[i] * r[i], e * e, r[i] * e}};
   });
   const Acc ww = plain.of[0], pp = plain.of[1], dd = plain.of[2], pd = plain.of[3], gg = plain.of[4], pg = plain.of[5];
-  const Acc before = sqrt_(pp), after = sqrt_(ww), moved = sqrt_(dd);
-  // ŵ⁺ − ŵ = Δ/‖W‖ + P (1/‖W‖ − 1/‖P‖): no difference of nearly equal numbers, so that tiny angles keep their digits
-  const R x = static_cast<R>(Acc(1) / after), y = static_cast<R>(Acc(1) / before);
-  const R bend = static_cast<R>(-(Acc(2) * pd + dd) / ((after + before) * after * before));
-  const R z = static_cast<R>(Acc(1) / sqrt_(plain.of[6]));
-  const auto units = c.t.sums(n, [=](int i) {
-    const R chord = (w.p[i] - p[i]) * x + p[i] * bend, opposite = w.p[i] * x + p[i] * y;
-    const R minus = w.p[i] * x - r[i] * z, plus = w.p[i] * x + r[i] * z;
-    return Numbers<R, 4>{{chord * chord, opposite * opposite, minus * minus, plus * plus}};
-  });
-  const R turn = angle_of<R>(units.of[0], units.of[1]);
+  const Acc rr = plain.of[6], ee = plain.of[7], re = plain.of[8];
+  const Acc before = sqrt_(pp), after = sqrt_(ww), moved = sqrt_(dd), reference = sqrt_(rr);
+  const auto step = chord_of(dd, pd, before, after), way = chord_of(ee, re, reference, after);
+  R turn = step.template angle<R>(), angle = way.template angle<R>();
+  const auto unsure_of_turn = !step.sure, unsure_of_angle = !(way.sure | !wanted(kAngle));
+  if (any_(unsure_of_turn | unsure_of_angle)) {
+    // ŵ⁺ − ŵ = Δ/‖W‖ + P (1/‖W‖ − 1/‖P‖): no difference of nearly equal numbers, so that tiny angles keep their digits
+    const R x = static_cast<R>(Acc(1) / after), y = static_cast<R>(Acc(1) / before),
+            z = static_cast<R>(Acc(1) / reference);
+    const R bend = static_cast<R>(-(Acc(2) * pd + dd) / ((after + before) * after * before));
+    const auto units = c.t.sums(n, [=](int i) {
+      const R chord = (w.p[i] - p[i]) * x + p[i] * bend, opposite = w.p[i] * x + p[i] * y;
+      const R minus = w.p[i] * x - r[i] * z, plus = w.p[i] * x + r[i] * z;
+      return Numbers<R, 4>{{chord * chord, opposite * opposite, minus * minus, plus * plus}};
+    });
+    turn = sel(unsure_of_turn, angle_of<R>(units.of[0], units.of[1]), turn);
+    angle = sel(unsure_of_angle, angle_of<R>(units.of[2], units.of[3]), angle);
+  }
   c.t.single([&] {
     put_sizes(static_cast<R>(after));
-    put(kAngle, angle_of<R>(units.of[2], units.of[3]));
+    put(kAngle, angle);
     put(kAngularUpdate, turn);
     put(kRelativeUpdate, static_cast<R>(moved / before));
     put(kRadialUpdate, bounded_cosine(static_cast<R>(pd / (before * moved))));
