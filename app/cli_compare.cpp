@@ -50,7 +50,7 @@ public:
     auto scene = compare_scene(*base, spec());
     if (!scene) return scene.error();
     scene_ = std::move(*scene);
-    if (auto done = work_.open(sweep_key(scene_, work_.session(), work_.tail())); !done) return done.error();
+    if (auto done = work_.open(scene_); !done) return done.error();
     const auto finished = go();
     if (!finished) return finished.error();
     SweepReport report = work_.report(scene_);

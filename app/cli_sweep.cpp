@@ -32,13 +32,23 @@ bool is_plain_file(const std::string& path) {
          (status.type() == std::filesystem::file_type::not_found || std::filesystem::is_regular_file(status));
 }
 
+// The scene without --set and --seed, where these may have changed what it expects something of.
+std::optional<WrittenScene> written_scene(const SceneArguments& arguments, const Scene& scene) {
+  if (scene.expect.empty() || (arguments.sets.empty() && !arguments.seed)) return std::nullopt;
+  SceneArguments plain = arguments;
+  plain.sets.clear();
+  plain.seed.reset();
+  const auto written = open_scene(plain);
+  return WrittenScene{written ? *written : Scene{}, "changed by --set or --seed"};
+}
+
 Result<int> run_sweep(const SweepArguments& arguments) {
   const InterruptGuard guard;
   const auto scene = open_scene(arguments.scene);
   if (!scene) return scene.error();
   if (!scene->sweep) return bad_input("has no [sweep]; 'polarscope run' runs it", {scene->path});
   SweepWork work(arguments);
-  if (auto done = work.open(sweep_key(*scene, work.session(), work.tail())); !done) return done.error();
+  if (auto done = work.open(*scene); !done) return done.error();
   const auto finished = work.run(*scene);
   if (!finished) return finished.error();
   const SweepReport report = work.report(*scene);
@@ -69,10 +79,22 @@ std::pair<std::string, bool> SweepWork::journal_path(std::uint64_t key) const {
   return {fmt::format("{}/{}.journal", folder, hash_text(key)), false};
 }
 
-Result<void> SweepWork::open(std::uint64_t key) {
+SweepWork::SweepWork(const SweepArguments& arguments) : arguments_(arguments) {
+  options_.session = session_options(arguments.scene);
+  options_.tail = arguments.tail / 100;
+  options_.stop = [] { return InterruptGuard::requested(); };
+  options_.progress = [this](const SweepProgress& p) {
+    progress_.draw(fmt::format("{} of {} members", p.done, p.members), p.all_steps > 0 ? p.steps / p.all_steps : 1,
+                   p.seconds);
+  };
+}
+
+Result<void> SweepWork::open(const Scene& scene) {
   if (arguments_.csv == "-" && arguments_.json == "-") return bad_input("only one result can go to stdout");
   for (auto [target, path] : {std::pair{&csv_, &arguments_.csv}, std::pair{&json_, &arguments_.json}})
     if (auto done = target->open(*path); !done) return done.error();
+  options_.written = written_scene(arguments_.scene, scene);
+  const std::uint64_t key = sweep_key(scene, options_);
   const auto [path, beside_results] = journal_path(key);
   if (path.empty()) return {};
   auto journal = SweepJournal::open(path, key, arguments_.fresh);
@@ -82,31 +104,22 @@ Result<void> SweepWork::open(std::uint64_t key) {
     return {};
   }
   journal_ = std::move(*journal);
+  options_.finished = [this](const std::vector<MemberResult>& results) { return journal_->append(results); };
   known_ = journal_->take_kept();
   if (!known_.empty()) fmt::print(stderr, "polarscope: {} members are kept from before, in {}\n", known_.size(), path);
   if (journal_->replaced())
-    fmt::print(stderr, "polarscope: {} was of another scene or program and is begun anew\n", path);
+    fmt::print(stderr, "polarscope: {} was of another scene, program or machine and is begun anew\n", path);
   return {};
 }
 
 Result<bool> SweepWork::run(const Scene& scene) {
-  SweepRunOptions options;
-  options.session = session();
-  options.tail = tail();
-  options.stop = [] { return InterruptGuard::requested(); };
-  options.progress = [this](const SweepProgress& p) {
-    progress_.draw(fmt::format("{} of {} members", p.done, p.members), p.all_steps > 0 ? p.steps / p.all_steps : 1,
-                   p.seconds);
-  };
-  if (journal_)
-    options.finished = [this](const std::vector<MemberResult>& results) { return journal_->append(results); };
-  auto done = run_members(scene, options, known_);
+  auto done = run_members(scene, options_, known_);
   progress_.clear();
   return done;
 }
 
 SweepReport SweepWork::report(const Scene& scene) const {
-  return make_sweep_report(scene, known_, tail(), arguments_.scene.device == "cuda" ? "cuda" : "cpu");
+  return make_sweep_report(scene, known_, options_.tail, arguments_.scene.device == "cuda" ? "cuda" : "cpu");
 }
 
 Result<void> SweepWork::write(const SweepReport& report, const std::string& json, const std::string& text,

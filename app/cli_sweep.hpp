@@ -28,15 +28,15 @@ void add_sweep_options(CLI::App& command, SweepArguments& arguments);
 // Members that are computed, now or by an interrupted command before this one.
 class SweepWork {
 public:
-  explicit SweepWork(const SweepArguments& arguments) : arguments_(arguments) {}
+  explicit SweepWork(const SweepArguments& arguments);
+  SweepWork(const SweepWork&) = delete;
+  SweepWork& operator=(const SweepWork&) = delete;
 
-  // Opens the results' files and the journal, which goes by `key`, and says on stderr what was kept.
-  Result<void> open(std::uint64_t key);
-  // Every member of the scene; false when interrupted.
+  // Opens the results' files and the scene's journal, and says on stderr what was kept.
+  Result<void> open(const Scene& scene);
+  // Every member of the scene, which may have got more of them since; false when interrupted.
   Result<bool> run(const Scene& scene);
   SweepReport report(const Scene& scene) const; // of the members known so far
-  double tail() const { return arguments_.tail / 100; }
-  SessionOptions session() const { return session_options(arguments_.scene); }
   // The files, and on stdout `text` where no file goes there. Removes the journal when everything is `finished`.
   Result<void> write(const SweepReport& report, const std::string& json, const std::string& text, bool finished);
   int exit_code(const SweepReport& report, bool finished) const; // after write()
@@ -46,6 +46,7 @@ private:
   std::pair<std::string, bool> journal_path(std::uint64_t key) const;
 
   const SweepArguments& arguments_;
+  SweepRunOptions options_;
   Target csv_, json_;
   std::unique_ptr<SweepJournal> journal_;
   KnownResults known_;

@@ -3,6 +3,7 @@
 #include "engine/files.hpp"
 #include "engine/preset.hpp"
 #include "engine/report.hpp"
+#include "engine/sweep.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,7 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
+#include <iterator>
 #include <set>
 
 namespace polarscope {
@@ -56,11 +57,6 @@ std::vector<double> rungs(const Setting& s, int from, int count) {
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-const Setting* find(const std::vector<Setting>& settings, const std::string& name) {
-  const auto it = std::find_if(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
-  return it == settings.end() ? nullptr : &*it;
 }
 
 // Values by their shortest texts, which do not change when others join them: members keep their labels.
@@ -200,7 +196,7 @@ Result<Scene> compare_scene(const Scene& scene, const CompareSpec& spec) {
   for (std::size_t r = 0; r < out.runs.size(); ++r) {
     const std::vector<Setting> settings = optimizer_hparams(out.runs[r].optimizer);
     for (const Setting& s : settings) known.insert(s.name);
-    const Setting* setting = find(settings, spec.hparam);
+    const Setting* setting = find_hparam(settings, spec.hparam);
     if (!setting) continue;
     const double value = std::get<double>(setting->value);
     SweepAxis axis;
@@ -229,12 +225,16 @@ std::string widen(Scene& scene, const CompareSpec& spec, const SweepReport& repo
     const bool down = !best.setting || (!best.edges.empty() && !best.edges.front().largest);
     if (best.setting && best.edges.empty()) continue;
     const std::vector<Setting> settings = optimizer_hparams(scene.runs[best.run].optimizer);
-    const Setting& setting = *find(settings, spec.hparam);
+    const Setting& setting = *find_hparam(settings, spec.hparam);
     const double end = down ? axis->values.front() : axis->values.back();
     const int n = rung_of(setting, end);
     const bool to_lower_rungs = down != is_share(setting);
-    const std::vector<double> more = rungs(setting, to_lower_rungs ? n - kReach : n + 1, kReach);
+    std::vector<double> more = rungs(setting, to_lower_rungs ? n - kReach : n + 1, kReach);
     if (more.empty()) continue;
+    const auto room = static_cast<std::ptrdiff_t>(kMostValues - axis->values.size());
+    const std::ptrdiff_t beyond = std::max<std::ptrdiff_t>(0, std::ssize(more) - room); // those farthest from the end
+    if (down) more.erase(more.begin(), more.begin() + beyond);
+    else more.erase(more.end() - beyond, more.end());
     std::vector<double> values = axis->values;
     values.insert(values.end(), more.begin(), more.end());
     set_values(*axis, std::move(values));
@@ -252,7 +252,7 @@ std::optional<double> add_same_value(Scene& scene, const CompareSpec& spec, cons
     SweepAxis* axis = axis_of(scene, r);
     if (!axis) continue;
     const std::vector<Setting> settings = optimizer_hparams(scene.runs[r].optimizer);
-    const Setting& setting = *find(settings, spec.hparam);
+    const Setting& setting = *find_hparam(settings, spec.hparam);
     if (value < setting.min || value > setting.max) continue;
     std::vector<double> values = axis->values;
     values.push_back(value);
@@ -272,7 +272,8 @@ void warn_beside_same(const Scene& scene, const CompareSpec& spec, double same, 
     const bool below = values.size() > 2 && same == values.front() && value == values[1];
     if (!above && !below) continue;
     const std::vector<Setting> settings = optimizer_hparams(scene.runs[best.run].optimizer);
-    if (!next_to(*find(settings, spec.hparam), value, same)) best.edges.push_back({spec.hparam, value, above, same});
+    if (!next_to(*find_hparam(settings, spec.hparam), value, same))
+      best.edges.push_back({spec.hparam, value, above, same});
   }
 }
 
@@ -300,9 +301,7 @@ std::string compare_json(const SweepReport& report, const CompareSpec& spec, std
         const Estimate d = difference_of(*settings[i], *settings[j]);
         const bool known = decided(d) && settings[i]->diverged + settings[j]->diverged == 0;
         Json one = {{"a", report.best[settings[i]->run].label}, {"b", report.best[settings[j]->run].label}};
-        one["loss"] = {{"mean", d.count > 0 ? Json(d.mean) : Json("nan")},
-                       {"se", std::isnan(d.se) ? Json("nan") : Json(d.se)},
-                       {"seeds", d.count}};
+        one["loss"] = estimate_json<Json>(d);
         one["decided"] = known;
         one["lower"] = known ? Json(report.best[settings[d.mean < 0 ? i : j]->run].label) : Json(nullptr);
         all["differences"].push_back(std::move(one));

@@ -14,16 +14,6 @@ namespace polarscope {
 
 namespace {
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with("#")) return text;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
-
 // The columns of all runs, in order of first appearance.
 std::vector<std::string> column_names(const Frame& frame) {
   std::vector<std::string> names;
@@ -70,7 +60,7 @@ Result<void> write_run(const RunFrame& run, int member, const std::vector<std::s
     columns.push_back({index, index < 0 ? nullptr : &run.program->metrics()[static_cast<std::size_t>(index)]});
   }
   const int digits = run.program->precision() == Precision::f64 ? 17 : 9;
-  const std::string head = fmt::format("{},{},{},", quoted(run.label), member, run.seed);
+  const std::string head = fmt::format("{},{},{},", csv_field(run.label), member, run.seed);
   for (long step = run.series.first_step(); step <= run.series.last_step(); ++step) {
     if (!run.series.at(0, step)) continue;
     std::string line = head + std::to_string(step);
@@ -86,6 +76,16 @@ Result<void> write_run(const RunFrame& run, int member, const std::vector<std::s
 
 } // namespace
 
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos && !text.starts_with("#")) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
 // Runs that lost the same rows are named together.
 std::string thinned_rows(const Frame& frame) {
   std::vector<std::pair<std::string, std::string>> groups; // stretches, labels
@@ -93,8 +93,8 @@ std::string thinned_rows(const Frame& frame) {
     const std::string stretches = run.series.empty() ? "" : thinned_stretches(run);
     if (stretches.empty()) continue;
     const auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == stretches; });
-    if (same == groups.end()) groups.emplace_back(stretches, quoted(run.label));
-    else same->second += ", " + quoted(run.label);
+    if (same == groups.end()) groups.emplace_back(stretches, csv_field(run.label));
+    else same->second += ", " + csv_field(run.label);
   }
   std::string out;
   for (const auto& [stretches, labels] : groups)
@@ -108,7 +108,7 @@ Result<void> write_csv(const Frame& frame, OutputFile& out) {
   const std::vector<std::string> names = column_names(frame);
   const std::string thinned = thinned_rows(frame);
   std::string head = (thinned.empty() ? "" : "# kept only, " + thinned + "\n") + "run,member,seed,step";
-  for (const std::string& name : names) head += "," + quoted(name);
+  for (const std::string& name : names) head += "," + csv_field(name);
   if (auto done = out.write(head + "\n"); !done) return done;
   int member = 0;
   for (const RunFrame& run : frame.runs) {

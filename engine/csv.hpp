@@ -14,6 +14,9 @@ namespace polarscope {
 // say from which step to which.
 Result<void> write_csv(const Frame& frame, OutputFile& out);
 
+// A text as one field, in quotes where it would be taken for several, for the end of a row or for a comment.
+std::string csv_field(const std::string& text);
+
 // What those lines say: "of run norm 1: every 4th step from 0 to 3999, …"; "" where every row was kept.
 std::string thinned_rows(const Frame& frame);
 

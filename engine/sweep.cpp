@@ -20,10 +20,6 @@ double members_of_run(const Scene& scene, std::size_t run) {
   return members;
 }
 
-std::string size_text(double bytes) {
-  return bytes < 1e9 ? fmt::format("{:.0f} MB", std::max(1.0, bytes / 1e6)) : fmt::format("{:.3g} GB", bytes / 1e9);
-}
-
 // About what all members would take at once; "" where the scene does not compile.
 std::string memory_text(const Scene& scene) {
   double bytes = 0;
@@ -107,6 +103,18 @@ bool has_member(const Scene& scene, const std::string& label) {
   for (std::size_t m = 0; m < static_cast<std::size_t>(size); ++m)
     if (member_label(scene, m) == label) return true;
   return false;
+}
+
+const Setting* find_hparam(const std::vector<Setting>& hparams, const std::string& name) {
+  const auto it = std::find_if(hparams.begin(), hparams.end(), [&](const Setting& s) { return s.name == name; });
+  return it == hparams.end() ? nullptr : &*it;
+}
+
+std::string size_text(double bytes) {
+  return bytes < 1e4   ? fmt::format("{:.0f} B", bytes)
+         : bytes < 1e7 ? fmt::format("{:.0f} kB", bytes / 1e3)
+         : bytes < 1e9 ? fmt::format("{:.0f} MB", bytes / 1e6)
+                       : fmt::format("{:.3g} GB", bytes / 1e9);
 }
 
 Scene with_members(const Scene& scene, const std::vector<std::size_t>& members) {

@@ -53,6 +53,11 @@ RunSpec member_spec(const Scene& scene, std::size_t member);
 std::string member_label(const Scene& scene, std::size_t member);
 bool has_member(const Scene& scene, const std::string& label);
 
+// The hyperparameter of this name; null where there is none.
+const Setting* find_hparam(const std::vector<Setting>& hparams, const std::string& name);
+
+std::string size_text(double bytes); // "512 B", "34 kB", "12 MB", "3.4 GB"
+
 // The scene with these members as its runs and no sweep; expectations of a run are made of each of its members here.
 Scene with_members(const Scene& scene, const std::vector<std::size_t>& members);
 

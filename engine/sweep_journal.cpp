@@ -1,5 +1,7 @@
 #include "engine/sweep_journal.hpp"
 
+#include "engine/backend_cpu.hpp"
+#include "engine/backend_cuda.hpp"
 #include "engine/files.hpp"
 #include "engine/json_number.hpp"
 #include "engine/preset.hpp"
@@ -96,6 +98,7 @@ std::string text_of(const MemberResult& r) {
         {i.name, i.meaning, json_number<Json>(i.tolerance), json_number<Json>(i.worst), i.worst_step, i.broken_at});
   json["failed"] = r.failed;
   json["expected"] = r.expected;
+  json["not_judged"] = r.not_judged;
   json["seconds"] = json_number<Json>(r.seconds);
   json["step_seconds"] = json_number<Json>(r.step_seconds);
   json["state_bytes"] = json_number<Json>(r.state_bytes);
@@ -124,6 +127,7 @@ MemberResult result_of(const Json& json) {
                             i.at(4).get<long>(), i.at(5).get<long>()});
   r.failed = json.at("failed").get<std::vector<std::string>>();
   r.expected = json.at("expected").get<std::size_t>();
+  r.not_judged = json.at("not_judged").get<std::string>();
   r.seconds = number(json.at("seconds"));
   r.step_seconds = number(json.at("step_seconds"));
   r.state_bytes = number(json.at("state_bytes"));
@@ -158,14 +162,23 @@ std::string stamp_of(const std::string& path) {
   return fmt::format("{} {} {}.{}", path, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
+std::string full_toml(Scene scene) {
+  if (scene.sweep) scene.sweep->written.clear(); // every run then has a table of its own
+  return to_toml(scene);
+}
+
 } // namespace
 
-std::uint64_t sweep_key(const Scene& scene, const SessionOptions& options, double tail) {
+std::string device_of_results(const SessionOptions& options) {
+  if (options.device == "cuda") return cuda_device().description;
+  return options.isa.empty() ? cpu_description() : fmt::format("CPU, {}", options.isa);
+}
+
+std::uint64_t sweep_key(const Scene& scene, const SweepRunOptions& options) {
   Fnv hash;
-  Scene full = scene;
-  if (full.sweep) full.sweep->written.clear(); // every run then has a table of its own
-  hash.add(to_toml(full));
-  hash.add(fmt::format("{} {} {} {}", scene.steps, tail, options.device, options.isa));
+  hash.add(full_toml(scene));
+  hash.add(fmt::format("{} {} {}", scene.steps, options.tail, device_of_results(options.session)));
+  if (options.written) hash.add(full_toml(options.written->scene)); // by which members are judged or not
   const std::string folder =
       scene.path.substr(0, scene.path.rfind('/') == std::string::npos ? 0 : scene.path.rfind('/') + 1);
   for (const RunSpec& run : scene.runs) {
@@ -185,8 +198,10 @@ Result<std::unique_ptr<SweepJournal>> SweepJournal::open(const std::string& path
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) return bad_input(fmt::format("cannot write: {}", std::strerror(errno)), {path});
   std::unique_ptr<SweepJournal> journal(new SweepJournal(path, descriptor));
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0)
-    return bad_input("is the journal of a sweep that is running", {path});
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return bad_input("is the journal of a sweep that is running", {path});
+    return journal->failure("cannot lock"); // a file system without locks
+  }
   if (auto done = journal->read(key, fresh); !done) return done.error();
   return journal;
 }

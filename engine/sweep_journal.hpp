@@ -12,8 +12,12 @@
 
 namespace polarscope {
 
-// Equal for the same scene, numbers and program: what else a member's result depends on besides its label.
-std::uint64_t sweep_key(const Scene& scene, const SessionOptions& options, double tail);
+// The device and what of it makes the bits, the instruction set or the GPU: "CPU, AVX-512".
+std::string device_of_results(const SessionOptions& options);
+
+// Equal for the same scene, numbers, kind of machine and program: what else a member's result depends on besides its
+// label.
+std::uint64_t sweep_key(const Scene& scene, const SweepRunOptions& options);
 
 class SweepJournal {
 public:

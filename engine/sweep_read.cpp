@@ -268,7 +268,7 @@ public:
     axis.place = entry.place;
     std::set<std::string> known;
     for (const auto& settings : settings_) {
-      axis.of_run.push_back(setting(settings, axis.hparam) != nullptr);
+      axis.of_run.push_back(find_hparam(settings, axis.hparam) != nullptr);
       for (const Setting& s : settings) known.insert(s.name);
     }
     const bool known_number = std::find(axis.of_run.begin(), axis.of_run.end(), true) != axis.of_run.end();
@@ -294,11 +294,6 @@ public:
   }
 
 private:
-  static const Setting* setting(const std::vector<Setting>& settings, const std::string& name) {
-    const auto it = std::find_if(settings.begin(), settings.end(), [&](const Setting& s) { return s.name == name; });
-    return it == settings.end() ? nullptr : &*it;
-  }
-
   bool read_values(const TomlValue& value, SweepAxis& axis) {
     TomlTable table(value, fmt::format("[sweep] {}", axis.hparam), errors_);
     const int forms = table.has("log") + table.has("linear") + table.has("values");
@@ -339,7 +334,7 @@ private:
     for (const TomlValue& item : list.items) {
       for (std::size_t r = 0; r < settings_.size(); ++r) {
         if (!axis.of_run[r]) continue;
-        const Setting& s = *setting(settings_[r], axis.hparam);
+        const Setting& s = *find_hparam(settings_[r], axis.hparam);
         if (!read_number(item, axis.hparam, s.min, s.max, errors_)) return false;
       }
       if (!seen.insert(item.as_number()).second) {

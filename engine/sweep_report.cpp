@@ -7,8 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 namespace polarscope {
 
@@ -160,6 +158,16 @@ double SettingReport::mean_of(std::string_view column) const {
 std::size_t SweepReport::diverged() const {
   return static_cast<std::size_t>(
       std::count_if(results.begin(), results.end(), [](const auto* m) { return m->diverged; }));
+}
+
+std::pair<std::size_t, std::string> SweepReport::not_judged() const {
+  std::pair<std::size_t, std::string> out;
+  for (const MemberResult* m : results) {
+    if (m->not_judged.empty()) continue;
+    ++out.first;
+    out.second = m->not_judged; // one command has one reason
+  }
+  return out;
 }
 
 bool SweepReport::good() const {

@@ -6,6 +6,7 @@
 // less than needed_errors standard errors, or from fewer than kFewestPairs seeds, is not decided; each is judged by itself.
 #pragma once
 
+#include "engine/json_number.hpp"
 #include "engine/scene.hpp"
 #include "engine/statistics.hpp"
 #include "engine/sweep_run.hpp"
@@ -59,10 +60,10 @@ struct Difference {
 struct SweepReport {
   std::string scene, device, precision;
   std::uint64_t seed = 0;
-  long steps = 0, tail = 0;                 // final losses are means over the last `tail` steps
-  std::size_t members = 0;                  // in all, finished or not
-  std::uint64_t state_hash = 0;             // of all members in order; 0 while some are missing
-  double seconds = 0;                       // of computing
+  long steps = 0, tail = 0;     // final losses are means over the last `tail` steps
+  std::size_t members = 0;      // in all, finished or not
+  std::uint64_t state_hash = 0; // of all members in order; 0 while some are missing
+  double seconds = 0; // sum of MemberResult::seconds over `results`, those that an earlier command computed included
   std::vector<const MemberResult*> results; // finished, in the order of the members
   std::vector<std::size_t> numbers;         // of these members
   std::vector<std::string> swept;           // names of the swept numbers
@@ -72,7 +73,8 @@ struct SweepReport {
 
   bool complete() const { return results.size() == members; }
   std::size_t diverged() const;
-  bool good() const; // no invariant broke, no expectation failed
+  std::pair<std::size_t, std::string> not_judged() const; // how many members, and why: MemberResult::not_judged
+  bool good() const;                                      // no invariant broke, no expectation failed
 };
 
 // Of two settings, over the seeds that both have finished.
@@ -91,6 +93,10 @@ std::string best_table(const SweepReport& report);
 std::string warning_lines(const SweepReport& report);
 std::string difference_lines(const SweepReport& report);
 std::string estimate_text(const Estimate& estimate); // "0.1234 ± 0.0012"
+// { "mean", "se", "seeds" }, as every JSON of a sweep has it.
+template <class Json> Json estimate_json(const Estimate& e) {
+  return {{"mean", json_number<Json>(e.mean)}, {"se", json_number<Json>(e.se)}, {"seeds", e.count}};
+}
 std::string verdict(const Estimate& difference, const std::string& a,
                     const std::string& b); // "a is lower", "not decided: …"
 

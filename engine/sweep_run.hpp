@@ -11,6 +11,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,8 +35,9 @@ struct MemberResult {
   std::vector<double> curve; // mean loss per stretch, NaN where there is none
   std::vector<InvariantStatus> invariants;
   std::vector<std::string> failed; // expectations, in words
-  std::size_t expected = 0;        // expectations that were reached
-  double seconds = 0;              // its share of the batch, opening and reporting included
+  std::size_t expected = 0;        // expectations that were reached and judged
+  std::string not_judged;  // why no expectation says anything of it: "changed by --set or --seed"; "" where they do
+  double seconds = 0;      // its share of the batch, opening and reporting included
   double step_seconds = 0; // of one thread for a step of it; where the device has no such number its share of the batch
   double state_bytes = 0;  // of the optimizer, beside the weights
 
@@ -51,9 +53,17 @@ struct SweepProgress {
   double seconds = 0;
 };
 
+// What the expectations of a scene were written for, where the scene has been changed since.
+struct WrittenScene {
+  Scene scene;
+  std::string why; // members that it lacks, or has as other experiments, are not judged: "changed by --set or --seed"
+};
+
 struct SweepRunOptions {
   SessionOptions session = {};
-  double tail = 0.1;               // of the steps, that the final loss is the mean of
+  double tail = 0.1;                        // of the steps, that the final loss is the mean of
+  std::optional<WrittenScene> written = {}; // none: every member is judged
+  double long_batch = 10;          // seconds: one that would take longer is made smaller, for a kill to lose less
   std::function<bool()> stop = {}; // asked between bursts; members of the batch under way are lost
   std::function<void(const SweepProgress&)> progress = {};
   std::function<Result<void>(const std::vector<MemberResult>&)> finished = {}; // receives every batch

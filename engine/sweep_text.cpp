@@ -1,6 +1,8 @@
 // A sweep's report as tables, CSV and JSON.
+#include "engine/csv.hpp"
 #include "engine/json_number.hpp"
 #include "engine/report.hpp"
+#include "engine/sweep.hpp"
 #include "engine/sweep_report.hpp"
 
 #include <fmt/format.h>
@@ -79,21 +81,8 @@ std::string settings_table(const SweepReport& report) {
   return text_table(rows);
 }
 
-std::string size_text(double bytes) {
-  return bytes < 1e4   ? fmt::format("{:.0f} B", bytes)
-         : bytes < 1e7 ? fmt::format("{:.0f} kB", bytes / 1e3)
-                       : fmt::format("{:.0f} MB", bytes / 1e6);
-}
-
 std::string time_text(double seconds) {
   return seconds < 1e-3 ? fmt::format("{:.3g} µs", seconds * 1e6) : fmt::format("{:.3g} ms", seconds * 1e3);
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
 }
 
 std::vector<std::string> final_names(const SweepReport& report) {
@@ -102,10 +91,6 @@ std::vector<std::string> final_names(const SweepReport& report) {
     for (const auto& [name, value] : m->final)
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   return names;
-}
-
-Json estimate_json(const Estimate& e) {
-  return {{"mean", json_number<Json>(e.mean)}, {"se", json_number<Json>(e.se)}, {"seeds", e.count}};
 }
 
 Json member_json(const MemberResult& m, std::size_t number) {
@@ -121,6 +106,7 @@ Json member_json(const MemberResult& m, std::size_t number) {
   one["final"] = numbers_json<Json>(m.final);
   one["invariants"] = invariants_json<Json>(m.invariants);
   one["failed"] = m.failed;
+  if (!m.not_judged.empty()) one["not_judged"] = m.not_judged;
   return one;
 }
 
@@ -136,7 +122,7 @@ Json best_json(const SweepReport& report, const BestReport& best) {
   }
   const SettingReport& s = report.settings[*best.setting];
   one["hparams"] = numbers_json<Json>(s.hparams);
-  one["loss"] = estimate_json(s.loss);
+  one["loss"] = estimate_json<Json>(s.loss);
   one["norm_ratio"] = json_number<Json>(best.norm_ratio);
   one["edge"] = Json::array();
   for (const EdgeWarning& e : best.edges) {
@@ -224,6 +210,8 @@ std::string warning_lines(const SweepReport& report) {
                            short_number(i.worst), short_number(i.tolerance));
     for (const std::string& what : m->failed) out += fmt::format("FAILED: {}\n", what);
   }
+  if (const auto [count, why] = report.not_judged(); count > 0)
+    out += fmt::format("expectations of {} of {} members not judged: {}\n", count, report.results.size(), why);
   if (const std::size_t lost = report.diverged())
     out += fmt::format("{} of {} members diverged; no mean has them in it\n", lost, report.results.size());
   return out;
@@ -314,12 +302,12 @@ std::string sweep_json(const SweepReport& report) {
                                     {"seeds", s.planned},
                                     {"finished", s.members.size()},
                                     {"diverged", s.diverged},
-                                    {"loss", estimate_json(s.loss)}});
+                                    {"loss", estimate_json<Json>(s.loss)}});
   json["best"] = Json::array();
   for (const BestReport& best : report.best) json["best"].push_back(best_json(report, best));
   json["differences"] = Json::array();
   for (const Difference& d : report.differences) {
-    Json one = {{"a", report.best[d.a].label}, {"b", report.best[d.b].label}, {"loss", estimate_json(d.loss)}};
+    Json one = {{"a", report.best[d.a].label}, {"b", report.best[d.b].label}, {"loss", estimate_json<Json>(d.loss)}};
     one["decided"] = d.decided();
     one["lower"] = d.decided() ? Json(report.best[d.loss.mean < 0 ? d.a : d.b].label) : Json(nullptr);
     json["differences"].push_back(std::move(one));

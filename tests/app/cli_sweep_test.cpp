@@ -129,7 +129,37 @@ TEST_CASE("a sweep that is interrupted prints what is done", "[cli][sweep]") {
   folder.write("s.toml", sweep_scene(60));
   const Outcome other = program({"sweep", scene, "--json", json, "--device", "cpu"});
   CHECK(other.exit_code == 0);
-  CHECK(other.err.find("was of another scene or program and is begun anew") != std::string::npos);
+  CHECK(other.err.find("was of another scene, program or machine and is begun anew") != std::string::npos);
+}
+
+TEST_CASE("members that --set or --seed changed are not judged", "[cli][sweep][expect]") {
+  const StateFolder state;
+  const TemporaryFolder folder;
+  const std::string scene = folder.write("s.toml", sweep_scene(20) + "[expect]\nloss = { below = -1 }\n");
+  const auto failed = [&](std::vector<std::string> more, std::size_t not_judged) {
+    more.insert(more.begin(), {"sweep", scene, "--device", "cpu", "--json", "-"});
+    const Outcome outcome = program(more);
+    INFO(outcome.err);
+    REQUIRE(outcome.exit_code < 2);
+    std::size_t count = 0, others = 0;
+    const Json result = Json::parse(outcome.out);
+    for (const Json& member : result.at("members")) {
+      count += member.at("failed").size();
+      others += member.contains("not_judged");
+    }
+    CHECK(outcome.exit_code == (count > 0 ? 1 : 0));
+    CHECK(others == not_judged);
+    CHECK(says(outcome.err, "not judged") == (not_judged > 0));
+    return count;
+  };
+  CHECK(failed({}, 0) == 40);
+  CHECK(failed({"--set", "problem.rows=3"}, 40) == 0);
+  CHECK(failed({"--set", "muon:momentum=0.5"}, 20) == 20);
+  CHECK(failed({"--seed", "9"}, 40) == 0);
+  CHECK(failed({"--set", "scene.speed=3"}, 0) == 40); // which changes no result
+  const Outcome table = program({"sweep", scene, "--device", "cpu", "--set", "problem.rows=3"});
+  CHECK(table.exit_code == 0);
+  CHECK(says(table.out, "expectations of 40 of 40 members not judged: changed by --set or --seed\n"));
 }
 
 TEST_CASE("sweeps that cannot be are refused with one line", "[cli][sweep]") {

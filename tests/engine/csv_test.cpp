@@ -104,6 +104,15 @@ TEST_CASE("CSV says in one line before its header which rows were thinned", "[cs
   for (int rows = 0; std::getline(in, line); ++rows) CHECK_FALSE(line.starts_with("#"));
 }
 
+TEST_CASE("a field of a CSV is in quotes where it would be taken for more or for a comment", "[csv]") {
+  CHECK(csv_field("norm 4") == "norm 4");
+  CHECK(csv_field("no #1") == "no #1");
+  CHECK(csv_field("#1") == "\"#1\"");
+  CHECK(csv_field("a,b") == "\"a,b\"");
+  CHECK(csv_field("a \"b\"") == "\"a \"\"b\"\"\"");
+  CHECK(csv_field("a\nb") == "\"a\nb\"");
+}
+
 TEST_CASE("CSV reads back to the same bits", "[csv]") {
   SECTION("f32") { check_round_trip(Precision::f32); }
   SECTION("f64") { check_round_trip(Precision::f64); }

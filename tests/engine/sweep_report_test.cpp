@@ -181,6 +181,31 @@ TEST_CASE("a sweep's CSV has a row per member and reads back", "[sweep][report]"
   CHECK(csv.find("\nmuon lr 1 seed 2,17,2,7,muon,muon,1,diverged,,0000000000000000,,3\n") != std::string::npos);
 }
 
+TEST_CASE("a label in a sweep's CSV is one field and no comment", "[sweep][report][csv]") {
+  const Scene scene = scene_of("[[run]]\nlabel = \"#1\"\noptimizer = \"sgd\"\n[[run]]\nlabel = \"a,\\\"b\\\"\"\n"
+                               "optimizer = \"sgd\"\n[sweep]\nhparam.lr = { values = [0.1, 0.2] }\n");
+  KnownResults known;
+  for (const std::string label : {"#1 lr 0.1", "#1 lr 0.2", "a,\"b\" lr 0.1"}) add(known, scene, label, 1);
+  const std::string csv = sweep_csv(make_sweep_report(scene, known, 0.1, "cpu"));
+  INFO(csv);
+  CHECK(csv.find("\n\"#1 lr 0.1\",0,0,100,\"#1\",\"#1\",0.1") != std::string::npos);
+  CHECK(csv.find("\n\"a,\"\"b\"\" lr 0.1\",2,") != std::string::npos);
+  CHECK(csv.find("\n#") == std::string::npos);
+}
+
+TEST_CASE("expectations that were not judged are told of", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  KnownResults known = two_runs(scene);
+  CHECK(warning_lines(make_sweep_report(scene, known, 0.1, "cpu")).find("not judged") == std::string::npos);
+  known.at("sgd lr 0.1 seed 0").not_judged = known.at("muon lr 1 seed 2").not_judged = "changed by --set";
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  CHECK(warning_lines(report).find("expectations of 2 of 18 members not judged: changed by --set\n") !=
+        std::string::npos);
+  const Json members = Json::parse(sweep_json(report)).at("members");
+  CHECK(members.at(0).at("not_judged") == "changed by --set");
+  CHECK_FALSE(members.at(1).contains("not_judged"));
+}
+
 TEST_CASE("values around a default are rungs of 1, 2, 5", "[compare]") {
   const auto around = [](const std::string& optimizer, const std::string& name) {
     const OptimizerSpec spec = *load_optimizer(optimizer);
@@ -242,6 +267,40 @@ TEST_CASE("a comparison widens its range where an end was best, and says so", "[
   CHECK(compare_text(report, spec, std::nullopt).find("WARNING: the best lr of sgd, 1000, is the largest") !=
         std::string::npos);
   CHECK(comparison_good(report));
+}
+
+TEST_CASE("a comparison tries no more than sixteen values, those next to the end", "[compare]") {
+  const CompareSpec spec{{"sgd", "muon"}, "lr", 1};
+  const Scene made = *compare_scene(scene_of("[[run]]\noptimizer = \"adamw\"\n"), spec);
+  for (const bool largest : {true, false}) {
+    Scene scene = made;
+    SweepAxis& axis = scene.sweep->hparams[0];
+    // six values, as where a range ends at what is allowed: three extensions make fifteen
+    const auto lost = largest ? 0 : axis.values.size() - 1;
+    axis.values.erase(axis.values.begin() + static_cast<std::ptrdiff_t>(lost));
+    axis.texts.erase(axis.texts.begin() + static_cast<std::ptrdiff_t>(lost));
+    int rounds = 0;
+    for (std::string said = "some"; !said.empty() && rounds < 10; ++rounds) {
+      KnownResults known;
+      for (const SweepAxis& one : scene.sweep->hparams)
+        for (std::size_t i = 0; i < one.values.size(); ++i) {
+          const double from = std::log(one.values[i] / 0.05); // muon's best is inside
+          const double loss = !one.of_run[0] ? from * from : largest ? 100 - from : 100 + from;
+          add(known, scene, (one.of_run[0] ? "sgd lr " : "muon lr ") + one.texts[i], loss);
+        }
+      said = widen(scene, spec, make_sweep_report(scene, known, 0.1, "cpu"));
+    }
+    CHECK(rounds == 5); // the fifth finds it full
+    const std::vector<double>& values = scene.sweep->hparams[0].values;
+    CHECK(values.size() == 16);
+    if (largest) {
+      CHECK(values.front() == 0.02);
+      CHECK(values.back() == 2000);
+    } else {
+      CHECK(values.front() == 5e-6);
+      CHECK(values.back() == 0.5);
+    }
+  }
 }
 
 TEST_CASE("a comparison says both: each at its best, and all at one rate", "[compare]") {

@@ -1,5 +1,7 @@
 // Going through a sweep: what a member leaves is that of the run alone, in any batch, on any number of threads, and
 // after any interruption.
+#include "engine/backend_cpu.hpp"
+#include "engine/scene_read.hpp"
 #include "engine/sweep.hpp"
 #include "engine/sweep_journal.hpp"
 #include "engine/sweep_run.hpp"
@@ -51,7 +53,8 @@ bool same(const MemberResult& a, const MemberResult& b) {
   return a.label == b.label && a.group == b.group && a.seed == b.seed && a.hparams == b.hparams &&
          a.diverged == b.diverged && a.step == b.step && a.state_hash == b.state_hash && loss && a.curve == b.curve &&
          a.start_norm == b.start_norm && a.norm == b.norm && a.final == b.final && a.failed == b.failed &&
-         a.expected == b.expected && a.invariants.size() == b.invariants.size() && a.state_bytes == b.state_bytes;
+         a.expected == b.expected && a.not_judged == b.not_judged && a.invariants.size() == b.invariants.size() &&
+         a.state_bytes == b.state_bytes;
 }
 
 void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
@@ -148,6 +151,45 @@ TEST_CASE("a sweep that is stopped keeps what was finished and goes on", "[sweep
   for (const auto& [label, result] : known) CHECK(same(result, whole.at(label)));
 }
 
+TEST_CASE("a batch that would take too long begins again with a member per thread", "[sweep]") {
+  const Scene scene = scene_of(kScene);
+  const KnownResults whole = results_of(scene, 1);
+  for (const std::size_t threads : {1u, 2u}) {
+    INFO(threads);
+    KnownResults known;
+    SweepRunOptions options;
+    options.session = {"cpu", static_cast<int>(threads)};
+    options.long_batch = 0; // as any is
+    std::vector<std::size_t> batches;
+    options.finished = [&](const std::vector<MemberResult>& results) -> Result<void> {
+      batches.push_back(results.size());
+      return {};
+    };
+    SweepProgress last;
+    options.progress = [&](const SweepProgress& now) { // of what stays only
+      CHECK(now.steps >= last.steps);
+      CHECK(now.seconds >= last.seconds);
+      CHECK(now.done >= last.done);
+      last = now;
+    };
+    options.stop = [&] { return batches.size() == 1; };
+    auto done = run_members(scene, options, known);
+    REQUIRE(done.ok());
+    CHECK_FALSE(*done);
+    CHECK(known.size() == threads); // kept before the others have begun
+    options.stop = {};
+    last = {};
+    done = run_members(scene, options, known);
+    REQUIRE(done.ok());
+    CHECK(*done);
+    CHECK(batches == std::vector<std::size_t>(12 / threads, threads));
+    CHECK(last.done == 12);
+    CHECK(last.steps == last.all_steps);
+    REQUIRE(known.size() == 12);
+    for (const auto& [label, result] : known) CHECK(same(result, whole.at(label)));
+  }
+}
+
 TEST_CASE("the time of a step is that of computing, and every run's batches begin alike", "[sweep]") {
   std::string text = kScene;
   text.replace(text.find("seeds = 3"), 9, "seeds = 20");
@@ -228,6 +270,52 @@ TEST_CASE("expectations and losses are asked of every member", "[sweep]") {
   }
 }
 
+TEST_CASE("members that are others than the scene was written with are not judged", "[sweep][expect]") {
+  const std::string expect = "[expect]\nloss = { above = 1e9 }\n";
+  const Scene written = scene_of(kScene + expect);
+  const auto results = [](const Scene& scene, const Scene& original) {
+    SweepRunOptions options;
+    options.session = {"cpu", 1};
+    options.written = WrittenScene{original, "changed"};
+    KnownResults known;
+    const auto done = run_members(scene, options, known);
+    if (!done) FAIL(done.error().text());
+    return known;
+  };
+  for (const auto& [label, result] : results(written, written)) {
+    CHECK(result.failed.size() == 1);
+    CHECK(result.not_judged.empty());
+  }
+  // one rate stays, the other is new
+  std::string text = kScene + expect;
+  text.replace(text.find("0.01, 0.1"), 9, "0.01, 0.2");
+  const KnownResults rates = results(scene_of(text), written);
+  REQUIRE(rates.size() == 12);
+  for (const auto& [label, result] : rates) {
+    INFO(label);
+    const bool own = label.find(" lr 0.01 ") != std::string::npos;
+    CHECK(result.expected == (own ? 1u : 0u));
+    CHECK(result.failed.size() == (own ? 1u : 0u));
+    CHECK(result.good() == !own);
+    CHECK(result.not_judged == (own ? "" : "changed"));
+  }
+  Scene other = written;
+  other.seed = 9;
+  for (const auto& [label, result] : results(other, written)) CHECK(result.good());
+  // nor is a record missed that only the unchanged members have
+  const Scene rare = scene_of(kScene + "[metrics]\nangle = { every = 7 }\n[expect]\nangle = { above = 100 }\n");
+  KnownResults none;
+  CHECK_FALSE(run_members(rare, {}, none).ok()); // step 60 is not among them
+  CHECK(results(rare, Scene{}).size() == 12);
+  // a scene of more members than a session holds
+  std::string many = kScene + expect;
+  many.replace(many.find("seeds = 3"), 9, "seeds = 300");
+  many.replace(many.find("steps = 60"), 10, "steps = 1");
+  const Scene all = scene_of(many);
+  REQUIRE(sweep_size(all) > static_cast<double>(kMostRuns));
+  for (const auto& [label, result] : results(all, all)) CHECK(result.failed.size() == 1);
+}
+
 TEST_CASE("the journal gives back what it was given", "[sweep][journal]") {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/j";
@@ -302,20 +390,38 @@ TEST_CASE("the journal gives back what it was given", "[sweep][journal]") {
 
 TEST_CASE("the journal's key is of everything that a result depends on", "[sweep][journal]") {
   const Scene scene = scene_of(kScene);
-  const std::uint64_t key = sweep_key(scene, {"cpu"}, 0.1);
-  CHECK(sweep_key(scene_of(kScene), {"cpu"}, 0.1) == key);
-  CHECK(sweep_key(scene, {"cpu", 4}, 0.1) == key); // threads change nothing
-  CHECK(sweep_key(scene, {"cpu"}, 0.2) != key);
+  const SweepRunOptions cpu{{"cpu"}, 0.1};
+  const std::uint64_t key = sweep_key(scene, cpu);
+  CHECK(sweep_key(scene_of(kScene), cpu) == key);
+  CHECK(sweep_key(scene, {{"cpu", 4}, 0.1}) == key); // threads change nothing
+  CHECK(sweep_key(scene, {{"cpu"}, 0.2}) != key);
   Scene other = scene;
   other.steps = 61;
   other.schedule_steps = 60;
-  CHECK(sweep_key(other, {"cpu"}, 0.1) != key);
+  CHECK(sweep_key(other, cpu) != key);
   other = scene;
   other.seed = 5;
-  CHECK(sweep_key(other, {"cpu"}, 0.1) != key);
+  CHECK(sweep_key(other, cpu) != key);
   std::string text = kScene;
   text.replace(text.find("0.01, 0.1"), 9, "0.01, 0.2");
-  CHECK(sweep_key(scene_of(text), {"cpu"}, 0.1) != key);
+  CHECK(sweep_key(scene_of(text), cpu) != key);
+  // and of what its members are judged by
+  SweepRunOptions written = cpu;
+  written.written = WrittenScene{scene, "changed"};
+  CHECK(sweep_key(scene, written) != key);
+  CHECK(sweep_key(other, written) != sweep_key(other, cpu));
+}
+
+TEST_CASE("the journal's key is of the machine as far as it makes the bits", "[sweep][journal]") {
+  // "CPU, AVX-512": a journal that is carried to a machine without it is of no use there
+  CHECK(device_of_results({"cpu"}) == cpu_description());
+  CHECK(device_of_results({"auto"}) == cpu_description());
+  CHECK(device_of_results({"cpu", 4}) == cpu_description());
+  const std::string other = device_of_results({"cpu", 0, "v2"});
+  CHECK(other == "CPU, v2");
+  const Scene scene = scene_of(kScene);
+  CHECK(sweep_key(scene, {{"cpu"}}) == sweep_key(scene, {{"auto"}}));
+  CHECK(sweep_key(scene, {{"cpu", 0, "v2"}}) != sweep_key(scene, {{"cpu"}}));
 }
 
 TEST_CASE("the journal's key is of the recipes that a scene names, in full", "[sweep][journal]") {
@@ -327,7 +433,7 @@ TEST_CASE("the journal's key is of the recipes that a scene names, in full", "[s
     // mine.toml makes two of the runs, and its text is not the scene's
     return sweep_key(scene_of("[scene]\n[problem]\nkind = \"mlp\"\n[sweep]\noptimizer = [\"" + mine +
                               "\", \"sgd\"]\nhparam.lr = { values = [0.01, 0.1] }\n"),
-                     {"cpu"}, 0.1);
+                     {{"cpu"}, 0.1});
   };
   const std::string routed = "route.vector = \"" + other + "\"\n";
   const std::uint64_t plain = key("", ""), routes = key(routed, "");

@@ -238,6 +238,13 @@ TEST_CASE("a sweep of absurd size is refused before anything is made", "[sweep]"
   CHECK(session.error().text().find("'polarscope sweep' goes through more of them in turn") != std::string::npos);
 }
 
+TEST_CASE("bytes are told in a unit that fits", "[sweep]") {
+  CHECK(size_text(512) == "512 B");
+  CHECK(size_text(34'000) == "34 kB");
+  CHECK(size_text(12e6) == "12 MB");
+  CHECK(size_text(3.4e9) == "3.4 GB");
+}
+
 TEST_CASE("an expectation of a run is one of each of its members", "[sweep]") {
   const Scene scene = scene_of(kMuon + "[sweep]\nseeds = 2\n[expect]\nloss = { run = \"muon\", below = 9 }\n"
                                        "angle = { run = \"muon seed 12\", above = 0 }\n");
