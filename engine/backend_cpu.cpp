@@ -339,7 +339,7 @@ template <class F> void do_alone(ThreadPool& pool, std::span<const Item> items, 
   });
 }
 
-// The same with `lanes` threads to an item; what they have not made because they were hindered, each is left to one of them.
+// The same with `lanes` threads to an item. Those that are hindered go on alone for as long as crews pause, then together again.
 template <class F>
 void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::uint64_t steps, F run) {
   const int crews = static_cast<int>(items.size());
@@ -348,25 +348,36 @@ void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::
     item.group->make_crews(crews, lanes);
   }
   std::vector<std::uint64_t> made(items.size());
-  // A thread stays with its lane until the others of the crew have come: threads are enough for all lanes.
-  pool.run(crews * lanes, [&](int i, int) {
-    const int crew = i / lanes, lane = i % lanes;
-    const Item& item = items[static_cast<std::size_t>(crew)];
-    CpuGroup& g = *item.group;
-    const auto by_lane = g.timed([&] { return run(g, g.member(item.member), steps, g.place(crew, lane)); });
-    if (lane == 0) made[static_cast<std::size_t>(crew)] = by_lane;
-  });
-  std::vector<std::size_t> left;
-  for (std::size_t k = 0; k < items.size(); ++k) {
-    const bool whole = made[k] == steps || items[k].group->state(items[k].member).diverged;
-    items[k].group->crews_were_hindered(!whole);
-    if (!whole) left.push_back(k);
+  std::vector<std::size_t> going(items.size());
+  std::iota(going.begin(), going.end(), std::size_t{0});
+  while (!going.empty()) {
+    for (const std::size_t k : going) items[k].group->resume(items[k], made[k]);
+    std::vector<std::uint64_t> by_crew(going.size());
+    // A thread stays with its lane until the others of the crew have come: threads are enough for all lanes.
+    pool.run(static_cast<int>(going.size()) * lanes, [&](int i, int) {
+      const int crew = i / lanes, lane = i % lanes;
+      const std::size_t k = going[static_cast<std::size_t>(crew)];
+      CpuGroup& g = *items[k].group;
+      const auto by_lane =
+          g.timed([&] { return run(g, g.member(items[k].member), steps - made[k], g.place(crew, lane)); });
+      if (lane == 0) by_crew[static_cast<std::size_t>(crew)] = by_lane;
+    });
+    for (std::size_t c = 0; c < going.size(); ++c) made[going[c]] += by_crew[c];
+    const auto done = [&](std::size_t k) {
+      return made[k] == steps || items[k].group->state(items[k].member).diverged;
+    };
+    for (const std::size_t k : going) items[k].group->crews_were_hindered(!done(k));
+    std::erase_if(going, done);
+    pool.run(static_cast<int>(going.size()), [&](int i, int thread) {
+      const std::size_t k = going[static_cast<std::size_t>(i)];
+      CpuGroup& g = *items[k].group;
+      for (std::uint64_t some = 1; !done(k) && g.lanes_now() == 1; some *= 2) {
+        kernels::Member& m = g.resume(items[k], made[k]);
+        made[k] += g.timed([&] { return run(g, m, std::min(some, steps - made[k]), g.place(thread)); });
+      }
+    });
+    std::erase_if(going, done);
   }
-  pool.run(static_cast<int>(left.size()), [&](int i, int thread) {
-    const std::size_t k = left[static_cast<std::size_t>(i)];
-    CpuGroup& g = *items[k].group;
-    made[k] += g.timed([&] { return run(g, g.resume(items[k], made[k]), steps - made[k], g.place(thread)); });
-  });
   pool.run(crews, [&](int k, int) {
     const auto i = static_cast<std::size_t>(k);
     items[i].group->count_steps(made[i]);
@@ -462,6 +473,7 @@ void advance_jobs(ThreadPool& pool, std::span<const GroupJob> jobs, std::uint64_
 void CpuGroup::start(std::span<const int> members, std::vector<std::vector<std::byte>>& records) {
   const GroupJob job{this, members, &records};
   start_items(*pool_, items_of({&job, 1}));
+  work_ns_ = 0, work_steps_ = 0; // no step of training
 }
 
 void CpuGroup::advance(std::span<const int> members, std::uint64_t steps,
@@ -531,7 +543,7 @@ int most_lanes(const StepProgram& program) {
   constexpr double kMost = 16;
   double flops = 0;
   for (const Op& op : program.step_ops()) flops += op_flops(program, op).count / std::max<int>(1, op.every);
-  return static_cast<int>(std::clamp(flops / kFlopsPerLane, 1.0, kMost));
+  return static_cast<int>(std::lround(std::clamp(flops / kFlopsPerLane, 1.0, kMost)));
 }
 
 std::string cpu_description() {

@@ -170,3 +170,18 @@ TEST_CASE("times are of a step of one run, whatever steps together with it", "[c
   CHECK(f.runs[0].step_seconds < 20e-6); // a step of a plane's point, even where another program has the cores
   CHECK(f.runs[0].step_seconds == f.runs[199].step_seconds);
 }
+
+TEST_CASE("what a start takes is not counted as a step", "[cost]") {
+  const Scene scene = parsed(fmt::format(kNetwork, "f32", "muon"));
+  const auto program = compile(scene, scene.runs[0]);
+  REQUIRE(program.ok());
+  auto backend = open_backend("cpu", 1);
+  REQUIRE(backend.ok());
+  auto group = (*backend)->open(*program);
+  REQUIRE(group.ok());
+  const int member = *(*group)->add(1);
+  std::vector<std::vector<std::byte>> records;
+  (*group)->start({&member, 1}, records);
+  (*group)->advance({}, 1, records); // a burst of nobody
+  CHECK((*group)->step_seconds() == 0);
+}
