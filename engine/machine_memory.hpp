@@ -9,4 +9,6 @@ namespace polarscope {
 // where these allow less. `root`: of the file system, another one in tests.
 double machine_memory(const std::string& root = "");
 
+inline constexpr double kUsableMemory = 0.8; // of the machine's: the rest is for others
+
 } // namespace polarscope

@@ -21,7 +21,6 @@ namespace {
 
 constexpr long kLongestBurst = 4096;
 constexpr std::size_t kSharesAtLeast = 8; // of the memory budget
-constexpr double kUsableMemory = 0.8;     // of the machine's
 
 std::vector<double>* contents_of(InitialContents& contents, SlotId slot) {
   for (auto& [id, values] : contents.slots)

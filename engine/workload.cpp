@@ -2,6 +2,7 @@
 
 #include "engine/backend.hpp"
 #include "engine/compile.hpp"
+#include "engine/machine_memory.hpp"
 #include "engine/metric/metric.hpp"
 #include "engine/problem/random.hpp"
 #include "engine/safetensors.hpp"
@@ -105,6 +106,7 @@ Result<Workload> read_workload(const std::string& path) {
     return bad_input(fmt::format("a workload has a tensor 'inputs' of shape ({}, batch, w)", kWorkloadBatches),
                      {path, 0, 0});
   const std::uint64_t runs = first->shape[0], width = first->shape[1], batch = inputs->shape[1];
+  if (width == 1) return bad_input("a workload's width is 2 at least", {path, 0, 0});
   if (runs < 1 || runs > kMostRunsOfOne || width < 1 || width > kWidest || batch < 1 || batch > kWidest)
     return bad_input(fmt::format("{} runs of width {} and batch {}: the most are {}, {} and {}", runs, width, batch,
                                  kMostRunsOfOne, kWidest, kWidest),
@@ -199,8 +201,13 @@ Result<WorkloadRuns> WorkloadRuns::open(const Workload& w, const WorkloadOptions
   auto program = compile(*scene, scene->runs[0], {record});
   if (!program) return program.error();
   const std::vector<std::shared_ptr<const StepProgram>> all(w.runs, *program);
-  if (const double bytes = memory_estimate(all, 1, options.threads); bytes > 64e9)
-    return machine_lacks(fmt::format("the workload needs {:.1f} GB of memory", bytes / 1e9));
+  // Records and losses of all steps are kept, the losses also as text.
+  const double of_step =
+      static_cast<double>((*program)->record_size() * (*program)->scalar_bytes() + 3 * sizeof(double));
+  const double needed = memory_estimate(all, 1, options.threads) + of_step * static_cast<double>(w.steps) * w.runs;
+  if (const double limit = kUsableMemory * machine_memory(); needed > limit)
+    return machine_lacks(fmt::format("{} steps of {} runs need {:.1f} GB of memory, this machine can give {:.1f} GB",
+                                     w.steps, w.runs, needed / 1e9, limit / 1e9));
 
   auto impl = std::make_unique<Impl>();
   impl->program = *program;

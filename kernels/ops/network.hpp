@@ -23,13 +23,13 @@ POLARSCOPE_FN Mat<typename T::Real> rows_now(const Context<T>& c, const Mat<type
 // 1/(1 + e⁻ˣ); e⁻ˣ may overflow, the quotient is then 0.
 template <class R> POLARSCOPE_FN R logistic(R x) { return R(1) / (R(1) + exp_(-x)); }
 
-// Activations; each gives 0 for 0, so that loops may run over padding. slope: derivative at the input x.
+// Activations; each gives 0 for 0, so that loops may run over padding, and NaN for NaN, so that it reaches the loss. slope: derivative at the input x.
 struct Relu {
-  template <class R> static POLARSCOPE_FN R value(R x) { return sel(x > R(0), x, R(0)); }
+  template <class R> static POLARSCOPE_FN R value(R x) { return sel(x < R(0), R(0), x); }
   template <class R> static POLARSCOPE_FN R slope(R x) { return sel(x > R(0), R(1), R(0)); }
 };
 struct SquaredRelu {
-  template <class R> static POLARSCOPE_FN R value(R x) { return sel(x > R(0), x * x, R(0)); }
+  template <class R> static POLARSCOPE_FN R value(R x) { return sel(x < R(0), R(0), x * x); }
   template <class R> static POLARSCOPE_FN R slope(R x) { return sel(x > R(0), R(2) * x, R(0)); }
 };
 // The tanh form (Hendrycks, Gimpel 1606.08415): ½ x (1 + tanh u) = x/(1 + e⁻²ᵘ), u = √(2/π) (x + 0.044715 x³).
@@ -250,11 +250,9 @@ template <class T> POLARSCOPE_FN void cross_entropy_loss(Context<T>& c, const Op
     const R first = zi[0], wanted = zi[label];
     // max counts from 0, hence against the first
     const R top = first + sub.max(cols, [=](int j) { return zi[j] - first; });
-    const Acc total = sub.sum(cols, [=](int j) {
-      const R e = exp_(zi[j] - top);
-      di[j] = e;
-      return e;
-    });
+    sub.for_each(cols, [=](int j) { di[j] = exp_(zi[j] - top); });
+    sub.sync();
+    const Acc total = sub.sum(cols, [=](int j) { return di[j]; }); // a loop that stores and adds is not vectorised
     const R scale = share / static_cast<R>(total);
     sub.for_each(cols, [=](int j) { di[j] = scale * di[j] - (j == label ? share : R(0)); });
     sub.single([=] { each.p[i] = log_(static_cast<R>(total)) + (top - wanted); });

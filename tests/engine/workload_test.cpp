@@ -116,6 +116,24 @@ TEST_CASE("a workload file that says something else is refused with what it lack
     refused(flat, said, good[k].name);
   }
   refused(good, said, "F32", "F64");
+  std::vector<Piece> narrow = good;
+  for (Piece& piece : narrow) {
+    piece.shape.back() = 1;
+    if (piece.name.starts_with("weight")) piece.shape[1] = 1;
+    std::size_t count = 1;
+    for (const auto n : piece.shape) count *= n;
+    piece.values.resize(count);
+  }
+  refused(narrow, said, "width");
   REQUIRE_FALSE(read_workload(path_of("polarscope_no_such_file")).ok());
   std::filesystem::remove(path);
+}
+
+TEST_CASE("a workload whose losses no memory could hold is refused before it is begun", "[workload]") {
+  Workload w = random_workload("sgd", 2, 1, 1 << 16, 1);
+  w.steps = kMostSteps;
+  const auto runs = WorkloadRuns::open(w, {});
+  REQUIRE_FALSE(runs.ok());
+  CHECK(runs.error().kind == ErrorKind::machine_lacks);
+  CHECK(runs.error().text().find("1000000000 steps of 65536 runs") != std::string::npos);
 }

@@ -89,3 +89,17 @@ TEST_CASE("mlp: absurd sizes are refused before anything is allocated", "[mlp]")
   CHECK(refusal("layers = 64\nwidth = 2048\nexpansion = 4").find("the most is") != std::string::npos);
   CHECK(refusal("width = 64\nlayers = 3") == "");
 }
+
+TEST_CASE("mlp: what overflows in a network reaches its loss through every activation", "[mlp]") {
+  for (const char* activation : {"relu", "relu2", "gelu", "silu"}) {
+    CAPTURE(activation);
+    auto s =
+        open_text(fmt::format("[scene]\ntitle = \"t\"\nsteps = 20\n[problem]\nkind = \"mlp\"\nlayers = 4\nwidth = "
+                              "64\nnorm = \"none\"\nactivation = \"{}\"\n[[run]]\noptimizer = \"signsgd\"\nstart = {{ "
+                              "norm = 1e16 }}\n",
+                              activation),
+                  1);
+    s->advance(20);
+    CHECK(frame_of(*s).runs[0].diverged);
+  }
+}
