@@ -173,6 +173,8 @@ void Shell::draw() {
   frame_ = driver_.frame();
   plane_.latest = driver_.plane();
   static_cast<void>(follow_theme()); // the palette was readable before: the theme stays as it was
+  constexpr double kKeptUp = 0.9;    // of the speed asked for; 0 asks for all there is
+  window_.leave_cores(frame_->playing && (frame_->speed == 0 || frame_->achieved_speed < kKeptUp * frame_->speed));
   window_.begin_frame();
   theme_->begin_frame();
   follow_scene();

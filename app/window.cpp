@@ -1,13 +1,14 @@
 #include "app/window.hpp"
 
 #include "app/surface.hpp"
+#include "app/thread_time.hpp"
+#include "engine/thread_pool.hpp"
 
 #include "imgui_internal.h"
 #include "implot.h"
 
 #include <algorithm>
 #include <cassert>
-#include <ctime>
 #include <utility>
 
 namespace polarscope {
@@ -16,13 +17,8 @@ namespace {
 constexpr int kFramesAfterInput = 3;
 constexpr double kSoftwareFrameSeconds = 1.0 / 30; // at least this far apart where the CPU draws
 constexpr double kSoftwareShare = 0.5;             // of the time at most spent on drawing
-constexpr double kFrameShare = 0.2; // of a core, for frames that nobody's hand asked for: the rest trains
-
-double thread_cpu_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
+// For frames that nobody's hand asked for: of a core, and of all cores where training takes whatever it gets.
+constexpr double kFrameShare = 0.5, kFrameShareWhileTraining = 0.06;
 
 bool is_modifier(ImGuiKey key) {
   return (key >= ImGuiKey_LeftCtrl && key <= ImGuiKey_RightSuper) || (key & ImGuiMod_Mask_) != 0;
@@ -112,8 +108,10 @@ void Window::follow_scale() {
 
 double Window::seconds_until_next_frame() const {
   // Where a GPU draws, the display's refresh spaces them, and what they cost this thread beyond that.
+  const double share =
+      training_wants_cores_ ? std::min(kFrameShare, kFrameShareWhileTraining * all_cores()) : kFrameShare;
   const double apart = software_rendering_ ? std::max(kSoftwareFrameSeconds, frame_seconds_ / kSoftwareShare)
-                                           : frame_cpu_seconds_ / kFrameShare;
+                                           : frame_cpu_seconds_ / share;
   return std::max(0.0, apart - std::chrono::duration<double>(Clock::now() - frame_began_).count());
 }
 

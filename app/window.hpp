@@ -61,6 +61,9 @@ public:
 
   void toggle_full_screen(); // nothing without a display
 
+  // Whether training would use every core at once: frames are then further apart, where nobody's hand asks for them.
+  void leave_cores(bool to_training) { training_wants_cores_ = to_training; }
+
   float scale() const { return scale_; }
   void set_scale(float scale) { wanted_scale_ = scale; } // 0 = the monitor's; acts at the next begin_frame()
 
@@ -88,6 +91,7 @@ private:
   ImPlotContext* implot_ = nullptr;
   std::string renderer_;
   bool software_rendering_ = false;
+  bool training_wants_cores_ = false;
   bool close_requested_ = false;
   float wanted_scale_ = 0;
   float scale_ = 0;

@@ -1,6 +1,7 @@
 #include "app/window_bench.hpp"
 
 #include "app/shell.hpp"
+#include "app/thread_time.hpp"
 #include "app/window.hpp"
 #include "engine/bench_harness.hpp"
 #include "engine/driver.hpp"
@@ -15,7 +16,6 @@
 #include <memory>
 #include <utility>
 
-#include <ctime>
 #include <sys/resource.h>
 
 namespace polarscope {
@@ -23,12 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double thread_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 constexpr double kFrame = 1.0 / 60;
 constexpr int kFrames = 200; // timed of each kind
@@ -49,9 +43,9 @@ struct Bench {
   }
   // Of this thread's processor time: what others do meanwhile is not the frame's cost.
   double timed_frame() {
-    const double start = thread_seconds();
+    const double start = thread_cpu_seconds();
     shell->draw();
-    return thread_seconds() - start;
+    return thread_cpu_seconds() - start;
   }
 };
 

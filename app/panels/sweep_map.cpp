@@ -54,6 +54,10 @@ bool fits(const Map& map, const BenchSetting& setting, const BenchSetting& like)
   return true;
 }
 
+bool better(const BenchSetting& a, const BenchSetting& b) {
+  return a.sound() && (!b.sound() || a.loss.mean < b.loss.mean);
+}
+
 Map make_map(const PanelContext& c, const BenchModel& bench) {
   Map map;
   const BenchChoice& choice = c.view.bench;
@@ -63,6 +67,9 @@ Map make_map(const PanelContext& c, const BenchModel& bench) {
   if (map.y == map.x) map.y.reset();
   const BenchSetting& like = bench.settings[selected_setting(c, bench)];
   map.group = like.group;
+  // An optimizer that has only one of the two numbers stands in a map of the runs.
+  if (map.y && (values_on(bench, map.x, map.group).empty() || values_on(bench, *map.y, map.group).empty()))
+    map.y.reset();
   map.columns = values_on(bench, map.x, map.y ? std::optional(map.group) : std::nullopt);
   if (map.y) map.rows = values_on(bench, *map.y, map.group);
   map.cells.assign(map.y ? map.rows.size() : bench.groups.size(),
@@ -76,7 +83,9 @@ Map make_map(const PanelContext& c, const BenchModel& bench) {
       return static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), v) - values.begin());
     };
     const std::size_t row = map.y ? at(map.rows, *setting.values[*map.y]) : setting.group;
-    map.cells[row][at(map.columns, *setting.values[map.x])] = s;
+    auto& cell = map.cells[row][at(map.columns, *setting.values[map.x])];
+    // The selected member may lack a number that others have: of several that fit, the best.
+    if (!cell || better(setting, bench.settings[*cell])) cell = s;
     if (setting.sound() && setting.loss.mean > 0) {
       map.least = std::min(map.least, std::log(setting.loss.mean));
       map.most = std::max(map.most, std::log(setting.loss.mean));
