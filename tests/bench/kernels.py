@@ -158,7 +158,10 @@ def our_steps(program):
 def their_steps(peer):
     command = [sys.executable, os.path.abspath(__file__), "--work", peer]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, JAX_PLATFORMS="cpu"))
-    return {int(n): ms for n, ms in json.loads(done.stdout).items()} if done.returncode == 0 else {}
+    if done.returncode:
+        print(f"{peer} is left out: {(done.stderr.strip().splitlines() or [f'exit {done.returncode}'])[-1]}", file=sys.stderr)
+        return {}
+    return {int(n): ms for n, ms in json.loads(done.stdout).items()}
 
 
 def newton_schulz(program, rounds):
@@ -166,8 +169,6 @@ def newton_schulz(program, rounds):
     for _ in range(rounds):
         for name in ("ours", "torch", "jax"):
             times = our_steps(program) if name == "ours" else their_steps(name)
-            if not times:
-                print(f"not installed, left out: {name}", file=sys.stderr)
             for n, ms in times.items():
                 samples.setdefault((name, n), []).append(ms)
     rows = []
