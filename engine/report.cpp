@@ -24,7 +24,6 @@ constexpr const char* kOnlyParameter = "W"; // as problems name the only one the
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 using Json = nlohmann::ordered_json;
 
-// JSON has no words for what is not finite.
 long last_step(const Frame& frame, const RunFrame& run) { return run.diverged ? run.diverged_at : frame.head; }
 
 bool with_single_parameter(const StepProgram& program) { return program.parameters().size() == 1; }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 namespace polarscope {
 
@@ -77,7 +78,7 @@ private:
     if (const auto v = table.text("description")) scene_.description = *v;
     if (const auto v = table.integer("seed", 0, kMostSeed)) scene_.seed = static_cast<std::uint64_t>(*v);
     if (const auto v = table.integer("steps", 1, kMostSteps))
-      scene_.steps = *v, steps_given_ = true, steps_place_ = table.find("steps")->place;
+      scene_.steps = *v, steps_place_ = table.find("steps")->place;
     if (const auto v = table.number("speed", 0, 1e9)) scene_.speed = *v;
     if (const auto v = table.word("precision", {"f32", "f64"}))
       scene_.precision = *v == "f64" ? Precision::f64 : Precision::f32;
@@ -126,7 +127,7 @@ private:
       return;
     }
     scene_.problem_values.trace = *trace;
-    if (!steps_given_) scene_.steps = (*trace)->steps();
+    if (!steps_place_) scene_.steps = (*trace)->steps();
   }
 
   void check_sizes() {
@@ -327,7 +328,7 @@ private:
       expect.step = *v;
       // Of a scene that the command line makes shorter what comes later is not reached, and said to be.
       const Place place = table.find("step")->place;
-      if (*v > scene_.steps && (!steps_given_ || steps_place_.file == place.file))
+      if (*v > scene_.steps && (!steps_place_ || steps_place_->file == place.file))
         errors_.add(bad_input(fmt::format("'step' = {} is beyond the last step, {}", *v, scene_.steps), place));
     }
     int tests = 0;
@@ -357,8 +358,7 @@ private:
   Scene scene_;
   const Problem* problem_ = nullptr;
   Place problem_place_;
-  bool steps_given_ = false;
-  Place steps_place_;
+  std::optional<Place> steps_place_; // where the scene or the command line gives them
 };
 
 } // namespace

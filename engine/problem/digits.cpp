@@ -120,7 +120,8 @@ Problem digits_problem() {
   Problem p;
   p.kind = "digits";
   p.title = "Handwritten digits";
-  p.meaning = "A small network learns to read 1,438 handwritten digits of 8 × 8 pixels; 359 others test it.";
+  p.meaning = "A small network learns to read up to 1,438 handwritten digits of 8 × 8 pixels, as many as fill whole "
+              "batches; 359 others test it.";
   p.formula = "L = −ln softmax(f(x))[digit]";
   p.source =
       "Alpaydin, Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, CC BY 4.0";
