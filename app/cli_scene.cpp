@@ -224,17 +224,24 @@ Result<Scene> open_scene(const SceneArguments& arguments) {
   return scene;
 }
 
-NotJudged changed_runs(const SceneArguments& arguments, const Scene& scene) {
-  if (scene.expect.empty() || (arguments.sets.empty() && !arguments.seed)) return {};
+std::optional<WrittenScene> written_scene(const SceneArguments& arguments, const Scene& scene) {
+  if (scene.expect.empty() || (arguments.sets.empty() && !arguments.seed)) return std::nullopt;
   SceneArguments plain = arguments;
   plain.sets.clear();
   plain.seed.reset();
-  auto original = open_scene(plain);
-  if (original && original->sweep) original = expanded(*original);
+  const auto written = open_scene(plain);
   const char* why = !arguments.seed          ? "changed by --set"
                     : arguments.sets.empty() ? "changed by --seed"
                                              : "changed by --set or --seed";
-  return changed_runs(original ? *original : Scene{}, scene, why);
+  return WrittenScene{written ? *written : Scene{}, why};
+}
+
+NotJudged changed_runs(const SceneArguments& arguments, const Scene& scene) {
+  const std::optional<WrittenScene> written = written_scene(arguments, scene);
+  if (!written) return {};
+  if (!written->scene.sweep) return changed_runs(written->scene, scene, written->why);
+  const auto members = expanded(written->scene);
+  return changed_runs(members ? *members : Scene{}, scene, written->why);
 }
 
 SessionOptions session_options(const SceneArguments& arguments) {

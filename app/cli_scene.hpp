@@ -38,11 +38,15 @@ void add_trace_options(CLI::App& command, SceneArguments& arguments);
 // Of the window, which opens either: the same with SCENE optional.
 void add_window_options(CLI::App& command, SceneArguments& arguments);
 
-// The scene, or the recorded gradients of a .safetensors file as one, with the arguments applied. Expectations keep the steps that the file means, whatever --steps says.
+// The scene, or the recorded gradients of a .safetensors file as one, with the arguments applied. Expectations keep the
+// steps that the file means, whatever --steps says.
 Result<Scene> open_scene(const SceneArguments& arguments);
 SessionOptions session_options(const SceneArguments& arguments);
 
-// The runs of the scene, a sweep's members among them, that --set or --seed made other experiments than those its expectations were written for.
+// The scene without --set and --seed, where these may have changed runs that it expects something of.
+std::optional<WrittenScene> written_scene(const SceneArguments& arguments, const Scene& scene);
+// The runs of the scene, a sweep's members among them, that --set or --seed made other experiments than those its
+// expectations were written for.
 NotJudged changed_runs(const SceneArguments& arguments, const Scene& scene);
 
 // While one lives, SIGINT, SIGTERM and SIGHUP ask to stop and are answered between bursts; a second one ends the program

@@ -32,16 +32,6 @@ bool is_plain_file(const std::string& path) {
          (status.type() == std::filesystem::file_type::not_found || std::filesystem::is_regular_file(status));
 }
 
-// The scene without --set and --seed, where these may have changed what it expects something of.
-std::optional<WrittenScene> written_scene(const SceneArguments& arguments, const Scene& scene) {
-  if (scene.expect.empty() || (arguments.sets.empty() && !arguments.seed)) return std::nullopt;
-  SceneArguments plain = arguments;
-  plain.sets.clear();
-  plain.seed.reset();
-  const auto written = open_scene(plain);
-  return WrittenScene{written ? *written : Scene{}, "changed by --set or --seed"};
-}
-
 Result<int> run_sweep(const SweepArguments& arguments) {
   const InterruptGuard guard;
   const auto scene = open_scene(arguments.scene);

@@ -81,6 +81,12 @@ using NotJudged = std::map<std::string, std::string>;
 // The runs of `scene` that are other experiments than those of the same label in `original`, with `why`.
 NotJudged changed_runs(const Scene& original, const Scene& scene, const std::string& why);
 
+// What the expectations of a scene were written for, where the scene has been changed since.
+struct WrittenScene {
+  Scene scene;
+  std::string why; // runs that it lacks, or has as other experiments, are not judged: "changed by --set or --seed"
+};
+
 // Checks before running that every expectation names a metric that its runs record at that step; one program per run.
 Result<void> check_expectations(const Scene& scene, const std::vector<std::shared_ptr<const StepProgram>>& programs,
                                 const NotJudged& not_judged = {});

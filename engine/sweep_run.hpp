@@ -5,6 +5,7 @@
 #include "engine/frame.hpp"
 #include "engine/result.hpp"
 #include "engine/scene.hpp"
+#include "engine/report.hpp"
 #include "engine/session.hpp"
 
 #include <cstdint>
@@ -51,12 +52,6 @@ struct SweepProgress {
   std::size_t done = 0, members = 0; // of all, those that were known before included
   double steps = 0, all_steps = 0;   // of the members that were computed now
   double seconds = 0;
-};
-
-// What the expectations of a scene were written for, where the scene has been changed since.
-struct WrittenScene {
-  Scene scene;
-  std::string why; // members that it lacks, or has as other experiments, are not judged: "changed by --set or --seed"
 };
 
 struct SweepRunOptions {

@@ -3,6 +3,7 @@
 
 #include "kernels/context.hpp"
 #include "kernels/math.hpp"
+#include "kernels/ops/dots.hpp"
 #include "kernels/ops/flat.hpp"
 
 POLARSCOPE_KERNELS_BEGIN
@@ -163,14 +164,12 @@ template <class T> POLARSCOPE_FN void effective_lr(Context<T>& c, const Op& op) 
 // word: metric column of the first row.
 template <class T> POLARSCOPE_FN void row_norms(Context<T>& c, const Op& op) {
   using R = typename T::Real;
+  using Acc = typename T::Acc;
   const auto w = c.mat(op, 0);
-  const int cols = w.cols;
   R* out = c.metric(op);
-  c.t.rows(w.rows, [=](auto& sub, int i) {
-    const R* wi = w.row(i);
-    const auto square = sub.sum(cols, [=](int j) { return wi[j] * wi[j]; });
-    sub.single([=] { out[i] = static_cast<R>(sqrt_(square)); });
-  });
+  for_each_dot(
+      c.t, w, w, [](Acc square) { return static_cast<R>(sqrt_(square)); },
+      [=](auto& sub, int i, R norm) { sub.single([=] { out[i] = norm; }); });
 }
 
 // word: metric column of the first column.
