@@ -3,9 +3,9 @@
 #pragma once
 
 #include "engine/frame.hpp"
+#include "engine/report.hpp"
 #include "engine/result.hpp"
 #include "engine/scene.hpp"
-#include "engine/report.hpp"
 #include "engine/session.hpp"
 
 #include <cstdint>
