@@ -96,6 +96,8 @@ private:
     for (std::size_t r = 0; r < frame_.runs.size(); ++r) {
       const RunFrame& run = frame_.runs[r];
       out_.loss.push_back(tail_loss(run, out_.from, out_.to, thin_));
+      out_.numbers.push_back(run_numbers(run, out_.to));
+      out_.accuracy |= measures_accuracy(run);
       std::vector<std::optional<double>> values;
       for (const std::string& name : out_.swept) values.push_back(value_of(run, name));
       BenchGroup& group = out_.groups[group_of_[r]];
@@ -136,8 +138,16 @@ private:
       for (const std::size_t s : g.settings)
         if (const auto other = out_.settings[s].values[n])
           least = std::min(least, *other), most = std::max(most, *other);
-      if (least < most && (*value == least || *value == most)) g.edges.push_back({n, *value == most});
+      // Where what is allowed ends as well there is nothing beyond to try.
+      const Setting& allowed = setting_named(out_.settings[*g.best], out_.swept[n]);
+      const bool smallest = *value == least && *value > allowed.min, largest = *value == most && *value < allowed.max;
+      if (least < most && (smallest || largest)) g.edges.push_back({n, largest});
     }
+  }
+
+  const Setting& setting_named(const BenchSetting& of, const std::string& hparam) const {
+    const StepProgram& program = *frame_.runs[of.runs.front()].program;
+    return program.hparams()[static_cast<std::size_t>(program.find_hparam(hparam))].setting;
   }
 
   const Frame& frame_;
@@ -159,6 +169,7 @@ Estimate BenchModel::difference(const Frame& frame, const BenchSetting& a, const
 }
 
 std::optional<std::size_t> BenchModel::same(std::size_t group, const BenchSetting& like) const {
+  if (!lacking(group, like).empty()) return std::nullopt;
   for (const std::size_t s : groups[group].settings) {
     bool equal = true;
     for (std::size_t n = 0; n < swept.size(); ++n)
@@ -166,6 +177,18 @@ std::optional<std::size_t> BenchModel::same(std::size_t group, const BenchSettin
     if (equal) return s;
   }
   return std::nullopt;
+}
+
+std::string BenchModel::lacking(std::size_t group, const BenchSetting& like) const {
+  const std::vector<std::size_t>& own = groups[group].settings;
+  std::string out;
+  for (std::size_t n = 0; n < swept.size(); ++n) {
+    const bool differs = std::any_of(own.begin(), own.end(), [&](std::size_t s) {
+      return settings[s].values[n] != settings[own.front()].values[n];
+    });
+    if (differs && !like.values[n]) out += (out.empty() ? "" : ", ") + swept[n];
+  }
+  return out;
 }
 
 std::string BenchModel::words(const BenchSetting& setting) const {

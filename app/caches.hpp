@@ -81,6 +81,7 @@ struct Caches {
   Notice notice;
 
   std::optional<RunId> name_field; // run whose name field has been given the keyboard
+  RunId listed_selection = 0;      // selected run that the list of runs has been scrolled to
 
   // The lesson as the guide left it for this frame.
   const LessonPart* lesson_part = nullptr;

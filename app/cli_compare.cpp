@@ -55,7 +55,7 @@ public:
     if (!finished) return finished.error();
     SweepReport report = work_.report(scene_);
     if (same_) warn_beside_same(scene_, spec(), *same_, report);
-    const std::string text = compare_text(report, spec(), same_);
+    const std::string text = unused_line(*base) + compare_text(report, spec(), same_);
     if (auto done = work_.write(report, compare_json(report, spec(), same_), text, *finished); !done)
       return done.error();
     const int code = work_.exit_code(report, *finished);

@@ -62,7 +62,8 @@ bool field(const PanelContext& c, const char* label_text, const char* id, std::s
   ImGui::SetNextItemWidth(-1);
   const bool entered = ImGui::InputText(id, &text, ImGuiInputTextFlags_EnterReturnsTrue);
   if (ImGui::IsItemEdited()) c.view.save_recipe.error.clear();
-  item_help(c.theme, help);
+  // Not where the keyboard is, as it is from the beginning: it would cover the next field.
+  if (ImGui::IsItemHovered(ImGuiHoveredFlags_NoNavOverride)) item_help(c.theme, help);
   return entered;
 }
 

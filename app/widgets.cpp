@@ -169,7 +169,7 @@ bool segmented(const Theme& theme, const char* id, std::span<const char* const> 
     const TextStyle style = is_chosen ? TextStyle{Face::semibold, text::kButton.size} : text::kButton;
     draw_text_aligned(list, theme, style, {(min.x + max.x) * 0.5f, at.y + tall * 0.5f},
                       is_chosen || hovered ? c.text : c.text2, words[i], 0.5f, 0.5f);
-    item_help(theme, help);
+    item_help(theme, help, true);
     if (pressed && !is_chosen) *chosen = static_cast<int>(i), changed = true;
   }
   ImGui::PopID();
@@ -339,12 +339,17 @@ void draw_plate(ImDrawList* list, const Theme& theme, ImVec2 min, ImVec2 max, fl
                       with_alpha(theme.colour().panel, opacity), theme.px(4));
 }
 
-void item_help(const Theme& theme, const char* help) {
+void item_help(const Theme& theme, const char* help, bool above) {
   if (!help || !*help ||
       !ImGui::IsItemHovered(ImGuiHoveredFlags_DelayNormal | ImGuiHoveredFlags_Stationary |
                             ImGuiHoveredFlags_AllowWhenDisabled))
     return;
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, {theme.px(8), theme.px(5)});
+  const ImVec2 padding{theme.px(8), theme.px(5)}, words = measure(theme, text::kLabel, help);
+  const float right = ImGui::GetIO().DisplaySize.x - words.x - 2 * padding.x;
+  const ImVec2 at{std::max(0.0f, std::min(ImGui::GetItemRectMin().x, right)),
+                  ImGui::GetItemRectMin().y - theme.px(4) - words.y - 2 * padding.y};
+  if (above && at.y >= 0) ImGui::SetNextWindowPos(at); // else where ImGui finds room
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, padding);
   ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, theme.px(4));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, theme.hairline());
   if (ImGui::BeginTooltip()) {

@@ -132,7 +132,7 @@ struct HoverCard {
 };
 // A card beside the pointer, drawn above everything; takes no input.
 void show_hover_card(const Theme& theme, const HoverCard& card);
-// One line of help beside the last item after a rest, as buttons show it.
-void item_help(const Theme& theme, const char* help);
+// One line of help beside the last item after a rest, as buttons show it; `above` it where what it is about lies below.
+void item_help(const Theme& theme, const char* help, bool above = false);
 
 } // namespace polarscope

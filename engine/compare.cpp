@@ -109,17 +109,11 @@ std::string left_out(const SweepReport& report, const CompareSpec& spec, double 
                     : fmt::format("left out: it has no {}", spec.hparam);
 }
 
-// Rates of routes stay as they are, though they may train most of a network: "best" then means less.
-std::string untuned_lines(const SweepReport& report) {
-  std::string out;
-  for (const BestReport& best : report.best) {
-    if (!best.setting) continue;
-    for (const auto& [name, value] : report.settings[*best.setting].members.front()->hparams)
-      if (name.ends_with(".lr") && std::find(report.swept.begin(), report.swept.end(), name) == report.swept.end())
-        out += fmt::format("not tuned: {} of {}, {}, the rate of parameters that go by another recipe\n", name,
-                           best.label, short_number(value));
-  }
-  return out;
+// Has the run more than the name of an optimizer?
+bool has_own(const RunSpec& run) {
+  const OptimizerSpec& optimizer = run.optimizer;
+  return !run.hparams.empty() || !route_toml(optimizer).empty() || !schedule_toml(optimizer).empty() ||
+         optimizer_toml(optimizer).size() > 1;
 }
 
 // A row per value, a column per optimizer.
@@ -214,6 +208,13 @@ Result<Scene> compare_scene(const Scene& scene, const CompareSpec& spec) {
     return bad_input(fmt::format("--sweep {}: no optimizer has this hyperparameter{}", spec.hparam,
                                  suggestion(spec.hparam, {known.begin(), known.end()})));
   return out;
+}
+
+std::string unused_line(const Scene& scene) {
+  const bool own = std::any_of(scene.runs.begin(), scene.runs.end(), has_own);
+  if (!own && !(scene.sweep && !scene.sweep->hparams.empty())) return "";
+  return "the scene's own runs, routes, schedules and numbers are not used: optimizers come as their presets or files "
+         "say\n";
 }
 
 std::string widen(Scene& scene, const CompareSpec& spec, const SweepReport& report) {

@@ -24,6 +24,9 @@ std::vector<double> values_around(const Setting& hparam, double value);
 // The scene with one run per optimizer, from the start of the scene's first run, swept over values_around its own value.
 Result<Scene> compare_scene(const Scene& scene, const CompareSpec& spec);
 
+// What to say of a scene whose runs, as it has them, are no part of the comparison; "" where they are optimizers by name.
+std::string unused_line(const Scene& scene);
+
 // Adds values beyond an end that turned out best, for at most three times as wide a range; says what it added, "" when
 // there is nothing left to do.
 std::string widen(Scene& scene, const CompareSpec& spec, const SweepReport& report);

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -59,6 +62,39 @@ public:
 private:
   int fd_;
 };
+
+// The process in the name "<name>.<process>.part" of a temporary file; 0 of any other name.
+pid_t writer_in(std::string_view file, std::string_view name) {
+  constexpr std::string_view kEnd = ".part";
+  if (!file.starts_with(name) || !file.ends_with(kEnd) || file.size() < name.size() + kEnd.size() + 2) return 0;
+  const std::string_view number = file.substr(name.size() + 1, file.size() - name.size() - kEnd.size() - 1);
+  if (file[name.size()] != '.' || number.front() < '1' || number.front() > '9') return 0;
+  pid_t process = 0;
+  const char* const end = number.data() + number.size();
+  const auto [rest, error] = std::from_chars(number.data(), end, process);
+  return error == std::errc() && rest == end ? process : 0;
+}
+
+// A writer locks its temporary file: where it lives in a container or on another machine its number says nothing here.
+bool is_being_written(const std::string& file) {
+  const Descriptor opened(::open(file.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (opened.get() < 0 || ::fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return true; // or not ours
+  return ::flock(opened.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+// Removes the temporary files of this target whose processes were killed.
+void remove_left_behind(const fs::path& target) {
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const std::string name = target.filename().string();
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const pid_t writer = writer_in(it->path().filename().string(), name);
+    if (writer == 0 || ::kill(writer, 0) == 0 || errno != ESRCH) continue;
+    const std::string file = it->path().string();
+    if (!is_being_written(file)) ::unlink(file.c_str());
+  }
+}
 
 bool write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -155,6 +191,8 @@ Result<OutputFile> OutputFile::open(const std::string& path) {
   if (out.descriptor_ < 0) return out.failure("cannot write");
   out.temporary_ = name;
   remember_unfinished(name);
+  ::flock(out.descriptor_, LOCK_EX | LOCK_NB); // until it is closed; see is_being_written
+  remove_left_behind(out.path_);
   if (exists) ::fchmod(out.descriptor_, status.st_mode & 07777);
   return out;
 }

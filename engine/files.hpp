@@ -15,7 +15,8 @@ namespace polarscope {
 // The whole file. Refuses folders, unreadable files and files of more than `most` bytes.
 Result<std::string> read_file(const std::string& path, std::size_t most);
 
-// A file being written. "-" is stdout; devices and pipes are written directly.
+// A file being written, under another name until it is whole. "-" is stdout; devices and pipes are written directly.
+// Opening one removes what killed processes left of the same file.
 class OutputFile {
 public:
   static Result<OutputFile> open(const std::string& path);

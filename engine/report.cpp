@@ -96,22 +96,13 @@ double value_at(const RunFrame& run, const std::string& column, long step) {
   return c < 0 || run.series.empty() ? kNothing : run.series.at(c, step).value_or(kNothing);
 }
 
-// The angle by which the last step turned all parameters as one vector. ‖b − a‖² = (‖b‖ − ‖a‖)² + 4 ‖a‖‖b‖ sin²(θ/2)
-// holds for each of them and for the whole, and keeps small angles, which the cosine loses.
+// The angle by which the step turned all parameters as one vector.
 double joint_turn(const RunFrame& run, long step) {
-  const auto sine_square = [](double angle) { return std::pow(std::sin(angle / 2), 2); };
-  double moved = 0, before = 0, after = 0; // squares of lengths
-  for (const ParamInfo& p : run.program->parameters()) {
-    const double a = value_at(run, p.name + ".frobenius_norm", step - 1),
-                 b = value_at(run, p.name + ".frobenius_norm", step);
-    moved += (b - a) * (b - a);
-    if (a * b != 0) moved += 4 * a * b * sine_square(value_at(run, p.name + ".angular_update", step));
-    before += a * a;
-    after += b * b;
-  }
-  const double a = std::sqrt(before), b = std::sqrt(after);
-  const double share = (moved - (b - a) * (b - a)) / (4 * a * b);
-  return std::isnan(share) ? kNothing : 2 * std::asin(std::sqrt(std::clamp(share, 0.0, 1.0)));
+  std::vector<Turn> turns;
+  for (const ParamInfo& p : run.program->parameters())
+    turns.push_back({value_at(run, p.name + ".frobenius_norm", step - 1),
+                     value_at(run, p.name + ".frobenius_norm", step), value_at(run, p.name + ".angular_update", step)});
+  return joint_turn(turns);
 }
 
 void fill_parameters(RunReport& out, const RunFrame& run) {
@@ -257,6 +248,21 @@ bool Report::good() const {
              return i.held() || (run.diverged && i.broken_at >= run.step);
            });
          });
+}
+
+// ‖b − a‖² = (‖b‖ − ‖a‖)² + 4 ‖a‖‖b‖ sin²(θ/2) holds for each part and for the whole, and keeps small angles, which the
+// cosine loses.
+double joint_turn(std::span<const Turn> parts) {
+  double moved = 0, before = 0, after = 0; // squares of lengths
+  for (const auto& [a, b, angle] : parts) {
+    moved += (b - a) * (b - a);
+    if (a * b != 0) moved += 4 * a * b * std::pow(std::sin(angle / 2), 2);
+    before += a * a;
+    after += b * b;
+  }
+  const double a = std::sqrt(before), b = std::sqrt(after);
+  const double share = (moved - (b - a) * (b - a)) / (4 * a * b);
+  return std::isnan(share) ? kNothing : 2 * std::asin(std::sqrt(std::clamp(share, 0.0, 1.0)));
 }
 
 Report make_report(const Frame& frame, const std::string& device, double seconds) {

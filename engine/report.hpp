@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,6 +70,13 @@ struct Report {
   // No expectation failed, no invariant broke. An invariant counts until its run diverged.
   bool good() const;
 };
+
+// Norms of a part of a vector before and after a step, and the angle by which it turned, radians.
+struct Turn {
+  double before, after, angle;
+};
+// The angle by which the whole of the parts turned, radians; NaN where one is not known or the whole is 0.
+double joint_turn(std::span<const Turn> parts);
 
 // `device` as --device takes it; `seconds` of computing, for steps per second.
 Report make_report(const Frame& frame, const std::string& device, double seconds);

@@ -219,8 +219,8 @@ template <class R> void RunSeries::Writer::append(const R* records, long count) 
       const long stride = weights.stride;
       for (long i = (stride - next % stride) % stride; i < batch; i += stride) {
         const auto* record = reinterpret_cast<const std::byte*>(records + i * size);
-        std::byte* row = weights.row((next + i - weights.first) / stride);
-        for (const Piece& p : pieces) std::memcpy(row + p.to, record + p.from, p.bytes);
+        std::byte* kept = weights.row((next + i - weights.first) / stride);
+        for (const Piece& p : pieces) std::memcpy(kept + p.to, record + p.from, p.bytes);
       }
     }
     next += batch;

@@ -80,6 +80,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
+// How far a candidate is from what was typed; one that goes on where the typed word ends is one typo away at most.
+std::size_t distance_to(std::string_view typed, std::string_view candidate) {
+  const std::size_t distance = edit_distance(typed, candidate);
+  const bool goes_on = candidate.size() > typed.size() && typed.size() >= 2 && candidate.starts_with(typed);
+  return goes_on ? std::min<std::size_t>(distance, 1) : distance;
+}
+
 } // namespace
 
 std::string nearest_word(std::string_view typed, const std::vector<std::string>& candidates) {
@@ -87,9 +94,8 @@ std::string nearest_word(std::string_view typed, const std::vector<std::string>&
   std::string best;
   std::size_t least = std::max<std::size_t>(2, typed.size() / 2) + 1;
   for (const std::string& c : candidates) {
-    const std::size_t distance = edit_distance(typed, c);
-    const bool prefix = c.size() > typed.size() && typed.size() >= 2 && c.compare(0, typed.size(), typed) == 0;
-    const std::size_t score = prefix ? std::min<std::size_t>(distance, 1) : distance;
+    const std::string_view name = std::string_view(c).substr(c.rfind('/') + 1); // all of it where there is no folder
+    const std::size_t score = std::min(distance_to(typed, c), distance_to(typed, name));
     if (score < least) {
       least = score;
       best = c;

@@ -45,7 +45,8 @@ std::string to_text(const SettingValue& value);
 // The same as people read it, with what 0 stands for: 0 (the set's own length).
 std::string shown_text(const Setting& setting, const SettingValue& value);
 
-// The candidate nearest to `typed` by edit distance, or "" when nothing is near enough to be a typo of it.
+// The candidate nearest to `typed` by edit distance, or "" when nothing is near enough to be a typo of it. The folder of
+// a scene's name may be missing: digits is nearest to networks/digits.
 std::string nearest_word(std::string_view typed, const std::vector<std::string>& candidates);
 
 // The end of an error's line: "; did you mean 'x'?", or "" when nothing is near enough.

@@ -40,6 +40,7 @@ std::uint64_t hash_member(const StepProgram& program, const MemberGroup& group, 
 }
 
 std::uint64_t hash_of_hashes(std::span<const std::uint64_t> hashes) {
+  if (hashes.size() == 1) return hashes.front();
   std::uint64_t hash = kBasis;
   for (const std::uint64_t h : hashes) add(hash, h);
   return hash;

@@ -1,5 +1,6 @@
 #include "engine/sweep_report.hpp"
 
+#include "engine/preset.hpp"
 #include "engine/report.hpp"
 #include "engine/state_hash.hpp"
 #include "engine/sweep.hpp"
@@ -34,18 +35,24 @@ void make_band(SettingReport& setting) {
   }
 }
 
-// Is the value of the best setting at an end of what this run went through?
+// Is the value of the best setting at an end of what this run went through? What is allowed may end there as well: then
+// there is nothing beyond to try.
 std::vector<EdgeWarning> edges_of(const Scene& scene, const SettingReport& best) {
   std::vector<EdgeWarning> out;
   if (!scene.sweep) return out;
+  const std::vector<Setting> settings = optimizer_hparams(scene.runs[best.run].optimizer);
   for (const auto& [name, value] : best.hparams)
     for (const SweepAxis& axis : scene.sweep->hparams) {
       if (axis.hparam != name || values_of(axis, best.run) < 2) continue;
       const auto [least, most] = std::minmax_element(axis.values.begin(), axis.values.end());
-      if (value == *least || value == *most) out.push_back({name, value, value == *most});
+      const Setting& setting = *find_hparam(settings, name);
+      const bool smallest = value == *least && value > setting.min, largest = value == *most && value < setting.max;
+      if (smallest || largest) out.push_back({name, value, largest});
     }
   return out;
 }
+
+bool is_rate(const std::string& hparam) { return hparam == "lr" || hparam.ends_with(".lr"); }
 
 double norm_ratio(const SettingReport& best) {
   std::vector<double> ratios;
@@ -108,6 +115,16 @@ public:
     }
   }
 
+  void find_untuned() {
+    for (const BestReport& best : out_.best) {
+      const auto made = std::find_if(out_.settings.begin(), out_.settings.end(),
+                                     [&](const SettingReport& s) { return s.run == best.run && !s.members.empty(); });
+      if (made == out_.settings.end()) continue;
+      for (const auto& [name, value] : made->members.front()->hparams)
+        if (is_rate(name) && !varies(best.run, name)) out_.not_tuned.push_back({best.label, name, value});
+    }
+  }
+
   void compare() {
     for (std::size_t a = 0; a < out_.best.size(); ++a)
       for (std::size_t b = a + 1; b < out_.best.size(); ++b)
@@ -117,6 +134,12 @@ public:
   }
 
 private:
+  // Of the scene, not of the results: some of them may be missing.
+  bool varies(std::size_t run, const std::string& hparam) const {
+    return scene_.sweep && std::any_of(scene_.sweep->hparams.begin(), scene_.sweep->hparams.end(),
+                                       [&](const SweepAxis& a) { return a.hparam == hparam && values_of(a, run) > 1; });
+  }
+
   SettingReport setting_of(const MemberPlace& place, std::size_t seeds) const {
     SettingReport s;
     s.run = place.run;
@@ -190,6 +213,7 @@ SweepReport make_sweep_report(const Scene& scene, const KnownResults& results, d
   ReportMaker maker(scene, results, out);
   maker.read_members();
   maker.find_bests();
+  maker.find_untuned();
   maker.compare();
   return out;
 }

@@ -51,6 +51,12 @@ struct BestReport {
   double norm_ratio = 0; // final by start norm of all parameters together, mean over the seeds of the best
 };
 
+// A learning rate, the run's own or a route's, that all of a run's members have alike.
+struct UntunedRate {
+  std::string run, hparam;
+  double value;
+};
+
 struct Difference {
   std::size_t a = 0, b = 0; // positions in `best`
   Estimate loss;            // of a − b over the seeds that both have
@@ -69,6 +75,7 @@ struct SweepReport {
   std::vector<std::string> swept;           // names of the swept numbers
   std::vector<SettingReport> settings;
   std::vector<BestReport> best;        // one per run of the scene
+  std::vector<UntunedRate> not_tuned;  // of runs with a finished member
   std::vector<Difference> differences; // of every two runs that have a best
 
   bool complete() const { return results.size() == members; }
@@ -90,6 +97,7 @@ std::string sweep_json(const SweepReport& report);
 
 // Parts of the summary, for other tables of the same report.
 std::string best_table(const SweepReport& report);
+std::string untuned_lines(const SweepReport& report); // what "best" leaves out
 std::string warning_lines(const SweepReport& report);
 std::string difference_lines(const SweepReport& report);
 std::string estimate_text(const Estimate& estimate); // "0.1234 ± 0.0012"

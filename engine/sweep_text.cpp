@@ -38,6 +38,12 @@ double radial_of(const SettingReport& s) {
   return name.empty() ? kNothing : s.mean_of(name);
 }
 
+bool has_radial(const SweepReport& report) {
+  return std::any_of(report.best.begin(), report.best.end(), [&](const BestReport& best) {
+    return best.setting && !std::isnan(radial_of(report.settings[*best.setting]));
+  });
+}
+
 double angular_of(const SettingReport& s) {
   std::vector<double> angles;
   for (const MemberResult* m : s.members)
@@ -171,10 +177,11 @@ std::string best_table(const SweepReport& report) {
   Row head = {"run"};
   head.insert(head.end(), report.swept.begin(), report.swept.end());
   head.push_back("loss ± se");
-  const bool accuracy = has_accuracy(report);
+  const bool accuracy = has_accuracy(report), radial = has_radial(report);
   if (accuracy) head.push_back("accuracy");
-  head.insert(head.end(),
-              {"norm, final by start", "angular update (°/step)", "radial update", "time per step", "state"});
+  head.insert(head.end(), {"norm, final by start", "angular update (°/step)"});
+  if (radial) head.push_back("radial update");
+  head.insert(head.end(), {"time per step", "state"});
   std::vector<Row> rows = {head};
   for (const BestReport& best : report.best) {
     Row row = {best.label};
@@ -188,12 +195,21 @@ std::string best_table(const SweepReport& report) {
                   : begun             ? "not finished"
                                       : "not run yet");
     if (accuracy) row.push_back(s ? or_dash(s->mean_of("accuracy")) : "–");
-    row.insert(row.end(), {s ? or_dash(best.norm_ratio) : "–", s ? or_dash(degrees(angular_of(*s))) : "–",
-                           s ? or_dash(radial_of(*s)) : "–", begun ? time_text(best.seconds_per_step) : "–",
-                           begun ? size_text(best.state_bytes) : "–"});
+    row.insert(row.end(), {s ? or_dash(best.norm_ratio) : "–", s ? or_dash(degrees(angular_of(*s))) : "–"});
+    if (radial) row.push_back(s ? or_dash(radial_of(*s)) : "–");
+    row.insert(row.end(), {begun ? time_text(best.seconds_per_step) : "–", begun ? size_text(best.state_bytes) : "–"});
     rows.push_back(row);
   }
   return text_table(rows);
+}
+
+std::string untuned_lines(const SweepReport& report) {
+  std::string out;
+  for (const UntunedRate& rate : report.not_tuned)
+    out += fmt::format("not tuned: {} of {}, {}, {}\n", rate.hparam, rate.run, short_number(rate.value),
+                       rate.hparam == "lr" ? "the only one that was tried"
+                                           : "the rate of parameters that go by another recipe");
+  return out;
 }
 
 std::string warning_lines(const SweepReport& report) {
@@ -250,7 +266,7 @@ std::string sweep_summary(const SweepReport& report) {
   std::string out = fmt::format("loss: mean over steps {} to {}; ± standard error over seeds\n",
                                 report.steps - report.tail + 1, report.steps);
   if (report.settings.size() > report.best.size()) out += settings_table(report) + "\neach at its best:\n";
-  out += best_table(report);
+  out += best_table(report) + untuned_lines(report);
   for (const std::string& part : {warning_lines(report), difference_lines(report)})
     if (!part.empty()) out += "\n" + part;
   if (report.complete())
@@ -305,6 +321,9 @@ std::string sweep_json(const SweepReport& report) {
                                     {"loss", estimate_json<Json>(s.loss)}});
   json["best"] = Json::array();
   for (const BestReport& best : report.best) json["best"].push_back(best_json(report, best));
+  json["not_tuned"] = Json::array();
+  for (const UntunedRate& rate : report.not_tuned)
+    json["not_tuned"].push_back({{"run", rate.run}, {"hparam", rate.hparam}, {"value", json_number<Json>(rate.value)}});
   json["differences"] = Json::array();
   for (const Difference& d : report.differences) {
     Json one = {{"a", report.best[d.a].label}, {"b", report.best[d.b].label}, {"loss", estimate_json<Json>(d.loss)}};

@@ -28,7 +28,7 @@ ColumnEdges edges_of(const PanelContext& c, const std::vector<Column>& columns, 
   float fixed = 0;
   for (const bool matters : {true, false})
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      if ((i == 0 || columns[i].matters) != matters) continue;
+      if ((i == 0 || columns[i].matters) != matters || columns[i].width < 0) continue;
       if (i > 0 && fixed + wide(columns[i]) > right - left) break;
       shown[i] = true;
       fixed += wide(columns[i]);

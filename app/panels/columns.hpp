@@ -15,7 +15,7 @@ inline constexpr float kColumnTitles = 24; // design pixels
 
 struct Column {
   std::string name;
-  float width;           // design pixels; 0: takes what is left
+  float width;           // design pixels; 0: takes what is left; below 0: left out
   bool right = true;     // aligned
   std::string help = {}; // of the title
   bool matters = false;  // is left out after the others

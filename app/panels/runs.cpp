@@ -2,10 +2,12 @@
 #include "app/caches.hpp"
 #include "app/format.hpp"
 #include "app/panels/tools.hpp"
+#include "app/run_numbers.hpp"
 #include "app/short_label.hpp"
 #include "app/stroke.hpp"
 #include "app/visibility.hpp"
 
+#include "imgui_internal.h"
 #include "misc/cpp/imgui_stdlib.h"
 #include <fmt/format.h>
 
@@ -29,6 +31,13 @@ Values values_of(const PanelContext& c, const RunFrame& run) {
           value_at(run, column_of(run, "angular_update", parameter), step) * kDegrees};
 }
 
+// The parameter that norm and turning are of; "" where there is none such.
+std::string parameter_name(const PanelContext& c, const RunFrame& run) {
+  const auto& parameters = run.program->parameters();
+  const auto p = static_cast<std::size_t>(c.view.polar.plane.parameter);
+  return p < parameters.size() ? parameters[p].name : "";
+}
+
 void draw_column_titles(const PanelContext& c, float right) {
   const Theme& t = c.theme;
   ImDrawList* list = ImGui::GetWindowDrawList();
@@ -38,7 +47,9 @@ void draw_column_titles(const PanelContext& c, float right) {
     draw_text_aligned(list, t, text::kLabel, {x, y}, t.colour().text3, words, 1, 0.5f);
     x -= t.px(kValue + 4);
   }
-  ImGui::Dummy({1, t.snap(18)});
+  ImGui::Dummy({ImGui::GetContentRegionAvail().x, t.snap(18)});
+  if (const std::string name = c.frame.runs.empty() ? "" : parameter_name(c, c.frame.runs.front()); !name.empty())
+    item_help(t, fmt::format("Norm and °/step are of {}, the parameter that Polar shows.", name).c_str());
 }
 
 // Duplicate, rename, hide … of one run: the menu of its "more" button and of a right click on its row.
@@ -62,6 +73,11 @@ std::string short_label(const PanelContext& c, const RunFrame& run) {
   for (const RunFrame& other : c.frame.runs)
     if (other.style == run.style) like.push_back(other.label);
   return differing_part(run.label, like);
+}
+
+std::string accuracy_text(const PanelContext& c, const RunFrame& run) {
+  const double accuracy = run_numbers(run, c.frame.cursor).accuracy;
+  return "held-out accuracy " + (std::isfinite(accuracy) ? format_value(accuracy, 4) : "–");
 }
 
 void draw_name_field(const PanelContext& c, const RunFrame& run, float width) {
@@ -112,6 +128,11 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
   ImGui::SetNextItemAllowOverlap();
   if (ImGui::InvisibleButton(("row " + run.label).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav))
     c.send(command::SelectRun{run.id});
+  // A run that was selected elsewhere comes into sight, once: then the user may scroll away.
+  if (selected && c.caches.listed_selection != run.id) {
+    ImGui::ScrollToItem(ImGuiScrollFlags_KeepVisibleEdgeY);
+    if (!ImGui::IsWindowAppearing()) c.caches.listed_selection = run.id; // its size may not be known yet
+  }
   if (!ImGui::IsItemVisible() && !renaming) { // scrolled out of sight: focus reaches it by its row
     ImGui::PopID();
     return;
@@ -119,12 +140,16 @@ void draw_run(const PanelContext& c, const RunFrame& run) {
   const bool hovered = ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenOverlappedByItem);
   if (hovered) c.view.next_hover.run = run.id;
   if (hovered && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) c.view.renaming = run.id;
-  const std::string whole = run.label == run.optimizer_name ? run.label : run.label + ", " + run.optimizer_name;
-  item_help(t, (whole + "\nClick: select. Double click: rename.").c_str());
+  std::string help = run.label == run.optimizer_name ? run.label : run.label + ", " + run.optimizer_name;
+  if (hovered && measures_accuracy(run)) help += "\n" + accuracy_text(c, run);
+  item_help(t, (help + "\nClick: select. Double click: rename.").c_str());
+  // As other menus are, not as the rows; keys stand apart from the words.
+  ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(t.px(16), t.px(8)));
   if (ImGui::BeginPopupContextItem("run menu")) {
     draw_run_menu(c, run);
     ImGui::EndPopup();
   }
+  ImGui::PopStyleVar();
   ring_if_highlighted(c, "run." + run.label);
   if (selected || hovered || c.view.hover.run == run.id)
     list->AddRectFilled(at, {at.x + width, at.y + tall}, colour.hover);
@@ -188,8 +213,10 @@ std::string text_of_runs(const PanelContext& c) {
   std::string text;
   for (const RunFrame& run : c.frame.runs) {
     const Values v = values_of(c, run);
-    text += fmt::format("Run {} ({}), step {}: loss {:.6g}, norm {:.6g}, turned {:.4g} degrees in the last step.",
-                        run.label, run.optimizer_name, c.frame.cursor, v.loss, v.norm, v.degrees);
+    const std::string name = parameter_name(c, run);
+    text += fmt::format("Run {} ({}), step {}: loss {:.6g}, norm{} {:.6g}, turned {:.4g} degrees in the last step{}.",
+                        run.label, run.optimizer_name, c.frame.cursor, v.loss, name.empty() ? "" : " of " + name,
+                        v.norm, v.degrees, measures_accuracy(run) ? ", " + accuracy_text(c, run) : "");
     if (run.diverged) text += fmt::format(" It stopped at step {}: a number was no longer finite.", run.diverged_at);
     text += "\n";
   }

@@ -33,12 +33,6 @@ std::optional<std::size_t> index_of(const std::vector<std::string>& names, const
   return static_cast<std::size_t>(it - names.begin());
 }
 
-std::size_t selected_setting(const PanelContext& c, const BenchModel& bench) {
-  for (std::size_t r = 0; r < c.frame.runs.size(); ++r)
-    if (c.frame.runs[r].id == c.frame.selected) return bench.setting_of[r];
-  return 0;
-}
-
 std::vector<double> values_on(const BenchModel& bench, std::size_t number, std::optional<std::size_t> group) {
   std::set<double> values;
   for (const BenchSetting& s : bench.settings)

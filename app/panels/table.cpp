@@ -31,7 +31,7 @@ std::string loss_text(const Estimate& e) {
 
 // A bar per value of the first swept number, the higher the greater its least loss over the others; the shown one in the
 // run's colour.
-void draw_tried(const PanelContext& c, const BenchModel& bench, const BenchGroup& group, const BenchSetting& shown,
+void draw_tried(const PanelContext& c, const BenchModel& bench, const BenchGroup& group, const BenchSetting* shown,
                 std::pair<float, float> edge, float middle) {
   if (bench.swept.empty()) return;
   const Theme& t = c.theme;
@@ -51,7 +51,7 @@ void draw_tried(const PanelContext& c, const BenchModel& bench, const BenchGroup
   float x = edge.first;
   for (const auto& [value, loss] : tried) {
     const ImU32 ink =
-        shown.values[0] == value ? t.run(group.style).colour : mix(t.colour().panel, t.colour().text3, 0.7f);
+        shown && shown->values[0] == value ? t.run(group.style).colour : mix(t.colour().panel, t.colour().text3, 0.7f);
     const float bottom = std::round(middle + tall * 0.5f), gap = wide > t.px(4) ? t.px(2) : 0.5f;
     if (!std::isfinite(loss)) {
       if (wide >= t.px(5))
@@ -120,15 +120,15 @@ std::string verdict_text(const PanelContext& c, const BenchModel& bench, std::si
                                 : number + ", not decided";
 }
 
-double mean_of(const PanelContext& c, const BenchSetting& setting, const char* metric, bool by_start) {
-  std::vector<double> values;
-  for (const std::size_t r : setting.runs) {
-    const RunFrame& run = c.frame.runs[r];
-    const int column = column_of(run, metric, c.view.polar.plane.parameter);
-    const double value = value_at(run, column, c.frame.cursor) / (by_start ? value_at(run, column, 0) : 1);
-    if (std::isfinite(value)) values.push_back(value);
-  }
-  return estimate(values).mean;
+// Of number(RunNumbers) over the seeds.
+template <class F> double mean_of(const BenchModel& bench, const BenchSetting& setting, F number) {
+  FiniteMean mean;
+  for (const std::size_t r : setting.runs) mean.see(number(bench.numbers[r]));
+  return mean.mean();
+}
+
+double mean_accuracy(const BenchModel& bench, const BenchSetting& setting) {
+  return mean_of(bench, setting, [](const RunNumbers& n) { return n.accuracy; });
 }
 
 std::string kept_text(const PanelContext& c, const BenchSetting& setting, bool& broken) {
@@ -146,8 +146,12 @@ std::string finite_text(double value, int digits = 3) {
   return std::isfinite(value) ? format_value(value, digits) : "–";
 }
 
+constexpr const char* kAccuracyHelp = "Share of held-out samples that the run gets right, as last measured.";
+constexpr const char* kNormHelp = "Norm of all parameters as one vector.";
+constexpr const char* kTurningHelp = "Angle by which the step turned all parameters as one vector.";
+
 // Columns of the table of bests: after the swept numbers these, in this order.
-enum BestColumn { kTried, kEdge, kLoss, kSeeds, kVerdict, kNormRatio, kTurning, kInvariants };
+enum BestColumn { kTried, kEdge, kLoss, kAccuracy, kSeeds, kVerdict, kNormRatio, kTurning, kInvariants };
 
 std::vector<Column> best_columns(const PanelContext& c, const BenchModel& bench) {
   const bool same = c.view.bench.shown == 1;
@@ -163,8 +167,9 @@ std::vector<Column> best_columns(const PanelContext& c, const BenchModel& bench)
   for (Column column :
        {Column{tried, bench.swept.empty() ? 12 : wide(tried, 118), false},
         Column{"", bench.swept.empty() ? 12.0f : 104, false}, Column{"final loss ± se", 140, true, {}, true},
-        Column{"seeds", 150, false}, Column{"above the lowest ± se", 190}, Column{"norm, end by start", 124},
-        Column{"°/step", 70}, Column{"invariants", 96, false}})
+        Column{"accuracy", bench.accuracy ? 84.0f : -1, true, kAccuracyHelp, true}, Column{"seeds", 150, false},
+        Column{"above the lowest ± se", 190}, Column{"norm, end by start", 124, true, kNormHelp},
+        Column{"°/step", 70, true, kTurningHelp}, Column{"invariants", 96, false}})
     columns.push_back(std::move(column));
   return columns;
 }
@@ -180,12 +185,20 @@ std::pair<double, double> range_of_seeds(const PanelContext& c, const BenchModel
   return {least, most};
 }
 
-std::string best_help(const PanelContext& c, const BenchModel& bench, const BenchGroup& g,
+// Why a group that has no shown setting has none.
+std::string not_shown_text(const PanelContext& c, const BenchModel& bench, std::size_t group) {
+  if (c.view.bench.shown != 1) return "none without divergence";
+  const std::string lacking = bench.lacking(group, bench.settings[selected_setting(c, bench)]);
+  return lacking.empty() ? "not tried" : "left out: the selected run has no " + lacking;
+}
+
+std::string best_help(const PanelContext& c, const BenchModel& bench, std::size_t group,
                       std::optional<std::size_t> shown) {
+  const BenchGroup& g = bench.groups[group];
   const std::string words = shown ? bench.words(bench.settings[*shown]) : "";
   std::string help = g.name;
   if (c.view.bench.shown == 1)
-    help += shown ? " at the selected member's numbers: " + words : ": not tried at these numbers";
+    help += shown ? " at the selected member's numbers: " + words : ": " + not_shown_text(c, bench, group);
   else help += shown ? (words.empty() ? "" : " at its best: " + words) : ": diverged in every setting";
   for (const BenchEdge& e : g.edges)
     help += fmt::format("\nIts best {} is the {} that was tried.", bench.swept[e.number],
@@ -209,24 +222,29 @@ void draw_best_cells(const PanelContext& c, const BenchModel& bench, std::size_t
   const BenchSetting& shown = bench.settings[setting.value_or(g.settings.front())];
   if (setting)
     for (std::size_t n = 0; n < bench.swept.size(); ++n) cell(1 + n, value_text(shown.values[n]), colour.text);
-  if (has_room(edges, first + kTried)) draw_tried(c, bench, g, shown, edges[first + kTried], middle);
+  if (has_room(edges, first + kTried))
+    draw_tried(c, bench, g, setting ? &shown : nullptr, edges[first + kTried], middle);
   if (!g.edges.empty() && setting == g.best && has_room(edges, first + kEdge)) {
     const float x = edges[first + kEdge].first;
     draw_icon(list, t, Icon::warning, {x + t.px(6), middle}, colour.warning, 11);
     draw_text_aligned(list, t, text::kLabel, {x + t.px(18), middle}, colour.warning, "edge: widen", 0, 0.5f);
   }
-  if (!setting)
-    return cell(first + kLoss, c.view.bench.shown == 1 ? "not tried" : "none without divergence", colour.broken,
-                text::kLabel);
+  if (!setting) // in the place of all that would follow
+    return draw_cell(c, {"", 0, false}, {edges[first + kLoss].first, edges.back().second}, middle,
+                     c.view.bench.shown == 1 ? colour.text2 : colour.broken, not_shown_text(c, bench, group),
+                     text::kLabel);
   if (!shown.sound() && shown.diverged > 0)
     return cell(first + kLoss, fmt::format("{} of {} diverged", shown.diverged, shown.runs.size()), colour.broken,
                 text::kLabel);
   cell(first + kLoss, loss_text(shown.loss), colour.text);
+  cell(first + kAccuracy, finite_text(mean_accuracy(bench, shown), 4), colour.text);
   if (has_room(edges, first + kSeeds))
     draw_seeds(c, bench, shown, g.style, edges[first + kSeeds], middle, range.first, range.second);
   cell(first + kVerdict, verdict_text(c, bench, group), colour.text2);
-  cell(first + kNormRatio, finite_text(mean_of(c, shown, "frobenius_norm", true)), colour.text);
-  cell(first + kTurning, finite_text(mean_of(c, shown, "angular_update", false) * kDegrees), colour.text);
+  const double norms = mean_of(bench, shown, [](const RunNumbers& n) { return n.norm / n.start_norm; });
+  const double turning = mean_of(bench, shown, [](const RunNumbers& n) { return n.angular_update; });
+  cell(first + kNormRatio, finite_text(norms), colour.text);
+  cell(first + kTurning, finite_text(turning * kDegrees), colour.text);
   bool broken = false;
   const std::string kept = kept_text(c, shown, broken);
   cell(first + kInvariants, kept, broken ? colour.broken : colour.text2, text::kLabel);
@@ -236,9 +254,16 @@ void draw_bests(const PanelContext& c, const BenchModel& bench) {
   const Theme& t = c.theme;
   const std::vector<Column> columns = best_columns(c, bench);
   const ColumnEdges edges = edges_of(c, columns);
-  const float titles = ImGui::GetCursorScreenPos().y + t.px(kColumnTitles * 0.5f);
-  for (std::size_t i = 0; i < edges.size(); ++i)
-    draw_cell(c, columns[i], edges[i], titles, t.colour().text3, columns[i].name, text::kLabel);
+  const ImVec2 titles = ImGui::GetCursorScreenPos();
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    draw_cell(c, columns[i], edges[i], titles.y + t.px(kColumnTitles * 0.5f), t.colour().text3, columns[i].name,
+              text::kLabel);
+    if (columns[i].help.empty() || !has_room(edges, i)) continue;
+    ImGui::SetCursorScreenPos({edges[i].first, titles.y});
+    ImGui::Dummy({edges[i].second - edges[i].first, t.snap(kColumnTitles)});
+    item_help(t, columns[i].help.c_str());
+  }
+  ImGui::SetCursorScreenPos(titles);
   ImGui::Dummy({1, t.snap(kColumnTitles)});
   const auto range = range_of_seeds(c, bench);
   const float tall = t.snap(kBestRow), width = ImGui::GetContentRegionAvail().x;
@@ -255,7 +280,7 @@ void draw_bests(const PanelContext& c, const BenchModel& bench) {
     if (ImGui::InvisibleButton(("best " + g.name).c_str(), {width, tall}, ImGuiButtonFlags_EnableNav))
       c.send(command::SelectRun{run.id});
     const bool hovered = ImGui::IsItemHovered();
-    item_help(t, best_help(c, bench, g, shown).c_str());
+    item_help(t, best_help(c, bench, i, shown).c_str());
     if (hovered) c.view.next_hover.run = run.id;
     if (of_selected || hovered) list->AddRectFilled(at, {at.x + width, at.y + tall}, t.colour().hover);
     if (of_selected) list->AddRectFilled(at, {at.x + t.snap(3), at.y + tall}, t.run(g.style).colour);
@@ -275,8 +300,9 @@ std::vector<Column> member_columns(const BenchModel& bench) {
   for (const std::string& name : bench.swept) columns.push_back({name, 92});
   columns.push_back({"seed", 70});
   columns.push_back({"final loss", 104, true, {}, true});
-  columns.push_back({"norm", 84});
-  columns.push_back({"°/step", 84});
+  columns.push_back({"accuracy", bench.accuracy ? 84.0f : -1, true, kAccuracyHelp, true});
+  columns.push_back({"norm", 84, true, kNormHelp});
+  columns.push_back({"°/step", 84, true, kTurningHelp});
   columns.push_back({"status", 170, false});
   return columns;
 }
@@ -286,10 +312,9 @@ double number_of(const PanelContext& c, const BenchModel& bench, std::size_t r, 
   const RunFrame& run = c.frame.runs[r];
   if (column == "seed") return static_cast<double>(run.seed);
   if (column == "final loss") return bench.loss[r];
-  if (column == "norm")
-    return value_at(run, column_of(run, "frobenius_norm", c.view.polar.plane.parameter), c.frame.cursor);
-  if (column == "°/step")
-    return kDegrees * value_at(run, column_of(run, "angular_update", c.view.polar.plane.parameter), c.frame.cursor);
+  if (column == "accuracy") return bench.numbers[r].accuracy;
+  if (column == "norm") return bench.numbers[r].norm;
+  if (column == "°/step") return kDegrees * bench.numbers[r].angular_update;
   if (column == "status") return run.diverged ? static_cast<double>(run.diverged_at) : INFINITY;
   for (std::size_t n = 0; n < bench.swept.size(); ++n)
     if (bench.swept[n] == column) return bench.settings[bench.setting_of[r]].values[n].value_or(NAN);
@@ -338,8 +363,7 @@ void draw_member(const PanelContext& c, const BenchModel& bench, std::size_t r, 
     } else {
       const double value = number_of(c, bench, r, column.name);
       draw_cell(c, column, edges[i], middle, lost ? colour.text3 : colour.text,
-                column.name == "seed" ? format_count(std::lround(value))
-                                      : finite_text(value, column.name == "final loss" ? 4 : 3));
+                column.name == "seed" ? format_count(std::lround(value)) : finite_text(value, column.matters ? 4 : 3));
     }
   }
   ImGui::PopID();
@@ -401,16 +425,21 @@ std::string text_of_table(const PanelContext& c) {
     const BenchGroup& g = bench.groups[i];
     const auto shown = shown_setting(c, bench, i);
     if (!shown) {
-      text += g.name + (same ? " was not tried at these numbers.\n" : " has no setting in which no seed diverged.\n");
+      const std::string lacking = same ? bench.lacking(i, bench.settings[selected_setting(c, bench)]) : "";
+      text += g.name + (!lacking.empty() ? " was left out: the selected run has no " + lacking + ".\n"
+                        : same           ? " was not tried at these numbers.\n"
+                                         : " has no setting in which no seed diverged.\n");
       continue;
     }
     const BenchSetting& setting = bench.settings[*shown];
     const std::string words = bench.words(setting), verdict = verdict_text(c, bench, i);
+    const double accuracy = mean_accuracy(bench, setting);
     text += g.name + (words.empty() ? "" : (same ? " at " : " at its best, ") + words);
     if (setting.diverged > 0) text += fmt::format(": {} of {} seeds diverged.", setting.diverged, setting.runs.size());
     else
-      text += fmt::format(": loss {}, {} seeds{}.", loss_text(setting.loss), setting.loss.count,
-                          verdict.empty() ? "" : "; " + verdict);
+      text += fmt::format(": loss {}, {}{} seeds{}.", loss_text(setting.loss),
+                          std::isfinite(accuracy) ? fmt::format("accuracy {}, ", format_value(accuracy, 4)) : "",
+                          setting.loss.count, verdict.empty() ? "" : "; " + verdict);
     if (shown == g.best)
       for (const BenchEdge& e : g.edges)
         text +=

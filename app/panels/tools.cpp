@@ -119,10 +119,14 @@ const BenchModel& bench_of(const PanelContext& c) {
   return *caches.bench;
 }
 
+std::size_t selected_setting(const PanelContext& c, const BenchModel& bench) {
+  for (std::size_t r = 0; r < c.frame.runs.size(); ++r)
+    if (c.frame.runs[r].id == c.frame.selected) return bench.setting_of[r];
+  return 0;
+}
+
 std::optional<std::size_t> shown_setting(const PanelContext& c, const BenchModel& bench, std::size_t group) {
-  if (c.view.bench.shown == 1)
-    for (std::size_t r = 0; r < c.frame.runs.size(); ++r)
-      if (c.frame.runs[r].id == c.frame.selected) return bench.same(group, bench.settings[bench.setting_of[r]]);
+  if (c.view.bench.shown == 1) return bench.same(group, bench.settings[selected_setting(c, bench)]);
   return bench.groups[group].best;
 }
 

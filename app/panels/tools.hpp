@@ -34,6 +34,8 @@ std::vector<const RunFrame*> visible_runs(const PanelContext& c);
 
 // The frame's runs as a sweep, made anew with each frame of the engine.
 const BenchModel& bench_of(const PanelContext& c);
+// The setting that the selected run is a member of; the first where none is selected.
+std::size_t selected_setting(const PanelContext& c, const BenchModel& bench);
 // The setting of a group that Bench shows: its best, or that with the selected member's numbers; nothing where there is none.
 std::optional<std::size_t> shown_setting(const PanelContext& c, const BenchModel& bench, std::size_t group);
 // Those of the visible runs whose losses Bench draws: all, or every run's at its best, or those with the selected

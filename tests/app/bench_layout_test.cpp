@@ -1,5 +1,7 @@
 // The layout Bench: what it says of a sweep is what `sweep` says, and its table and map select runs.
 #include "app/bench_model.hpp"
+#include "app/format.hpp"
+#include "app/run_numbers.hpp"
 #include "engine/sweep.hpp"
 #include "engine/sweep_report.hpp"
 #include "tests/app/window_fixture.hpp"
@@ -36,6 +38,25 @@ optimizer = ["adamw", "lion"]
 hparam.weight_decay = { values = [0.001, 0.1] }
 hparam.lr = { values = [0.001, 0.01, 0.1] }
 )";
+
+const std::string kNetwork = R"([scene]
+steps = 25
+[problem]
+kind = "digits"
+[sweep]
+optimizer = ["adamw", "muon"]
+hparam.lr = { values = [0.005, 0.02] }
+hparam.rest.lr = { values = [0.001, 0.003] }
+)";
+
+// The members of a scene as `sweep` computes them.
+KnownResults members_of(const Scene& scene) {
+  KnownResults known;
+  SweepRunOptions options;
+  options.session = {"cpu", 1};
+  REQUIRE(run_members(scene, options, known).ok());
+  return known;
+}
 
 // The scene computed to its end in the layout Bench.
 struct Bench {
@@ -82,10 +103,7 @@ TEST_CASE("Bench finds the bests that the report of the sweep finds") {
   const BenchModel model = make_bench_model(bench.w.frame(), false);
   const auto scene = load_scene(bench.path);
   REQUIRE(scene.ok());
-  KnownResults known;
-  SweepRunOptions options;
-  options.session = {"cpu", 1};
-  REQUIRE(run_members(*scene, options, known).ok());
+  const KnownResults known = members_of(*scene);
   const SweepReport report = make_sweep_report(*scene, known, 0.1, "cpu");
   CHECK(model.swept == std::vector<std::string>{"lr"});
   CHECK(model.from == 73);
@@ -115,6 +133,89 @@ TEST_CASE("Bench finds the bests that the report of the sweep finds") {
   // SGD diverges at the largest rate, and is never averaged
   CHECK(model.settings[2].diverged == 3);
   CHECK(model.settings[2].loss.count == 0);
+}
+
+TEST_CASE("Bench shows norm, turning and accuracy of all parameters together, as sweep does") {
+  Bench bench(kNetwork);
+  const Frame& frame = bench.w.frame();
+  const BenchModel model = make_bench_model(frame, false);
+  const auto scene = load_scene(bench.path);
+  REQUIRE(scene.ok());
+  const KnownResults known = members_of(*scene);
+  REQUIRE(frame.runs.size() == 6);
+  REQUIRE(frame.runs.front().program->parameters().size() > 1);
+  CHECK(model.accuracy);
+  for (std::size_t r = 0; r < frame.runs.size(); ++r) {
+    INFO(frame.runs[r].label);
+    const MemberResult& member = known.at(frame.runs[r].label);
+    CHECK(model.numbers[r].start_norm == Approx(member.start_norm).epsilon(1e-6));
+    CHECK(model.numbers[r].norm == Approx(member.norm).epsilon(1e-12));
+    CHECK(model.numbers[r].angular_update == Approx(member.angular_update).epsilon(1e-9));
+    CHECK(model.numbers[r].accuracy == member.value("accuracy")); // of step 20
+  }
+  // Before the first step nothing has turned or been measured.
+  const RunNumbers start = run_numbers(frame.runs.front(), 0);
+  CHECK(start.norm == start.start_norm);
+  CHECK(std::isnan(start.angular_update));
+  CHECK(std::isnan(start.accuracy));
+  const SweepReport report = make_sweep_report(*scene, known, 0.1, "cpu");
+  REQUIRE(report.best.front().setting);
+  const double accuracy = report.settings[*report.best.front().setting].mean_of("accuracy");
+  CHECK(bench.w.panel_text("table").find(", accuracy " + format_value(accuracy, 4) + ", ") != std::string::npos);
+  bench.w.view().bench.table = 1;
+  bench.w.frames(3);
+  bench.w.click("table", "sort accuracy");
+  CHECK(bench.w.view().bench.sort.column == "accuracy");
+  bench.w.view().layout = LayoutKind::study;
+  bench.w.frames(4);
+  CHECK(bench.w.panel_text("runs").find("held-out accuracy 0.") != std::string::npos);
+}
+
+TEST_CASE("Bench warns of the edges that sweep warns of, and not where what is allowed ends") {
+  Bench bench(R"([scene]
+steps = 40
+[problem]
+kind = "quadratic"
+[sweep]
+optimizer = ["adamw", "lion"]
+hparam.lr = { values = [0.001, 0.01] }
+hparam.weight_decay = { values = [0, 0.5] }
+)");
+  const BenchModel model = make_bench_model(bench.w.frame(), false);
+  const auto scene = load_scene(bench.path);
+  REQUIRE(scene.ok());
+  const KnownResults known = members_of(*scene);
+  const SweepReport report = make_sweep_report(*scene, known, 0.1, "cpu");
+  for (std::size_t g = 0; g < report.best.size(); ++g) {
+    INFO(report.best[g].label);
+    std::vector<std::string> expected, found;
+    for (const EdgeWarning& e : report.best[g].edges) expected.push_back(e.hparam + (e.largest ? " up" : " down"));
+    for (const BenchEdge& e : model.groups[g].edges)
+      found.push_back(model.swept[e.number] + (e.largest ? " up" : " down"));
+    std::sort(expected.begin(), expected.end());
+    std::sort(found.begin(), found.end());
+    CHECK(found == expected);
+    CHECK(std::find(found.begin(), found.end(), "weight_decay down") == found.end());
+  }
+}
+
+TEST_CASE("the norm of a run that diverged is the last finite one, as sweep has it") {
+  Bench bench;
+  const Frame& frame = bench.w.frame();
+  const auto scene = load_scene(bench.path);
+  REQUIRE(scene.ok());
+  const KnownResults known = members_of(*scene);
+  std::size_t diverged = 0;
+  for (const RunFrame& run : frame.runs) {
+    if (!run.diverged) continue;
+    INFO(run.label);
+    ++diverged;
+    const double norm = run_numbers(run, frame.cursor).norm;
+    CHECK(std::isfinite(norm));
+    CHECK(norm == Approx(known.at(run.label).norm).epsilon(1e-12));
+  }
+  CHECK(diverged >= 3);
+  CHECK_FALSE(make_bench_model(frame, false).accuracy); // this problem measures none
 }
 
 TEST_CASE("a cell of the map selects its run, and again its next seed") {
@@ -210,6 +311,66 @@ TEST_CASE("at the same values every run stands at the selected member's numbers,
   const std::string lost = bench.w.panel_text("table");
   CHECK(lost.find("sgd at lr 1e6: 3 of 3 seeds diverged.") != std::string::npos);
   CHECK(lost.find("lowest") == std::string::npos); // nothing to be compared with
+}
+
+TEST_CASE("at the same values a run with a swept number that the selected one lacks is left out") {
+  Bench bench(kNetwork);
+  bench.w.view().bench.shown = 1;
+  bench.w.frames(2);
+  CHECK(bench.selected().group == "adamw");
+  const BenchModel model = make_bench_model(bench.w.frame(), false);
+  CHECK(model.swept == std::vector<std::string>{"lr", "rest.lr"});
+  const BenchSetting& of_adamw = model.settings[model.setting_of.front()];
+  CHECK(model.lacking(0, of_adamw).empty());
+  CHECK(model.lacking(1, of_adamw) == "rest.lr");
+  CHECK_FALSE(model.same(1, of_adamw));
+  const std::string left_out = bench.w.panel_text("table");
+  CAPTURE(left_out);
+  CHECK(left_out.find("adamw at lr 5e−3: loss ") != std::string::npos);
+  CHECK(left_out.find("muon was left out: the selected run has no rest.lr.") != std::string::npos);
+  // The other way round nothing is open: AdamW has one setting with Muon's rate.
+  bench.w.send(command::SelectRun{bench.w.frame().runs.back().id});
+  bench.w.frames(2);
+  const BenchSetting& of_muon = model.settings[model.setting_of.back()];
+  REQUIRE(model.same(0, of_muon));
+  CHECK(model.settings[*model.same(0, of_muon)].values[0] == of_muon.values[0]);
+  const std::string both = bench.w.panel_text("table");
+  CAPTURE(both);
+  CHECK(both.find("adamw at lr 2e−2: loss ") != std::string::npos);
+  CHECK(both.find("muon at lr 2e−2, rest.lr 3e−3: loss ") != std::string::npos);
+}
+
+TEST_CASE("the list of runs scrolls once to the run that was selected in Bench") {
+  Bench bench;
+  const RunId first = bench.w.frame().runs.front().id, last = bench.w.frame().runs.back().id;
+  bench.w.send(command::SelectRun{last});
+  bench.w.view().layout = LayoutKind::study;
+  bench.w.frames(6);
+  ImGuiWindow* list = nullptr;
+  const auto in_sight = [&](RunId id) {
+    bool seen = false;
+    bench.w.play([&](ImGuiTestContext& user) {
+      user.SetRef(bench.w.panel("runs").c_str());
+      const std::string row = "**/row " + bench.w.frame().find(id)->label;
+      const ImGuiTestItemInfo item = user.ItemInfo(row.c_str(), ImGuiTestOpFlags_NoError);
+      if (item.ID != 0) list = item.Window;
+      seen = item.ID != 0 && item.RectClipped.GetHeight() > 0.9f * item.RectFull.GetHeight();
+    });
+    return seen;
+  };
+  CHECK(in_sight(last));
+  CHECK_FALSE(in_sight(first));
+  REQUIRE(list);
+  ImGui::SetScrollY(list, 0);
+  bench.w.frames(3);
+  CHECK(in_sight(first)); // and stays where the user takes it
+  CHECK_FALSE(in_sight(last));
+  bench.w.send(command::SelectRun{first});
+  bench.w.frames(3);
+  CHECK(in_sight(first));
+  bench.w.send(command::SelectRun{last});
+  bench.w.frames(3);
+  CHECK(in_sight(last));
 }
 
 TEST_CASE("what is not decided has no rank") {

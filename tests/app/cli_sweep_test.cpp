@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -73,6 +72,7 @@ TEST_CASE("sweep prints members, bests and differences, and nothing else", "[cli
           member.at("hparams").at("lr").dump() + "\n");
   const Json run = Json::parse(program({"run", alone, "--json", "-", "--device", "cpu"}).out);
   CHECK(run.at("runs").at(0).at("state_hash") == member.at("state_hash"));
+  CHECK(run.at("state_hash") == member.at("state_hash"));
   CHECK(run.at("runs").at(0).at("final").at("loss") == member.at("final").at("loss"));
   // `run` and the window take the same scene, its members as runs
   const Json runs = Json::parse(program({"run", scene, "--json", "-", "--device", "cpu"}).out);
@@ -104,8 +104,8 @@ TEST_CASE("a sweep that is killed goes on where it was", "[cli][sweep]") {
   CHECK(second.exit_code == 0);
   CHECK(second.err.find("polarscope: " + std::to_string(kept) + " members are kept from before, in " + journal) == 0);
   CHECK(without_times(read_text(killed)) == without_times(read_text(whole)));
-  const std::vector<std::string> names = folder.names();
-  CHECK(std::find(names.begin(), names.end(), "killed.json.journal") == names.end());
+  // neither its journal nor the file that the killed one had begun
+  CHECK(folder.names() == std::vector<std::string>{"killed.json", "s.toml", "whole.json"});
 }
 
 TEST_CASE("a sweep that is interrupted prints what is done", "[cli][sweep]") {
@@ -215,7 +215,17 @@ TEST_CASE("compare shows each at its best and all at one rate", "[cli][compare]"
   const Outcome routes =
       program({"compare", "muon", "adamw", "--scene", "networks/digits", "--steps", "100", "--seeds", "2"});
   INFO(routes.out << routes.err);
+  CHECK(routes.out.find("the scene's own runs, routes, schedules and numbers are not used: ") == 0);
   CHECK(routes.out.find("not tuned: rest.lr of muon, 0.0003, ") != std::string::npos);
+  CHECK(routes.out.find("not tuned: lr of ") == std::string::npos);
+  CHECK(routes.out.find("radial update") == std::string::npos); // a network has many parameters
   CHECK(routes.out.find("accuracy") != std::string::npos);
   CHECK(routes.out.find("angular update (°/step)") != std::string::npos);
+  // and one that may choose that rate has the others as they are
+  const Outcome rest =
+      program({"compare", "muon", "--scene", "networks/digits", "--sweep", "rest.lr", "--steps", "20", "--seeds", "1"});
+  INFO(rest.out << rest.err);
+  CHECK(rest.out.find("not tuned: rest.lr of muon") == std::string::npos);
+  CHECK(rest.out.find("not tuned: lr of muon, 0.02, the only one that was tried\n"
+                      "not tuned: lr of adamw, 0.001, the only one that was tried\n") != std::string::npos);
 }

@@ -92,6 +92,8 @@ TEST_CASE("bad usage is one line on stderr and exit 2", "[cli]") {
       {{"run", "first_look", "--csv", folder.path()}, "Is a directory"},
       {{"list", "things"}, "things"},
       {{"check", "muom"}, "muom"},
+      {{"check", "digits"}, "no file, scene, optimizer or lesson 'digits'; did you mean 'networks/digits'?"},
+      {{"run", "digits"}, "no scene 'digits'; did you mean 'networks/digits'?"},
   };
   for (const auto& [arguments, expected] : cases) {
     std::ostringstream typed;

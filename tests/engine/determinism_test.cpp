@@ -2,6 +2,7 @@
 // pauses, the neighbours and the way back through time.
 #include "engine/backend.hpp"
 #include "engine/compile.hpp"
+#include "engine/report.hpp"
 #include "engine/session.hpp"
 #include "engine/state_hash.hpp"
 #include "engine/trace.hpp"
@@ -216,6 +217,22 @@ TEST_CASE("a schedule of commands gives one state for any threads and bursts") {
     }
     CAPTURE(seed);
     for (const auto r : results) REQUIRE(r == results[0]);
+  }
+}
+
+TEST_CASE("the hash of a scene with one run is that run's, of two it is of both") {
+  for (const int runs : {1, 2}) {
+    SceneText text;
+    text.runs = runs;
+    auto s = open_session(text, threads(1));
+    s->advance(20);
+    const Frame f = frame_of(*s);
+    CHECK((f.state_hash == f.runs[0].state_hash) == (runs == 1));
+    CHECK(s->state_hash() == f.state_hash);
+    const Report report = make_report(f, "cpu", 1);
+    CHECK(report.state_hash == f.state_hash);
+    const std::string line = "state hash " + hash_text(f.runs[0].state_hash) + " (cpu, f32)\n";
+    CHECK((report_table(report).find(line) != std::string::npos) == (runs == 1));
   }
 }
 

@@ -174,6 +174,8 @@ TEST_CASE("files that are no scenes are refused", "[scene]") {
   CHECK(error(large) == large + ": is larger than 1048576 bytes");
   CHECK(error(folder.path()) == folder.path() + ": is a folder, not a scene");
   CHECK(error("frist_look") == "no scene 'frist_look'; did you mean 'first_look'?");
+  CHECK(error("digits") == "no scene 'digits'; did you mean 'networks/digits'?"); // without its folder
+  CHECK(error("digts") == "no scene 'digts'; did you mean 'networks/digits'?");
   CHECK(error("") != "");
 }
 

@@ -36,7 +36,7 @@ void add(KnownResults& known, const Scene& scene, const std::string& label, doub
   for (std::size_t m = 0; m < static_cast<std::size_t>(sweep_size(scene)); ++m)
     if (const RunSpec spec = member_spec(scene, m); spec.label == label) {
       r.seed = spec.seed.value_or(scene.seed);
-      r.hparams = {{"lr", spec.hparams.at("lr")}};
+      r.hparams.assign(spec.hparams.begin(), spec.hparams.end());
     }
   r.diverged = std::isnan(loss);
   r.step = r.diverged ? 7 : 100;
@@ -204,6 +204,91 @@ TEST_CASE("expectations that were not judged are told of", "[sweep][report]") {
   const Json members = Json::parse(sweep_json(report)).at("members");
   CHECK(members.at(0).at("not_judged") == "changed by --set");
   CHECK_FALSE(members.at(1).contains("not_judged"));
+}
+
+TEST_CASE("rates that a run's members have alike are named as not tuned", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  KnownResults known = two_runs(scene);
+  const auto report_of = [&](const Scene& of) { return make_sweep_report(of, known, 0.1, "cpu"); };
+  CHECK(untuned_lines(report_of(scene)).empty());
+  CHECK(Json::parse(sweep_json(report_of(scene))).at("not_tuned").empty());
+  for (auto& [label, member] : known)
+    if (member.group == "muon") member.hparams.emplace_back("rest.lr", 3e-4);
+  const std::string line = "not tuned: rest.lr of muon, 0.0003, the rate of parameters that go by another recipe\n";
+  CHECK(untuned_lines(report_of(scene)) == line);
+  CHECK(sweep_summary(report_of(scene)).find("\n" + line) != std::string::npos);
+  CHECK(Json::parse(sweep_json(report_of(scene))).at("not_tuned") ==
+        Json::parse(R"([{"run": "muon", "hparam": "rest.lr", "value": 0.0003}])"));
+  // What is not finished yet is no reason to call a rate untuned.
+  std::erase_if(known, [](const auto& one) { return one.first.find("lr 0.1 ") == std::string::npos; });
+  CHECK(untuned_lines(report_of(scene)) == line);
+}
+
+TEST_CASE("a comparison names every rate that was not varied, the optimizers' own among them", "[compare]") {
+  const CompareSpec spec{{"muon", "adamw"}, "momentum", 1}; // which adamw lacks
+  const Scene scene = *compare_scene(scene_of("[[run]]\noptimizer = \"sgd\"\n"), spec);
+  KnownResults known;
+  for (const std::string& text : scene.sweep->hparams.front().texts) add(known, scene, "muon momentum " + text, 1);
+  add(known, scene, "adamw", 2);
+  for (auto& [label, member] : known) member.hparams.emplace_back("lr", member.group == "muon" ? 0.02 : 0.001);
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  const std::string text = compare_text(report, spec, std::nullopt);
+  INFO(text);
+  CHECK(text.find("not tuned: lr of muon, 0.02, the only one that was tried\n"
+                  "not tuned: lr of adamw, 0.001, the only one that was tried\n") != std::string::npos);
+  CHECK(Json::parse(compare_json(report, spec, std::nullopt)).at("not_tuned").size() == 2);
+}
+
+TEST_CASE("an end of what is allowed is no range to widen", "[sweep][report]") {
+  const Scene scene = scene_of("[[run]]\noptimizer = \"adamw\"\n[sweep]\n"
+                               "hparam.weight_decay = { values = [0.0, 0.1, 0.5] }\n");
+  const auto warned = [&](const std::string& best) {
+    KnownResults known;
+    for (const std::string value : {"0", "0.1", "0.5"})
+      add(known, scene, "adamw weight_decay " + value, value == best ? 1 : 2);
+    const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+    REQUIRE(report.complete());
+    REQUIRE(report.best[0].setting);
+    return warning_lines(report);
+  };
+  CHECK(warned("0").empty());
+  CHECK(warned("0.1").empty());
+  CHECK(warned("0.5") ==
+        "WARNING: the best weight_decay of adamw, 0.5, is the largest that was tried: widen the range\n");
+}
+
+TEST_CASE("the radial part of an update has a column where one parameter has it alone", "[sweep][report]") {
+  const Scene scene = scene_of(kTwo);
+  KnownResults known = two_runs(scene);
+  const auto table = [&] { return best_table(make_sweep_report(scene, known, 0.1, "cpu")); };
+  CHECK(table().find("radial update") == std::string::npos);
+  for (auto& [label, member] : known) member.final.emplace_back("W.radial_update", 0.25);
+  CHECK(table().find("radial update") != std::string::npos);
+  CHECK(table().find("0.25") != std::string::npos);
+  for (auto& [label, member] : known) member.final.emplace_back("V.radial_update", 0.5);
+  CHECK(table().find("radial update") == std::string::npos); // of several none stands for the rest
+}
+
+TEST_CASE("the hash of a sweep with one member is that member's", "[sweep][report]") {
+  const Scene scene = scene_of("[[run]]\noptimizer = \"sgd\"\n[sweep]\nhparam.lr = { values = [0.1] }\n");
+  KnownResults known;
+  add(known, scene, "sgd lr 0.1", 1);
+  known.at("sgd lr 0.1").state_hash = 77;
+  const SweepReport report = make_sweep_report(scene, known, 0.1, "cpu");
+  REQUIRE(report.complete());
+  CHECK(report.state_hash == 77);
+}
+
+TEST_CASE("a comparison says that a scene's own runs are not used, where they have anything of their own",
+          "[compare]") {
+  const auto said = [](const std::string& runs) { return !unused_line(scene_of(runs)).empty(); };
+  CHECK_FALSE(said("[[run]]\noptimizer = \"adamw\"\n[[run]]\noptimizer = \"muon\"\n"));
+  CHECK_FALSE(said("[sweep]\noptimizer = [\"adamw\", \"muon\"]\nseeds = 3\n"));
+  CHECK(said("[[run]]\noptimizer = \"adamw\"\nhparam.lr = 0.1\n"));
+  CHECK(said("[[run]]\noptimizer = { base = \"adamw\", hparam = { lr = 0.1 } }\n"));
+  CHECK(said("[[run]]\noptimizer = \"adamw\"\nschedule.lr = { kind = \"cosine\" }\n"));
+  CHECK(said("[[run]]\noptimizer = \"adamw\"\nroute.W = \"sgd\"\n"));
+  CHECK(said(kTwo));
 }
 
 TEST_CASE("values around a default are rungs of 1, 2, 5", "[compare]") {

@@ -6,7 +6,10 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 using namespace polarscope;
@@ -67,6 +70,42 @@ TEST_CASE("a temporary file that another process left under the same number stay
   REQUIRE(never_committed.ok());
   REQUIRE(write_file(file.string(), "again").ok());
   CHECK(content(file) == "again");
+}
+
+TEST_CASE("temporary files of killed processes go when the same file is written again", "[write_file]") {
+  TemporaryFolder folder;
+  const fs::path file = folder.path / "result.json";
+  const std::string killed = "99999999"; // beyond the largest number of a process
+  const auto make = [&](const std::string& name) {
+    std::ofstream(folder.path / name) << "begun";
+    return folder.path / name;
+  };
+  const fs::path left = make("result.json." + killed + ".part");
+  const fs::path living = make("result.json." + std::to_string(::getppid()) + ".part");
+  const fs::path locked = make("result.json.99999998.part"); // as by a writer in a container
+  const int writer = ::open(locked.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(writer >= 0);
+  REQUIRE(::flock(writer, LOCK_EX | LOCK_NB) == 0);
+  std::vector<fs::path> others;
+  for (const std::string& name :
+       {"other.json." + killed + ".part", "result.json" + killed + ".part", "result.json.0" + killed + ".part",
+        "result.json.-" + killed + ".part", "result.json." + killed + "x.part", "result.json." + killed + ".part2",
+        "result.json." + killed + killed + ".part", std::string("result.json..part"), std::string("result.json.part")})
+    others.push_back(make(name));
+  fs::create_directory(folder.path / "result.json.99999997.part");
+  others.push_back(folder.path / "result.json.99999997.part");
+  REQUIRE(write_file(file.string(), "whole").ok());
+  CHECK(content(file) == "whole");
+  CHECK_FALSE(fs::exists(left));
+  CHECK(fs::exists(living));
+  CHECK(fs::exists(locked));
+  for (const fs::path& other : others) {
+    INFO(other.string());
+    CHECK(fs::exists(other));
+  }
+  ::close(writer);
+  REQUIRE(write_file(file.string(), "again").ok());
+  CHECK_FALSE(fs::exists(locked));
 }
 
 TEST_CASE("what cannot be written is one line and leaves nothing behind", "[write_file]") {
