@@ -44,13 +44,13 @@ template <class R, class Acc> POLARSCOPE_FN R angle_of(Acc minus, Acc plus) {
 // has kept all but three bits of them, as has 4 − |â − b̂|² = |â + b̂|²; what is not finite is not sure.
 template <class Acc> struct Chord {
   Acc square;
-  decltype(square <= square) sure;
+  bool sure;
   template <class R> POLARSCOPE_FN R angle() const { return angle_of<R>(square, Acc(4) - square); }
 };
 template <class Acc> POLARSCOPE_FN Chord<Acc> chord_of(Acc dd, Acc bd, Acc before, Acc after) {
   const Acc longer = (Acc(2) * bd + dd) / (after + before);
   const Acc turned = dd - longer * longer, square = turned / (after * before);
-  return {square, static_cast<decltype(square <= square)>((Acc(8) * turned >= dd) & (square <= Acc(3.5)))};
+  return {square, Acc(8) * turned >= dd && square <= Acc(3.5)};
 }
 
 // A cosine that rounding may have carried past ±1, by an ulp; NaN stays NaN.
@@ -107,21 +107,28 @@ template <class T> POLARSCOPE_FN void weight_motion(Context<T>& c, const Op& op)
   const Acc ww = plain.of[0], pp = plain.of[1], dd = plain.of[2], pd = plain.of[3], gg = plain.of[4], pg = plain.of[5];
   const Acc rr = plain.of[6], ee = plain.of[7], re = plain.of[8];
   const Acc before = sqrt_(pp), after = sqrt_(ww), moved = sqrt_(dd), reference = sqrt_(rr);
-  const auto step = chord_of(dd, pd, before, after), way = chord_of(ee, re, reference, after);
-  R turn = step.template angle<R>(), angle = way.template angle<R>();
-  const auto unsure_of_turn = !step.sure, unsure_of_angle = !(way.sure | !wanted(kAngle));
-  if (any_(unsure_of_turn | unsure_of_angle)) {
+  R turn, angle;
+  const auto measure_again = [&](bool new_turn, bool new_angle) {
     // ŵ⁺ − ŵ = Δ/‖W‖ + P (1/‖W‖ − 1/‖P‖): no difference of nearly equal numbers, so that tiny angles keep their digits
-    const R x = static_cast<R>(Acc(1) / after), y = static_cast<R>(Acc(1) / before),
-            z = static_cast<R>(Acc(1) / reference);
+    const R x = static_cast<R>(Acc(1) / after), y = static_cast<R>(Acc(1) / before);
+    const R z = static_cast<R>(Acc(1) / reference);
     const R bend = static_cast<R>(-(Acc(2) * pd + dd) / ((after + before) * after * before));
     const auto units = c.t.sums(n, [=](int i) {
       const R chord = (w.p[i] - p[i]) * x + p[i] * bend, opposite = w.p[i] * x + p[i] * y;
       const R minus = w.p[i] * x - r[i] * z, plus = w.p[i] * x + r[i] * z;
       return Numbers<R, 4>{{chord * chord, opposite * opposite, minus * minus, plus * plus}};
     });
-    turn = sel(unsure_of_turn, angle_of<R>(units.of[0], units.of[1]), turn);
-    angle = sel(unsure_of_angle, angle_of<R>(units.of[2], units.of[3]), angle);
+    if (new_turn) turn = angle_of<R>(units.of[0], units.of[1]);
+    if (new_angle) angle = angle_of<R>(units.of[2], units.of[3]);
+  };
+  if constexpr (kSmallOnly<T>) {
+    measure_again(true, true); // a few numbers are read again for less than the arcs cost
+  } else {
+    const Chord<Acc> step = chord_of(dd, pd, before, after), way = chord_of(ee, re, reference, after);
+    turn = step.template angle<R>();
+    angle = way.template angle<R>();
+    const bool unsure_of_angle = !way.sure && wanted(kAngle);
+    if (!step.sure || unsure_of_angle) measure_again(!step.sure, unsure_of_angle);
   }
   c.t.single([&] {
     put_sizes(static_cast<R>(after));
