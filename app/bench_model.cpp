@@ -1,6 +1,7 @@
 #include "app/bench_model.hpp"
 
 #include "app/format.hpp"
+#include "engine/sweep_report.hpp"
 #include "engine/sweep_run.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <climits>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace polarscope {
 namespace {
@@ -134,14 +136,13 @@ private:
     for (std::size_t n = 0; n < out_.swept.size(); ++n) {
       const std::optional<double> value = out_.settings[*g.best].values[n];
       if (!value) continue;
-      double least = *value, most = *value;
+      std::set<double> tried;
       for (const std::size_t s : g.settings)
-        if (const auto other = out_.settings[s].values[n])
-          least = std::min(least, *other), most = std::max(most, *other);
-      // Where what is allowed ends as well there is nothing beyond to try.
-      const Setting& allowed = setting_named(out_.settings[*g.best], out_.swept[n]);
-      const bool smallest = *value == least && *value > allowed.min, largest = *value == most && *value < allowed.max;
-      if (least < most && (smallest || largest)) g.edges.push_back({n, largest});
+        if (const auto other = out_.settings[s].values[n]) tried.insert(*other);
+      if (tried.size() < 2) continue;
+      const auto largest = at_largest(setting_named(out_.settings[*g.best], out_.swept[n]), *value,
+                                      std::vector(tried.begin(), tried.end()));
+      if (largest) g.edges.push_back({n, *largest});
     }
   }
 

@@ -339,7 +339,8 @@ template <class F> void do_alone(ThreadPool& pool, std::span<const Item> items, 
   });
 }
 
-// The same with `lanes` threads to an item. Those that are hindered go on alone for as long as crews pause, then together again.
+// The same with `lanes` threads to an item. Those that are hindered go on alone for as long as crews pause, then together
+// again.
 template <class F>
 void do_together(ThreadPool& pool, std::span<const Item> items, int lanes, std::uint64_t steps, F run) {
   const int crews = static_cast<int>(items.size());

@@ -35,8 +35,6 @@ void make_band(SettingReport& setting) {
   }
 }
 
-// Is the value of the best setting at an end of what this run went through? What is allowed may end there as well: then
-// there is nothing beyond to try.
 std::vector<EdgeWarning> edges_of(const Scene& scene, const SettingReport& best) {
   std::vector<EdgeWarning> out;
   if (!scene.sweep) return out;
@@ -44,10 +42,8 @@ std::vector<EdgeWarning> edges_of(const Scene& scene, const SettingReport& best)
   for (const auto& [name, value] : best.hparams)
     for (const SweepAxis& axis : scene.sweep->hparams) {
       if (axis.hparam != name || values_of(axis, best.run) < 2) continue;
-      const auto [least, most] = std::minmax_element(axis.values.begin(), axis.values.end());
-      const Setting& setting = *find_hparam(settings, name);
-      const bool smallest = value == *least && value > setting.min, largest = value == *most && value < setting.max;
-      if (smallest || largest) out.push_back({name, value, largest});
+      const auto largest = at_largest(*find_hparam(settings, name), value, axis.values);
+      if (largest) out.push_back({name, value, *largest});
     }
   return out;
 }
@@ -166,6 +162,13 @@ BySeed losses_by_seed(const SettingReport& setting) {
 }
 
 } // namespace
+
+std::optional<bool> at_largest(const Setting& setting, double value, std::span<const double> tried) {
+  const auto [least, most] = std::minmax_element(tried.begin(), tried.end());
+  if (value == *most && value < setting.max) return true;
+  if (value == *least && value > setting.min) return false;
+  return std::nullopt;
+}
 
 Estimate difference_of(const SettingReport& a, const SettingReport& b) {
   return difference_by_seed(losses_by_seed(a), losses_by_seed(b));

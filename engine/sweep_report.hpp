@@ -12,6 +12,7 @@
 #include "engine/sweep_run.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,6 +87,10 @@ struct SweepReport {
 
 // Of two settings, over the seeds that both have finished.
 Estimate difference_of(const SettingReport& a, const SettingReport& b);
+
+// Whether a value stands at the largest (true) or the smallest (false) of those that were tried; none between them, and where
+// what is allowed ends there as well: then there is nothing beyond to try.
+std::optional<bool> at_largest(const Setting& setting, double value, std::span<const double> tried);
 
 // `results` must outlive the report.
 SweepReport make_sweep_report(const Scene& scene, const KnownResults& results, double tail, const std::string& device);
