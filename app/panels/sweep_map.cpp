@@ -80,11 +80,15 @@ Map make_map(const PanelContext& c, const BenchModel& bench) {
     auto& cell = map.cells[row][at(map.columns, *setting.values[map.x])];
     // The selected member may lack a number that others have: of several that fit, the best.
     if (!cell || better(setting, bench.settings[*cell])) cell = s;
-    if (setting.sound() && setting.loss.mean > 0) {
+  }
+  for (const auto& row : map.cells)
+    for (const std::optional<std::size_t>& cell : row) {
+      if (!cell) continue;
+      const BenchSetting& setting = bench.settings[*cell];
+      if (!setting.sound() || !(setting.loss.mean > 0)) continue;
       map.least = std::min(map.least, std::log(setting.loss.mean));
       map.most = std::max(map.most, std::log(setting.loss.mean));
     }
-  }
   return map;
 }
 
